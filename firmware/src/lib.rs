@@ -1,0 +1,2 @@
+//! Kernels, engine, drawing and the app.
+#![no_std]

@@ -1,0 +1,8 @@
+//! Everything the `thumbgen` command does, as a library.
+//!
+//! The way of the data, one direction only:
+//! dataset -> [`train`] -> generator.onnx -> [`onnx`] -> [`network`] -> fold -> calibrate -> quantize -> pack -> model image.
+#![deny(unsafe_code)]
+
+pub mod files;
+pub mod network;

@@ -1,0 +1,2 @@
+//! The `thumbgen` command.
+fn main() {}
