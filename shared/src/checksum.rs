@@ -1,0 +1,33 @@
+//! The one checksum of images, layers and golden vectors: CRC-32 as in Ethernet and zip (CRC-32/ISO-HDLC).
+
+use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
+
+/// One table of 1 KB: what a small flash can spare.
+static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+
+/// The checksum of bytes.
+pub fn of_bytes(bytes: &[u8]) -> u32 {
+    CRC.checksum(bytes)
+}
+
+/// The checksum of a layer's output: its elements as bytes, in order.
+pub fn of_activations(activations: &[i8]) -> u32 {
+    CRC.checksum(bytemuck::cast_slice(activations))
+}
+
+/// A checksum over several pieces.
+pub(crate) fn digest() -> Digest<'static, u32, Table<1>> {
+    CRC.digest()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn check_value_of_the_catalogue() {
+        assert_eq!(super::of_bytes(b"123456789"), 0xCBF4_3926);
+        assert_eq!(
+            super::of_activations(&[-1, 0, 1]),
+            super::of_bytes(&[255, 0, 1])
+        );
+    }
+}
