@@ -219,6 +219,18 @@ pub enum WriteError {
         /// The most.
         limit: usize,
     },
+    /// An operation's data has not the length that its regions ask for.
+    #[error("operation {index} has {found} bytes of {what}, expected {expected}")]
+    Data {
+        /// Index of the operation.
+        index: usize,
+        /// Weights, bias or shifts.
+        what: &'static str,
+        /// The length given.
+        found: usize,
+        /// The length that fits the regions.
+        expected: usize,
+    },
     /// What was written is not a valid image.
     #[error(transparent)]
     Invalid(#[from] ImageError),

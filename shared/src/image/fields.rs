@@ -13,7 +13,6 @@ pub(super) mod header {
     pub const INPUT: usize = 24;
     pub const OUTPUT: usize = 26;
     pub const PIXEL_RANGE: usize = 28;
-    pub const PRIOR: usize = 29;
     pub const NAME: usize = 32;
     pub const CARD: usize = 36;
     pub const STRINGS: usize = 40;

@@ -38,6 +38,8 @@ mod error;
 mod fields;
 mod program;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use error::{ImageError, OpFault, WriteError};
@@ -92,20 +94,3 @@ impl PixelRange {
 
 /// The exponent of the output region: 128 steps to 1.0.
 pub const PIXEL_EXPONENT: i8 = -7;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_ranges_reach_black_and_white() {
-        assert_eq!(
-            [-128, -1, 0, 127].map(|q| PixelRange::Signed.grey(q)),
-            [0, 127, 128, 255]
-        );
-        assert_eq!(
-            [-128, 0, 64, 127].map(|q| PixelRange::Unit.grey(q)),
-            [0, 0, 129, 255]
-        );
-    }
-}

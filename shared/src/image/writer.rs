@@ -63,6 +63,7 @@ impl ImageRepr<'_> {
         let plan = self.plan();
         at_most("bytes", plan.total, MAX_LEN as usize)?;
         at_most("bytes of names", plan.strings.len, usize::from(u16::MAX))?;
+        self.check_data_lengths()?;
         for golden in self.goldens {
             let (found, expected) = (golden.checksums.len(), self.ops.len() + 1);
             if found != expected {
@@ -81,6 +82,40 @@ impl ImageRepr<'_> {
         self.emit_into(image, &plan).ok_or(short)?;
         Image::new_checked(image)?;
         Ok(needed)
+    }
+
+    /// Data of another length would shift what the reader finds. Regions that do not exist are the reader's to refuse.
+    fn check_data_lengths(&self) -> Result<(), WriteError> {
+        for (index, op) in self.ops.iter().enumerate() {
+            let Kind::Dense(dense) = &op.kind else {
+                continue;
+            };
+            let elements = |region: u16| self.regions.get(usize::from(region)).map(Region::len);
+            let (Some(inputs), Some(outputs)) = (elements(dense.input), elements(dense.output))
+            else {
+                continue;
+            };
+            let outputs = outputs as usize;
+            for (what, found, expected) in [
+                (
+                    "weights",
+                    dense.weights.len(),
+                    outputs.saturating_mul(dense.layout.row_len(inputs) as usize),
+                ),
+                ("bias", dense.bias.len(), outputs.saturating_mul(4)),
+                ("shifts", dense.shifts.len(), outputs),
+            ] {
+                if found != expected {
+                    return Err(WriteError::Data {
+                        index,
+                        what,
+                        found,
+                        expected,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// `None` only where `image` is shorter than planned.
