@@ -1,2 +1,7 @@
 //! The `thumbgen` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    host::commands::run()
+}

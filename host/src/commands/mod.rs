@@ -1,0 +1,94 @@
+//! The command line: one file a command, which parses arguments, calls one function of the library and prints.
+
+mod demo;
+mod emulate;
+mod export;
+mod inspect;
+mod sample;
+mod setup;
+mod train;
+mod verify;
+
+use crate::console::Console;
+use crate::failure::{EXIT_CODES, Failure};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Train an image generator, quantize it, and run it on a microcontroller's display, equal to the byte at every step.
+#[derive(Debug, Parser)]
+#[command(name = "thumbgen", version, about, after_help = EXIT_CODES, propagate_version = true)]
+struct Cli {
+    /// Say nothing but results and errors.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what is missing: Rust targets, QEMU, ONNX Runtime.
+    Setup(setup::Args),
+    /// The whole line in one command: train, export, build the firmware, boot it, show its display.
+    Demo(demo::Args),
+    /// Run every check: all tests, the emulators, the runtimes against each other.
+    Verify(verify::Args),
+    /// Train a generator.
+    Train(train::Args),
+    /// Quantize a generator and write its model folder.
+    Export(export::Args),
+    /// Draw pictures with a model.
+    Sample(sample::Args),
+    /// Say what is inside an ONNX file or a model image.
+    Inspect(inspect::Args),
+    /// Boot a board's firmware with a model in an emulator.
+    Emulate(emulate::Args),
+}
+
+/// Parses the command line, runs the command and gives the exit code.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new(cli.quiet);
+    let result = match cli.command {
+        Command::Setup(args) => setup::run(args, console),
+        Command::Demo(args) => demo::run(args, console),
+        Command::Verify(args) => verify::run(args, console),
+        Command::Train(args) => train::run(args, console),
+        Command::Export(args) => export::run(args, console),
+        Command::Sample(args) => sample::run(args, console),
+        Command::Inspect(args) => inspect::run(args, console),
+        Command::Emulate(args) => emulate::run(args, console),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&failure);
+            ExitCode::from(failure.class().exit_code())
+        }
+    }
+}
+
+fn report(failure: &Failure) {
+    use std::io::Write;
+    // Nobody left to tell where standard error is closed.
+    let _ = writeln!(std::io::stderr(), "error: {failure}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("Examples:"), "{} has no examples in its help", command.get_name());
+        }
+    }
+}
