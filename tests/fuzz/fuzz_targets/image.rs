@@ -1,0 +1,24 @@
+//! Any bytes, sealed with a fitting checksum: refused, or safe to run.
+#![no_main]
+
+use firmware::engine::Engine;
+use libfuzzer_sys::fuzz_target;
+use shared::checksum;
+use shared::image::Image;
+use shared::latent::{Latent, Point};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut sealed = bytes.to_vec();
+    if sealed.len() > 16 {
+        // The checksum covers all bytes but its own four.
+        let rest: Vec<u8> = sealed[..12].iter().chain(&sealed[16..]).copied().collect();
+        let crc = checksum::of_bytes(&rest);
+        sealed[12..16].copy_from_slice(&crc.to_le_bytes());
+    }
+    if let Ok(image) = Image::new_checked(&sealed) {
+        let label = (image.classes() > 0).then_some(0);
+        let mut arena = vec![0; image.arena_len()];
+        let engine = Engine::new(image);
+        let _ = engine.generate(&mut arena, Latent::At(Point { seed: 1, label }), &mut ());
+    }
+});
