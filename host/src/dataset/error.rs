@@ -19,7 +19,9 @@ pub enum DatasetError {
         source: super::idx::IdxError,
     },
     /// The gzip stream is damaged or cut short.
-    #[error("{path}: the gzip data is damaged or cut short ({reason}); download or copy the file again")]
+    #[error(
+        "{path}: the gzip data is damaged or cut short ({reason}); download or copy the file again"
+    )]
     Gzip {
         /// Which file.
         path: PathBuf,
@@ -35,7 +37,9 @@ pub enum DatasetError {
         limit: u64,
     },
     /// The shipped dataset is not the one that the project was tested with.
-    #[error("{path}: its SHA-256 is {found}, expected {expected}; restore the file (git checkout -- host/data/mnist)")]
+    #[error(
+        "{path}: its SHA-256 is {found}, expected {expected}; restore the file (git checkout -- host/data/mnist)"
+    )]
     Checksum {
         /// Which file.
         path: PathBuf,
@@ -55,7 +59,9 @@ pub enum DatasetError {
         example: &'static str,
     },
     /// Pictures and labels do not belong together.
-    #[error("{folder}: {images} pictures but {labels} labels; take both files from the same dataset")]
+    #[error(
+        "{folder}: {images} pictures but {labels} labels; take both files from the same dataset"
+    )]
     CountMismatch {
         /// Where both files lie.
         folder: PathBuf,
@@ -71,7 +77,9 @@ pub enum DatasetError {
         path: PathBuf,
     },
     /// A class folder without pictures.
-    #[error("{path}: this class folder has no picture (.png, .jpg, .jpeg, .bmp); add one or remove the folder")]
+    #[error(
+        "{path}: this class folder has no picture (.png, .jpg, .jpeg, .bmp); add one or remove the folder"
+    )]
     EmptyClass {
         /// Which folder.
         path: PathBuf,
@@ -95,13 +103,17 @@ pub enum DatasetError {
         reason: String,
     },
     /// The source is neither a known name nor a folder.
-    #[error("--data {source_name}: not a folder; expected `mnist`, a folder of IDX files, or a folder with one sub-folder of pictures a class")]
+    #[error(
+        "--data {source_name}: not a folder; expected `mnist`, a folder of IDX files, or a folder with one sub-folder of pictures a class"
+    )]
     UnknownSource {
         /// What was asked for.
         source_name: String,
     },
     /// A folder in which nothing known was found.
-    #[error("{path}: neither IDX files (like train-images-idx3-ubyte.gz) nor sub-folders of pictures; check the path given to --data")]
+    #[error(
+        "{path}: neither IDX files (like train-images-idx3-ubyte.gz) nor sub-folders of pictures; check the path given to --data"
+    )]
     UnknownFolder {
         /// Which folder.
         path: PathBuf,

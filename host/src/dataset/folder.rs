@@ -29,7 +29,10 @@ pub fn looks_like_one(folder: &Path) -> Result<bool, DatasetError> {
 /// # Errors
 /// [`DatasetError`]; a file with a picture's ending that does not decode is an error, other files are passed over.
 pub fn load(folder: &Path, height: usize, width: usize) -> Result<Dataset, DatasetError> {
-    let classes: Vec<PathBuf> = list(folder)?.into_iter().filter(|path| path.is_dir()).collect();
+    let classes: Vec<PathBuf> = list(folder)?
+        .into_iter()
+        .filter(|path| path.is_dir())
+        .collect();
     if classes.len() > MAX_CLASSES {
         return Err(DatasetError::TooManyClasses {
             path: folder.to_owned(),
@@ -39,9 +42,14 @@ pub fn load(folder: &Path, height: usize, width: usize) -> Result<Dataset, Datas
     }
     let mut files = Vec::new();
     for (label, class) in (0..=u8::MAX).zip(&classes) {
-        let pictures: Vec<PathBuf> = list(class)?.into_iter().filter(|path| is_picture(path)).collect();
+        let pictures: Vec<PathBuf> = list(class)?
+            .into_iter()
+            .filter(|path| is_picture(path))
+            .collect();
         if pictures.is_empty() {
-            return Err(DatasetError::EmptyClass { path: class.clone() });
+            return Err(DatasetError::EmptyClass {
+                path: class.clone(),
+            });
         }
         files.extend(pictures.into_iter().map(|path| (label, path)));
     }
@@ -58,12 +66,20 @@ pub fn load(folder: &Path, height: usize, width: usize) -> Result<Dataset, Datas
     let mut labels = Vec::with_capacity(files.len());
     for (label, path) in files {
         let file = read_at_most(&path, MAX_PICTURE_FILE)?;
-        let picture = decode(&file, height, width).map_err(|reason| DatasetError::Picture { path, reason })?;
+        let picture = decode(&file, height, width)
+            .map_err(|reason| DatasetError::Picture { path, reason })?;
         images.extend(picture);
         labels.push(label);
     }
     let names = classes.iter().map(|class| name_of(class)).collect();
-    Ok(Dataset::new(name_of(folder), images, labels, names, height, width))
+    Ok(Dataset::new(
+        name_of(folder),
+        images,
+        labels,
+        names,
+        height,
+        width,
+    ))
 }
 
 /// Decodes one picture file to grey levels at the wanted size, or says why not.
@@ -79,7 +95,10 @@ pub fn decode(file: &[u8], height: usize, width: usize) -> Result<Vec<u8>, Strin
     limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_DECODED);
     reader.limits(limits);
-    let picture = reader.decode().map_err(|error| error.to_string())?.into_luma8();
+    let picture = reader
+        .decode()
+        .map_err(|error| error.to_string())?
+        .into_luma8();
     let (w, h) = (picture.width() as usize, picture.height() as usize);
     if (h, w) == (height, width) {
         return Ok(picture.into_raw());
@@ -87,12 +106,17 @@ pub fn decode(file: &[u8], height: usize, width: usize) -> Result<Vec<u8>, Strin
     if h == 0 || w == 0 {
         return Err("it has no pixels".to_owned());
     }
-    resize(picture.as_raw(), h, w, height, width).ok_or_else(|| "its size is out of range".to_owned())
+    resize(picture.as_raw(), h, w, height, width)
+        .ok_or_else(|| "its size is out of range".to_owned())
 }
 
 /// Whether the name ends like a picture's.
 fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let ending = path
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
     path.is_file() && ENDINGS.contains(&ending.as_str())
 }
 
@@ -133,7 +157,10 @@ mod tests {
         let data = load(folder.path(), 4, 4).unwrap();
         assert_eq!(data.classes, ["one", "zero"]);
         assert_eq!(data.labels, [0, 0, 1]);
-        assert_eq!(data.images, [vec![100; 16], vec![200; 16], vec![40; 16]].concat());
+        assert_eq!(
+            data.images,
+            [vec![100; 16], vec![200; 16], vec![40; 16]].concat()
+        );
     }
 
     #[test]
@@ -142,10 +169,16 @@ mod tests {
         picture(folder.path(), "one/a.png", 8, 100);
         std::fs::create_dir(folder.path().join("two")).unwrap();
         let error = load(folder.path(), 4, 4).unwrap_err();
-        assert!(matches!(&error, DatasetError::EmptyClass { path } if path.ends_with("two")), "{error}");
+        assert!(
+            matches!(&error, DatasetError::EmptyClass { path } if path.ends_with("two")),
+            "{error}"
+        );
         std::fs::write(folder.path().join("two/b.png"), b"\x89PNG\r\n\x1a\nrubbish").unwrap();
         let error = load(folder.path(), 4, 4).unwrap_err();
-        assert!(matches!(&error, DatasetError::Picture { path, .. } if path.ends_with("b.png")), "{error}");
+        assert!(
+            matches!(&error, DatasetError::Picture { path, .. } if path.ends_with("b.png")),
+            "{error}"
+        );
     }
 
     #[test]

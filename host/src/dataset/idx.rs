@@ -14,7 +14,9 @@ pub struct Idx<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdxError {
     /// Fewer bytes than the header or the dimensions want.
-    #[error("truncated IDX data: {found} bytes, expected {expected}; download or copy the file again")]
+    #[error(
+        "truncated IDX data: {found} bytes, expected {expected}; download or copy the file again"
+    )]
     Truncated {
         /// Bytes there.
         found: usize,
@@ -22,13 +24,17 @@ pub enum IdxError {
         expected: usize,
     },
     /// Not an IDX file of unsigned bytes.
-    #[error("wrong magic {found:#010x}, expected 0x0000080N (IDX, unsigned bytes, N dimensions); this is not an IDX file of pictures or labels")]
+    #[error(
+        "wrong magic {found:#010x}, expected 0x0000080N (IDX, unsigned bytes, N dimensions); this is not an IDX file of pictures or labels"
+    )]
     WrongMagic {
         /// The first four bytes, big-endian.
         found: u32,
     },
     /// Labels where pictures are expected, or the other way round.
-    #[error("{found} dimensions, expected {expected} ({what}); the files of pictures and labels may be swapped")]
+    #[error(
+        "{found} dimensions, expected {expected} ({what}); the files of pictures and labels may be swapped"
+    )]
     WrongRank {
         /// Dimensions in the file.
         found: usize,
@@ -56,23 +62,34 @@ pub enum IdxError {
 /// # Errors
 /// [`IdxError`]; nothing is allocated beyond the list of at most 255 dimensions.
 pub fn parse(bytes: &[u8]) -> Result<Idx<'_>, IdxError> {
-    let truncated = |expected| IdxError::Truncated { found: bytes.len(), expected };
+    let truncated = |expected| IdxError::Truncated {
+        found: bytes.len(),
+        expected,
+    };
     let (magic, rest) = bytes.split_first_chunk::<4>().ok_or(truncated(4))?;
     let [0, 0, 0x08, rank] = *magic else {
-        return Err(IdxError::WrongMagic { found: u32::from_be_bytes(*magic) });
+        return Err(IdxError::WrongMagic {
+            found: u32::from_be_bytes(*magic),
+        });
     };
     let rank = usize::from(rank);
     if rank == 0 {
-        return Err(IdxError::WrongMagic { found: u32::from_be_bytes(*magic) });
+        return Err(IdxError::WrongMagic {
+            found: u32::from_be_bytes(*magic),
+        });
     }
-    let (header, elements) = rest.split_at_checked(4 * rank).ok_or(truncated(4 + 4 * rank))?;
+    let (header, elements) = rest
+        .split_at_checked(4 * rank)
+        .ok_or(truncated(4 + 4 * rank))?;
     let dimensions: Vec<usize> = header
         .as_chunks::<4>()
         .0
         .iter()
         .map(|size| u32::from_be_bytes(*size) as usize)
         .collect();
-    let overflow = || IdxError::Overflow { dimensions: dimensions.clone() };
+    let overflow = || IdxError::Overflow {
+        dimensions: dimensions.clone(),
+    };
     let expected = dimensions
         .iter()
         .try_fold(1usize, |product, size| product.checked_mul(*size))
@@ -82,9 +99,14 @@ pub fn parse(bytes: &[u8]) -> Result<Idx<'_>, IdxError> {
         return Err(truncated(expected_len));
     }
     if elements.len() > expected {
-        return Err(IdxError::TrailingBytes { extra: elements.len() - expected });
+        return Err(IdxError::TrailingBytes {
+            extra: elements.len() - expected,
+        });
     }
-    Ok(Idx { dimensions, elements })
+    Ok(Idx {
+        dimensions,
+        elements,
+    })
 }
 
 /// Reads pictures: count, height, width.
@@ -93,11 +115,15 @@ pub fn parse(bytes: &[u8]) -> Result<Idx<'_>, IdxError> {
 /// [`IdxError`], [`IdxError::WrongRank`] among them.
 pub fn parse_images(bytes: &[u8]) -> Result<([usize; 3], &[u8]), IdxError> {
     let idx = parse(bytes)?;
-    let dimensions = idx.dimensions.as_slice().try_into().map_err(|_| IdxError::WrongRank {
-        found: idx.dimensions.len(),
-        expected: 3,
-        what: "pictures: count, height, width",
-    })?;
+    let dimensions = idx
+        .dimensions
+        .as_slice()
+        .try_into()
+        .map_err(|_| IdxError::WrongRank {
+            found: idx.dimensions.len(),
+            expected: 3,
+            what: "pictures: count, height, width",
+        })?;
     Ok((dimensions, idx.elements))
 }
 
@@ -125,15 +151,24 @@ mod tests {
 
     #[test]
     fn a_small_file_is_read() {
-        assert_eq!(parse_images(&IMAGES).unwrap(), ([1, 2, 2], &[1u8, 2, 3, 4][..]));
-        assert_eq!(parse_labels(&[0, 0, 8, 1, 0, 0, 0, 2, 7, 9]).unwrap(), [7, 9]);
+        assert_eq!(
+            parse_images(&IMAGES).unwrap(),
+            ([1, 2, 2], &[1u8, 2, 3, 4][..])
+        );
+        assert_eq!(
+            parse_labels(&[0, 0, 8, 1, 0, 0, 0, 2, 7, 9]).unwrap(),
+            [7, 9]
+        );
     }
 
     #[test]
     fn every_truncation_is_refused() {
         for len in 0..IMAGES.len() {
             let error = parse(&IMAGES[..len]).unwrap_err();
-            assert!(matches!(error, IdxError::Truncated { .. }), "{len}: {error}");
+            assert!(
+                matches!(error, IdxError::Truncated { .. }),
+                "{len}: {error}"
+            );
         }
     }
 
@@ -144,7 +179,9 @@ mod tests {
             (&[0, 0, 9, 1, 0, 0, 0, 0], "wrong magic"),
             (&[0, 0, 8, 0, 1], "wrong magic"),
             (
-                &[0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255],
+                &[
+                    0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+                ],
                 "do not fit",
             ),
             (&[0, 0, 8, 1, 0, 0, 0, 1, 1, 2], "1 bytes after"),
@@ -158,10 +195,17 @@ mod tests {
 
     #[test]
     fn swapped_files_are_told() {
-        assert!(matches!(parse_labels(&IMAGES), Err(IdxError::WrongRank { found: 3, .. })));
+        assert!(matches!(
+            parse_labels(&IMAGES),
+            Err(IdxError::WrongRank { found: 3, .. })
+        ));
         assert!(matches!(
             parse_images(&[0, 0, 8, 1, 0, 0, 0, 0]),
-            Err(IdxError::WrongRank { found: 1, expected: 3, .. })
+            Err(IdxError::WrongRank {
+                found: 1,
+                expected: 3,
+                ..
+            })
         ));
     }
 }

@@ -31,7 +31,12 @@ pub fn load(folder: &Path) -> Result<Dataset, DatasetError> {
     })?;
     let images_bytes = unpack(&images, read_at_most(&images, MAX_BYTES)?)?;
     let labels_bytes = unpack(&labels, read_at_most(&labels, MAX_BYTES)?)?;
-    combine(&name_of(folder), folder, (&images, &images_bytes), (&labels, &labels_bytes))
+    combine(
+        &name_of(folder),
+        folder,
+        (&images, &images_bytes),
+        (&labels, &labels_bytes),
+    )
 }
 
 /// Unpacks a gzip file, known by its first bytes; other bytes come back as they are.
@@ -73,7 +78,8 @@ pub fn combine(
         let path = path.to_owned();
         move |source| DatasetError::Idx { path, source }
     };
-    let ([count, height, width], pixels) = idx::parse_images(images).map_err(idx_error(images_path))?;
+    let ([count, height, width], pixels) =
+        idx::parse_images(images).map_err(idx_error(images_path))?;
     let labels = idx::parse_labels(labels).map_err(idx_error(labels_path))?;
     if count != labels.len() {
         return Err(DatasetError::CountMismatch {
@@ -179,11 +185,26 @@ mod tests {
     #[test]
     fn what_does_not_belong_together_is_refused() {
         let cases: [(&str, Vec<u8>, Vec<u8>, &str); 5] = [
-            ("count", images(3), labels(&[0, 1]), "3 pictures but 2 labels"),
-            ("truncated", images(3)[..20].to_vec(), labels(&[0, 1, 2]), "truncated"),
+            (
+                "count",
+                images(3),
+                labels(&[0, 1]),
+                "3 pictures but 2 labels",
+            ),
+            (
+                "truncated",
+                images(3)[..20].to_vec(),
+                labels(&[0, 1, 2]),
+                "truncated",
+            ),
             ("swapped", labels(&[0]), images(1), "swapped"),
             ("empty", images(0), labels(&[]), "no pictures"),
-            ("magic", b"hello world".to_vec(), labels(&[0]), "wrong magic"),
+            (
+                "magic",
+                b"hello world".to_vec(),
+                labels(&[0]),
+                "wrong magic",
+            ),
         ];
         for (case, images, labels, expected) in cases {
             let folder = folder(&[("images-idx3-ubyte", images), ("labels-idx1-ubyte", labels)]);

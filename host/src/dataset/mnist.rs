@@ -45,12 +45,21 @@ pub fn load(folder: &Path) -> Result<Dataset, DatasetError> {
         let bytes = read_at_most(&path, MAX_FILE)?;
         let found = hex(&Sha256::digest(&bytes));
         if found != expected {
-            return Err(DatasetError::Checksum { path, found, expected });
+            return Err(DatasetError::Checksum {
+                path,
+                found,
+                expected,
+            });
         }
         contents.push(idx_folder::unpack(&path, bytes)?);
     }
     let paths = FILES.map(|(name, _)| folder.join(name));
-    idx_folder::combine("mnist", folder, (&paths[0], &contents[0]), (&paths[1], &contents[1]))
+    idx_folder::combine(
+        "mnist",
+        folder,
+        (&paths[0], &contents[0]),
+        (&paths[1], &contents[1]),
+    )
 }
 
 #[cfg(test)]
@@ -61,10 +70,16 @@ mod tests {
     fn the_shipped_files_are_mnist() {
         let data = load(&folder()).unwrap();
         assert_eq!((data.len(), data.height, data.width), (60_000, 28, 28));
-        assert_eq!(data.classes, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+        assert_eq!(
+            data.classes,
+            ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+        );
         // The first label and the class counts of the training set, as published.
         assert_eq!(data.labels[0], 5);
-        assert_eq!(data.labels.iter().filter(|label| **label == 1).count(), 6_742);
+        assert_eq!(
+            data.labels.iter().filter(|label| **label == 1).count(),
+            6_742
+        );
     }
 
     #[test]

@@ -75,7 +75,9 @@ impl Dataset {
             } else if folder::looks_like_one(path)? {
                 folder::load(path, source.height, source.width)?
             } else {
-                return Err(DatasetError::UnknownFolder { path: path.to_owned() });
+                return Err(DatasetError::UnknownFolder {
+                    path: path.to_owned(),
+                });
             }
         };
         dataset.resized(source.height, source.width)
@@ -103,7 +105,14 @@ impl Dataset {
     }
 
     /// Puts a dataset together and computes its checksum.
-    fn new(name: String, images: Vec<u8>, labels: Vec<u8>, classes: Vec<String>, height: usize, width: usize) -> Dataset {
+    fn new(
+        name: String,
+        images: Vec<u8>,
+        labels: Vec<u8>,
+        classes: Vec<String>,
+        height: usize,
+        width: usize,
+    ) -> Dataset {
         let mut hash = Sha256::new();
         for size in [labels.len(), height, width, classes.len()] {
             hash.update((size as u64).to_le_bytes());
@@ -137,9 +146,18 @@ impl Dataset {
         let bytes = checked_size(self.len(), height, width).ok_or_else(too_large)?;
         let mut images = Vec::with_capacity(bytes);
         for picture in self.images.chunks_exact(self.pixels()) {
-            images.extend(resize(picture, self.height, self.width, height, width).ok_or_else(too_large)?);
+            images.extend(
+                resize(picture, self.height, self.width, height, width).ok_or_else(too_large)?,
+            );
         }
-        Ok(Dataset::new(self.name, images, self.labels, self.classes, height, width))
+        Ok(Dataset::new(
+            self.name,
+            images,
+            self.labels,
+            self.classes,
+            height,
+            width,
+        ))
     }
 }
 
@@ -150,7 +168,13 @@ fn checked_size(count: usize, height: usize, width: usize) -> Option<usize> {
 }
 
 /// One grey picture at another size (triangle filter, which averages when it shrinks); `None` where sizes are absurd.
-fn resize(pixels: &[u8], height: usize, width: usize, to_height: usize, to_width: usize) -> Option<Vec<u8>> {
+fn resize(
+    pixels: &[u8],
+    height: usize,
+    width: usize,
+    to_height: usize,
+    to_width: usize,
+) -> Option<Vec<u8>> {
     let size = |n: usize| u32::try_from(n).ok();
     let picture = image::GrayImage::from_raw(size(width)?, size(height)?, pixels.to_vec())?;
     let resized = image::imageops::resize(
@@ -169,8 +193,10 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// The last part of a path, as a dataset's name.
 fn name_of(path: &Path) -> String {
-    path.file_name()
-        .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -189,19 +215,32 @@ mod tests {
     #[test]
     fn a_source_that_is_not_there_is_told_with_the_choices() {
         let error = load("/no/such/folder").unwrap_err().to_string();
-        assert!(error.contains("/no/such/folder") && error.contains("mnist"), "{error}");
+        assert!(
+            error.contains("/no/such/folder") && error.contains("mnist"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_folder_without_pictures_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let error = load(folder.path().to_str().unwrap()).unwrap_err();
-        assert!(matches!(error, DatasetError::UnknownFolder { .. }), "{error}");
+        assert!(
+            matches!(error, DatasetError::UnknownFolder { .. }),
+            "{error}"
+        );
     }
 
     #[test]
     fn pictures_are_resized_and_the_checksum_follows() {
-        let small = Dataset::new("x".into(), vec![10; 2 * 4], vec![0, 0], vec!["0".into()], 2, 2);
+        let small = Dataset::new(
+            "x".into(),
+            vec![10; 2 * 4],
+            vec![0, 0],
+            vec!["0".into()],
+            2,
+            2,
+        );
         let large = small.clone().resized(4, 6).unwrap();
         assert_eq!(large.images, vec![10; 2 * 24]);
         assert_eq!(large.image(1).unwrap().len(), 24);

@@ -34,10 +34,17 @@ pub fn grid(tiles: &[GrayImage], layout: Grid) -> Result<GrayImage, PictureError
     let columns = layout.columns.clamp(1, tiles.len().max(1));
     let rows = tiles.len().div_ceil(columns);
     let cell = |side: fn(&GrayImage) -> usize| {
-        tiles.iter().map(side).max().unwrap_or(0).saturating_add(layout.gap)
+        tiles
+            .iter()
+            .map(side)
+            .max()
+            .unwrap_or(0)
+            .saturating_add(layout.gap)
     };
     let (cell_width, cell_height) = (cell(|tile| tile.width), cell(|tile| tile.height));
-    let width = columns.saturating_mul(cell_width).saturating_add(layout.gap);
+    let width = columns
+        .saturating_mul(cell_width)
+        .saturating_add(layout.gap);
     let height = rows.saturating_mul(cell_height).saturating_add(layout.gap);
     let mut canvas = GrayImage::filled(width, height, layout.gap_level)?;
     for (index, tile) in tiles.iter().enumerate() {
@@ -53,7 +60,10 @@ fn enlarge(picture: GrayImage, scale: usize) -> Result<GrayImage, PictureError> 
     if scale <= 1 || picture.pixels.is_empty() {
         return Ok(picture);
     }
-    let (width, height) = (picture.width.saturating_mul(scale), picture.height.saturating_mul(scale));
+    let (width, height) = (
+        picture.width.saturating_mul(scale),
+        picture.height.saturating_mul(scale),
+    );
     let mut large = GrayImage::filled(width, height, 0)?;
     for (y, row) in large.pixels.chunks_exact_mut(width).enumerate() {
         let source = &picture.pixels[y / scale * picture.width..][..picture.width];
@@ -70,7 +80,9 @@ mod tests {
 
     #[test]
     fn tiles_lie_in_rows_with_gaps() {
-        let tiles: Vec<_> = (1..=3).map(|level| GrayImage::filled(1, 1, level).unwrap()).collect();
+        let tiles: Vec<_> = (1..=3)
+            .map(|level| GrayImage::filled(1, 1, level).unwrap())
+            .collect();
         let layout = Grid {
             columns: 2,
             gap: 1,
@@ -108,8 +120,15 @@ mod tests {
         assert!(grid(&[], Grid::default()).is_ok());
         let tile = GrayImage::filled(1, 1, 0).unwrap();
         for (gap, scale) in [(usize::MAX, 1), (1, usize::MAX), (1 << 40, 1)] {
-            let layout = Grid { gap, scale, ..Grid::default() };
-            assert!(matches!(grid(std::slice::from_ref(&tile), layout), Err(PictureError::TooLarge { .. })));
+            let layout = Grid {
+                gap,
+                scale,
+                ..Grid::default()
+            };
+            assert!(matches!(
+                grid(std::slice::from_ref(&tile), layout),
+                Err(PictureError::TooLarge { .. })
+            ));
         }
     }
 }

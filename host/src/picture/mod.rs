@@ -27,7 +27,9 @@ pub enum PictureError {
         expected: usize,
     },
     /// The sizes are larger than any picture that is drawn here.
-    #[error("a picture of {width} x {height} is too large; the limit is {limit} pixels, use fewer or smaller tiles")]
+    #[error(
+        "a picture of {width} x {height} is too large; the limit is {limit} pixels, use fewer or smaller tiles"
+    )]
     TooLarge {
         /// Columns.
         width: usize,
@@ -80,7 +82,11 @@ impl GrayImage {
                 expected: expected.unwrap_or(0),
             });
         }
-        Ok(Self { width, height, pixels })
+        Ok(Self {
+            width,
+            height,
+            pixels,
+        })
     }
 
     /// A picture of one grey level.
@@ -130,7 +136,12 @@ impl GrayImage {
     /// # Errors
     /// [`PictureError::Encode`], where a side is 0 or over 2^31.
     pub fn to_png(&self) -> Result<Vec<u8>, PictureError> {
-        encode(self.width, self.height, &self.pixels, image::ExtendedColorType::L8)
+        encode(
+            self.width,
+            self.height,
+            &self.pixels,
+            image::ExtendedColorType::L8,
+        )
     }
 
     /// Writes the picture as a PNG file, whole or not at all.
@@ -143,8 +154,17 @@ impl GrayImage {
 }
 
 /// PNG bytes of raw pixels.
-fn encode(width: usize, height: usize, pixels: &[u8], colour: image::ExtendedColorType) -> Result<Vec<u8>, PictureError> {
-    let failed = |reason: String| PictureError::Encode { width, height, reason };
+fn encode(
+    width: usize,
+    height: usize,
+    pixels: &[u8],
+    colour: image::ExtendedColorType,
+) -> Result<Vec<u8>, PictureError> {
+    let failed = |reason: String| PictureError::Encode {
+        width,
+        height,
+        reason,
+    };
     let side = |n: usize| u32::try_from(n).map_err(|error| failed(error.to_string()));
     let mut png = Vec::new();
     image::codecs::png::PngEncoder::new(&mut png)
@@ -170,10 +190,22 @@ mod tests {
 
     #[test]
     fn wrong_sizes_are_refused() {
-        assert!(matches!(GrayImage::new(2, 2, vec![0; 3]), Err(PictureError::WrongSize { expected: 4, .. })));
-        assert!(matches!(GrayImage::new(usize::MAX, 2, vec![]), Err(PictureError::WrongSize { .. })));
-        assert!(matches!(GrayImage::filled(1 << 20, 1 << 20, 0), Err(PictureError::TooLarge { .. })));
-        assert!(matches!(GrayImage::new(0, 0, vec![]).unwrap().to_png(), Err(PictureError::Encode { .. })));
+        assert!(matches!(
+            GrayImage::new(2, 2, vec![0; 3]),
+            Err(PictureError::WrongSize { expected: 4, .. })
+        ));
+        assert!(matches!(
+            GrayImage::new(usize::MAX, 2, vec![]),
+            Err(PictureError::WrongSize { .. })
+        ));
+        assert!(matches!(
+            GrayImage::filled(1 << 20, 1 << 20, 0),
+            Err(PictureError::TooLarge { .. })
+        ));
+        assert!(matches!(
+            GrayImage::new(0, 0, vec![]).unwrap().to_png(),
+            Err(PictureError::Encode { .. })
+        ));
     }
 
     #[test]

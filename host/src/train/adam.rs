@@ -35,8 +35,18 @@ impl<B: Backend> Adam<B> {
     }
 
     /// Update number `step` (from 1) of every parameter; `gradients` are in the same order.
-    pub fn step(&mut self, step: u64, rate: f64, parameters: &mut Vec<Tensor<B, 2>>, gradients: Vec<Tensor<B, 2>>) {
-        let AdamConfig { beta1, beta2, epsilon } = self.config;
+    pub fn step(
+        &mut self,
+        step: u64,
+        rate: f64,
+        parameters: &mut Vec<Tensor<B, 2>>,
+        gradients: Vec<Tensor<B, 2>>,
+    ) {
+        let AdamConfig {
+            beta1,
+            beta2,
+            epsilon,
+        } = self.config;
         // Past 2^31 steps both corrections are 1 in any case.
         let time = i32::try_from(step).unwrap_or(i32::MAX);
         let correction = (1.0 - beta2.powi(time)).sqrt();
@@ -46,7 +56,9 @@ impl<B: Backend> Adam<B> {
         let means = std::mem::take(&mut self.means);
         let squares = std::mem::take(&mut self.squares);
         let old = std::mem::take(parameters);
-        for (((parameter, gradient), mean), square) in old.into_iter().zip(gradients).zip(means).zip(squares) {
+        for (((parameter, gradient), mean), square) in
+            old.into_iter().zip(gradients).zip(means).zip(squares)
+        {
             let squared = gradient.clone() * gradient.clone() * (1.0 - beta2);
             let mean = mean * beta1 + gradient * (1.0 - beta1);
             let square = square * beta2 + squared;
@@ -74,20 +86,35 @@ mod tests {
         let mut parameters = vec![tensor::<Flex>(vec![1.0, -2.0], [1, 2], &Default::default())];
         let mut adam = Adam::new(config, &parameters);
         let (mut m, mut v, mut p) = ([0.0f64; 2], [0.0f64; 2], [1.0f64, -2.0]);
-        for step in 1..=20 {
+        for step in 1..=20i32 {
             let gradient = [0.3 * f64::from(step).sin(), -4.0];
             let device = Default::default();
-            let gradients = vec![tensor::<Flex>(gradient.map(|g| g as f32).to_vec(), [1, 2], &device)];
-            adam.step(u64::from(step.unsigned_abs()), 0.01, &mut parameters, gradients);
+            let gradients = vec![tensor::<Flex>(
+                gradient.map(|g| g as f32).to_vec(),
+                [1, 2],
+                &device,
+            )];
+            adam.step(
+                u64::from(step.unsigned_abs()),
+                0.01,
+                &mut parameters,
+                gradients,
+            );
             for i in 0..2 {
                 m[i] = 0.5 * m[i] + 0.5 * gradient[i];
                 v[i] = 0.999 * v[i] + 0.001 * gradient[i] * gradient[i];
-                let (mean, square) = (m[i] / (1.0 - 0.5f64.powi(step)), v[i] / (1.0 - 0.999f64.powi(step)));
+                let (mean, square) = (
+                    m[i] / (1.0 - 0.5f64.powi(step)),
+                    v[i] / (1.0 - 0.999f64.powi(step)),
+                );
                 p[i] -= 0.01 * mean / (square.sqrt() + 1e-8);
             }
         }
         for (found, expected) in values(&parameters[0]).iter().zip(p) {
-            assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} {expected}");
+            assert!(
+                (f64::from(*found) - expected).abs() < 1e-5,
+                "{found} {expected}"
+            );
         }
     }
 }

@@ -36,10 +36,15 @@ impl<'a> Batches<'a> {
             let epoch = place / count;
             if epoch != self.epoch {
                 self.epoch = epoch;
-                self.order = permutation(&mut rng(self.seed, Purpose::Shuffle, epoch), self.data.len());
+                self.order = permutation(
+                    &mut rng(self.seed, Purpose::Shuffle, epoch),
+                    self.data.len(),
+                );
             }
             // The remainder is below the number of pictures, which fits.
-            let Some(index) = self.order.get((place % count) as usize) else { break };
+            let Some(index) = self.order.get((place % count) as usize) else {
+                break;
+            };
             let index = *index as usize;
             let image = self.data.image(index).unwrap_or_default();
             pictures.extend(image.iter().map(|level| scaled(*level)));
@@ -74,7 +79,11 @@ mod tests {
     fn an_epoch_shows_every_picture_once_and_the_next_in_another_order() {
         let data = data(30);
         let mut batches = Batches::new(&data, 1, 10);
-        let mut epoch = |first: u64| (first..first + 3).flat_map(|s| batches.batch(s).1).collect::<Vec<_>>();
+        let mut epoch = |first: u64| {
+            (first..first + 3)
+                .flat_map(|s| batches.batch(s).1)
+                .collect::<Vec<_>>()
+        };
         let (mut one, two) = (epoch(1), epoch(4));
         assert_ne!(one, two);
         one.sort_unstable();
@@ -87,7 +96,10 @@ mod tests {
         let mut forward = Batches::new(&data, 1, 5);
         let all: Vec<_> = (1..=6).map(|step| forward.batch(step)).collect();
         for step in [4u64, 1, 6] {
-            assert_eq!(Batches::new(&data, 1, 5).batch(step), all[step as usize - 1]);
+            assert_eq!(
+                Batches::new(&data, 1, 5).batch(step),
+                all[step as usize - 1]
+            );
         }
         assert_ne!(Batches::new(&data, 2, 5).batch(1), all[0]);
     }

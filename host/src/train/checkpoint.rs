@@ -45,7 +45,9 @@ pub enum CheckpointError {
         reason: String,
     },
     /// It belongs to another run.
-    #[error("{path}: its {what} differs from this run's ({found}, expected {expected}); resume with the config and the data that it was made with")]
+    #[error(
+        "{path}: its {what} differs from this run's ({found}, expected {expected}); resume with the config and the data that it was made with"
+    )]
     OtherRun {
         /// Which file.
         path: PathBuf,
@@ -77,8 +79,16 @@ fn lists<B: AutodiffBackend>(trainer: &Trainer<B>) -> [(&'static str, Vec<Spec>,
         ("average.", generator.clone(), &state.average),
         ("adam.mean.", generator.clone(), &state.generator_adam.means),
         ("adam.square.", generator, &state.generator_adam.squares),
-        ("adam.mean.", discriminator.clone(), &state.discriminator_adam.means),
-        ("adam.square.", discriminator, &state.discriminator_adam.squares),
+        (
+            "adam.mean.",
+            discriminator.clone(),
+            &state.discriminator_adam.means,
+        ),
+        (
+            "adam.square.",
+            discriminator,
+            &state.discriminator_adam.squares,
+        ),
     ]
 }
 
@@ -86,13 +96,20 @@ fn lists<B: AutodiffBackend>(trainer: &Trainer<B>) -> [(&'static str, Vec<Spec>,
 ///
 /// # Errors
 /// [`CheckpointError::File`] where the folder cannot be written to.
-pub fn save<B: AutodiffBackend>(trainer: &Trainer<B>, identity: &Identity, folder: &Path) -> Result<(), CheckpointError> {
+pub fn save<B: AutodiffBackend>(
+    trainer: &Trainer<B>,
+    identity: &Identity,
+    folder: &Path,
+) -> Result<(), CheckpointError> {
     let path = folder.join(NEWEST);
     let mut tensors = Vec::new();
     let mut hash = Sha256::new();
     for (prefix, specs, list) in lists(trainer) {
         for (spec, tensor) in specs.iter().zip(list) {
-            let bytes: Vec<u8> = values(tensor).iter().flat_map(|value| value.to_le_bytes()).collect();
+            let bytes: Vec<u8> = values(tensor)
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
             hash.update(&bytes);
             tensors.push((format!("{prefix}{}", spec.name), spec.shape, bytes));
         }
@@ -116,7 +133,10 @@ pub fn save<B: AutodiffBackend>(trainer: &Trainer<B>, identity: &Identity, folde
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(damaged)?;
     if path.exists() {
         let previous = folder.join(PREVIOUS);
-        std::fs::rename(&path, &previous).map_err(|source| FileError::Write { path: previous, source })?;
+        std::fs::rename(&path, &previous).map_err(|source| FileError::Write {
+            path: previous,
+            source,
+        })?;
     }
     Ok(write_atomically(&path, &bytes)?)
 }
@@ -162,14 +182,23 @@ fn parse<B: AutodiffBackend>(
         path: path.to_owned(),
         reason,
     };
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
+    let (_, header) =
+        SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
     let metadata = header.metadata().clone().unwrap_or_default();
-    let entry = |key: &str| metadata.get(key).cloned().ok_or_else(|| damaged(format!("no {key:?} in its header")));
+    let entry = |key: &str| {
+        metadata
+            .get(key)
+            .cloned()
+            .ok_or_else(|| damaged(format!("no {key:?} in its header")))
+    };
     if entry("format")? != "thumbgen checkpoint 1" {
         return Err(damaged("another format".to_owned()));
     }
-    let parts = [("model, seed or batch size", "config", &identity.config), ("dataset", "dataset", &identity.dataset)];
+    let parts = [
+        ("model, seed or batch size", "config", &identity.config),
+        ("dataset", "dataset", &identity.dataset),
+    ];
     for (what, key, expected) in parts {
         let found = entry(key)?;
         if found != *expected {
@@ -181,20 +210,32 @@ fn parse<B: AutodiffBackend>(
             });
         }
     }
-    let step = entry("step")?.parse().map_err(|_| damaged("its step is no number".to_owned()))?;
+    let step = entry("step")?
+        .parse()
+        .map_err(|_| damaged("its step is no number".to_owned()))?;
     let mut hash = Sha256::new();
     let mut loaded: Vec<Plain<B>> = Vec::new();
     for (prefix, specs, _) in lists(trainer) {
         let mut list: Vec<Tensor<B::InnerBackend, 2>> = Vec::new();
         for spec in specs {
             let name = format!("{prefix}{}", spec.name);
-            let view = file.tensor(&name).map_err(|error| damaged(format!("{name}: {error}")))?;
+            let view = file
+                .tensor(&name)
+                .map_err(|error| damaged(format!("{name}: {error}")))?;
             if view.dtype() != Dtype::F32 || view.shape() != spec.shape {
                 let (found, expected) = (view.shape(), spec.shape);
-                return Err(damaged(format!("{name}: shape {found:?}, expected {expected:?} of 32-bit floats")));
+                return Err(damaged(format!(
+                    "{name}: shape {found:?}, expected {expected:?} of 32-bit floats"
+                )));
             }
             hash.update(view.data());
-            let values = view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            let values = view
+                .data()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect();
             list.push(tensor(values, spec.shape, device));
         }
         loaded.push(list);
@@ -253,7 +294,10 @@ mod tests {
 
     fn same(a: &Trainer<B>, b: &Trainer<B>) -> bool {
         let all = |trainer: &Trainer<B>| -> Vec<Vec<f32>> {
-            lists(trainer).iter().flat_map(|(_, _, list)| list.iter().map(values)).collect()
+            lists(trainer)
+                .iter()
+                .flat_map(|(_, _, list)| list.iter().map(values))
+                .collect()
         };
         all(a) == all(b) && a.state.step == b.state.step
     }
@@ -285,18 +329,33 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         for len in (0..bytes.len()).step_by(97) {
             let error = parse(&trainer, &identity(), &bytes[..len], &path, &device).unwrap_err();
-            assert!(matches!(error, CheckpointError::Damaged { .. }), "{len}: {error}");
+            assert!(
+                matches!(error, CheckpointError::Damaged { .. }),
+                "{len}: {error}"
+            );
         }
         for place in (0..bytes.len()).step_by(61) {
             let mut bytes = bytes.clone();
             bytes[place] ^= 0x10;
-            assert!(parse(&trainer, &identity(), &bytes, &path, &device).is_err(), "{place}");
+            assert!(
+                parse(&trainer, &identity(), &bytes, &path, &device).is_err(),
+                "{place}"
+            );
         }
         let other = Identity {
             dataset: "xyz".to_owned(),
             ..identity()
         };
         let error = load(&mut trainer, &other, folder.path(), &device).unwrap_err();
-        assert!(matches!(error, CheckpointError::OtherRun { what: "dataset", .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                CheckpointError::OtherRun {
+                    what: "dataset",
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 }

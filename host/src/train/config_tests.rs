@@ -21,7 +21,14 @@ fn presets_are_valid_and_are_what_they_are_called() {
 
 #[test]
 fn any_key_can_be_set() {
-    let set = ["train.steps=12", "data=1234", "model.generator=[8, 9]", "train.ema=0", "device=cpu", "seed = 7"];
+    let set = [
+        "train.steps=12",
+        "data=1234",
+        "model.generator=[8, 9]",
+        "train.ema=0",
+        "device=cpu",
+        "seed = 7",
+    ];
     let config = Config::resolve("gan", &pairs(&set)).unwrap();
     assert_eq!((config.train.steps, config.seed), (12, 7));
     assert_eq!(config.data, "1234");
@@ -34,9 +41,20 @@ fn any_key_can_be_set() {
 fn a_file_goes_over_the_preset_that_it_names_and_comes_back_equal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.toml");
-    std::fs::write(&path, "preset = \"gan\"\nname = \"mine\"\n[train]\nsteps = 5\nlr_final = 1\n").unwrap();
+    std::fs::write(
+        &path,
+        "preset = \"gan\"\nname = \"mine\"\n[train]\nsteps = 5\nlr_final = 1\n",
+    )
+    .unwrap();
     let config = Config::resolve(path.to_str().unwrap(), &[]).unwrap();
-    assert_eq!((config.name.as_str(), config.train.steps, config.model.conditional), ("mine", 5, false));
+    assert_eq!(
+        (
+            config.name.as_str(),
+            config.train.steps,
+            config.model.conditional
+        ),
+        ("mine", 5, false)
+    );
     std::fs::write(&path, config.to_toml().unwrap()).unwrap();
     assert_eq!(Config::read(&path).unwrap(), config);
 }
@@ -44,10 +62,18 @@ fn a_file_goes_over_the_preset_that_it_names_and_comes_back_equal() {
 #[test]
 fn an_unknown_key_is_named_with_the_nearest() {
     let cases = [
-        ("train.stepz=1", "unknown key `train.stepz`", "`train.steps`"),
+        (
+            "train.stepz=1",
+            "unknown key `train.stepz`",
+            "`train.steps`",
+        ),
         ("steps=1", "unknown key `steps`", "`train.steps`"),
         ("model=1", "unknown key `model`", "`model."),
-        ("lr_generater=1", "unknown key `lr_generater`", "`train.lr_generator`"),
+        (
+            "lr_generater=1",
+            "unknown key `lr_generater`",
+            "`train.lr_generator`",
+        ),
     ];
     for (pair, what, nearest) in cases {
         let error = Config::resolve("cgan", &pairs(&[pair])).unwrap_err();
@@ -58,8 +84,13 @@ fn an_unknown_key_is_named_with_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.toml");
     std::fs::write(&path, "[model]\nlatents = 3\n").unwrap();
-    let error = Config::resolve(path.to_str().unwrap(), &[]).unwrap_err().to_string();
-    assert!(error.contains("mine.toml") && error.contains("`model.latent`"), "{error}");
+    let error = Config::resolve(path.to_str().unwrap(), &[])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("mine.toml") && error.contains("`model.latent`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -80,14 +111,25 @@ fn wrong_values_are_refused_in_one_line() {
         ("train.steps", "KEY=VALUE"),
     ];
     for (pair, expected) in cases {
-        let error = Config::resolve("cgan", &pairs(&[pair])).unwrap_err().to_string();
+        let error = Config::resolve("cgan", &pairs(&[pair]))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected), "{pair}: {error}");
-        assert!(pair.contains('\n') || !error.contains('\n'), "{pair}: {error}");
+        assert!(
+            pair.contains('\n') || !error.contains('\n'),
+            "{pair}: {error}"
+        );
     }
 }
 
 #[test]
 fn what_is_neither_preset_nor_file_is_told() {
-    assert!(matches!(Config::resolve("dcgan", &[]), Err(ConfigError::UnknownPreset { .. })));
-    assert!(matches!(Config::resolve("missing.toml", &[]), Err(ConfigError::File(_))));
+    assert!(matches!(
+        Config::resolve("dcgan", &[]),
+        Err(ConfigError::UnknownPreset { .. })
+    ));
+    assert!(matches!(
+        Config::resolve("missing.toml", &[]),
+        Err(ConfigError::File(_))
+    ));
 }

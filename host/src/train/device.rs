@@ -49,7 +49,9 @@ pub struct Choice {
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The feature was left out when this program was built.
-    #[error("--device {name}: not compiled in; build with `cargo run --release -p host --features {name} -- train --device {name}`, or use --device cpu")]
+    #[error(
+        "--device {name}: not compiled in; build with `cargo run --release -p host --features {name} -- train --device {name}`, or use --device cpu"
+    )]
     NotCompiledIn {
         /// The device, which is also the feature's name.
         name: &'static str,
@@ -63,7 +65,9 @@ pub enum DeviceError {
         reason: String,
     },
     /// The backend gave up in the middle of a run.
-    #[error("--device {name}: the backend failed ({reason}); resume the run from its last checkpoint, with --device cpu if it happens again")]
+    #[error(
+        "--device {name}: the backend failed ({reason}); resume the run from its last checkpoint, with --device cpu if it happens again"
+    )]
     Failed {
         /// The device.
         name: &'static str,
@@ -122,7 +126,9 @@ pub fn answer_probe() {
 fn try_backend<B: burn_tensor::backend::Backend>() -> bool {
     let ones = burn_tensor::Tensor::<B, 2>::ones([8, 8], &Default::default());
     let product = ones.clone().matmul(ones);
-    super::model::values(&product).iter().all(|value| *value == 8.0)
+    super::model::values(&product)
+        .iter()
+        .all(|value| *value == 8.0)
 }
 
 /// Chooses a backend.
@@ -145,7 +151,10 @@ pub fn choose(choice: DeviceChoice) -> Result<Choice, DeviceError> {
                     Err(DeviceError::NotCompiledIn { name }) => {
                         reasons.push(format!("{name} is not compiled in (--features {name})"));
                     }
-                    Err(DeviceError::NoDriver { name, reason } | DeviceError::Failed { name, reason }) => {
+                    Err(
+                        DeviceError::NoDriver { name, reason }
+                        | DeviceError::Failed { name, reason },
+                    ) => {
                         reasons.push(format!("{name}: {reason}"));
                     }
                 }
@@ -196,7 +205,8 @@ fn probe(name: &str) -> Result<(), String> {
     if !ANSWERS.load(Ordering::Relaxed) {
         return Err("this program cannot try a GPU before it uses it".to_owned());
     }
-    let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    let program =
+        std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     let mut child = Command::new(program)
         .env(PROBE_VARIABLE, name)
         .stdin(Stdio::null())
@@ -209,14 +219,20 @@ fn probe(name: &str) -> Result<(), String> {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),
             Ok(Some(_)) => return Err("its driver is missing or does not work".to_owned()),
-            Ok(None) if started.elapsed() < PROBE_LIMIT => std::thread::sleep(Duration::from_millis(20)),
+            Ok(None) if started.elapsed() < PROBE_LIMIT => {
+                std::thread::sleep(Duration::from_millis(20))
+            }
             Ok(None) => {
                 // Either call fails only where the child is gone already.
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(format!("no answer within {} s", PROBE_LIMIT.as_secs()));
             }
-            Err(error) => return Err(format!("cannot wait for the process that tries it: {error}")),
+            Err(error) => {
+                return Err(format!(
+                    "cannot wait for the process that tries it: {error}"
+                ));
+            }
         }
     }
 }
@@ -225,7 +241,11 @@ fn probe(name: &str) -> Result<(), String> {
 fn find_library(names: &[&str]) -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     for variable in ["LD_LIBRARY_PATH", "PATH"] {
-        folders.extend(std::env::var_os(variable).iter().flat_map(std::env::split_paths));
+        folders.extend(
+            std::env::var_os(variable)
+                .iter()
+                .flat_map(std::env::split_paths),
+        );
     }
     let known = [
         "/usr/lib/x86_64-linux-gnu",
@@ -240,7 +260,10 @@ fn find_library(names: &[&str]) -> Option<PathBuf> {
     ];
     folders.extend(known.map(PathBuf::from));
     folders.extend(linker_folders(Path::new("/etc/ld.so.conf.d")));
-    folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))).find(|path| path.is_file())
+    folders
+        .iter()
+        .flat_map(|folder| names.iter().map(|name| folder.join(name)))
+        .find(|path| path.is_file())
 }
 
 /// The folders that the files of `/etc/ld.so.conf.d` name.
@@ -248,7 +271,11 @@ fn linker_folders(list: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(list).into_iter().flatten().flatten();
     let lines = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
     lines
-        .flat_map(|text| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>())
+        .flat_map(|text| {
+            text.lines()
+                .map(|line| line.trim().to_owned())
+                .collect::<Vec<_>>()
+        })
         .filter(|line| line.starts_with('/'))
         .map(PathBuf::from)
         .collect()
@@ -279,7 +306,10 @@ mod tests {
         for (choice, name) in [(DeviceChoice::Cuda, "cuda"), (DeviceChoice::Wgpu, "wgpu")] {
             // The test binary does not call `answer_probe`, so that no GPU is ever started by it.
             let error = choose(choice).unwrap_err().to_string();
-            assert!(error.contains(name) && error.contains("--device"), "{error}");
+            assert!(
+                error.contains(name) && error.contains("--device"),
+                "{error}"
+            );
         }
     }
 

@@ -31,13 +31,17 @@ pub enum TrainError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// The run folder is in use.
-    #[error("{folder}: it already holds a run; resume it (--resume {folder}), or give another folder to --out")]
+    #[error(
+        "{folder}: it already holds a run; resume it (--resume {folder}), or give another folder to --out"
+    )]
     RunExists {
         /// Which folder.
         folder: PathBuf,
     },
     /// The checkpoint is further than the run is to go.
-    #[error("{folder}: its checkpoint is at step {done}, the run ends at step {steps}; raise train.steps")]
+    #[error(
+        "{folder}: its checkpoint is at step {done}, the run ends at step {steps}; raise train.steps"
+    )]
     AlreadyPast {
         /// Which folder.
         folder: PathBuf,
@@ -47,7 +51,9 @@ pub enum TrainError {
         steps: u64,
     },
     /// A loss is infinite or not a number.
-    #[error("training collapsed by step {step}: the {network}'s loss is not finite; lower train.lr_generator and train.lr_discriminator, then resume from the last checkpoint or start again")]
+    #[error(
+        "training collapsed by step {step}: the {network}'s loss is not finite; lower train.lr_generator and train.lr_discriminator, then resume from the last checkpoint or start again"
+    )]
     NotFinite {
         /// The step at which it was seen.
         step: u64,
@@ -55,7 +61,9 @@ pub enum TrainError {
         network: &'static str,
     },
     /// A warning has lasted too long.
-    #[error("training collapsed by step {step}: {warning}; lower train.lr_discriminator, try another seed, or raise alarm.patience")]
+    #[error(
+        "training collapsed by step {step}: {warning}; lower train.lr_discriminator, try another seed, or raise alarm.patience"
+    )]
     Collapsed {
         /// The step at which the patience ended.
         step: u64,

@@ -84,7 +84,10 @@ impl Watch {
     /// [`TrainError::NotFinite`] at once; [`TrainError::Collapsed`] where a warning has lasted `patience` records.
     pub fn look(&mut self, record: &mut Record) -> Result<(), TrainError> {
         let step = record.step;
-        let losses = [("discriminator", record.discriminator_loss), ("generator", record.generator_loss)];
+        let losses = [
+            ("discriminator", record.discriminator_loss),
+            ("generator", record.generator_loss),
+        ];
         for (network, loss) in losses {
             if !loss.is_finite() {
                 return Err(TrainError::NotFinite { step, network });
@@ -97,7 +100,10 @@ impl Watch {
         self.saturated = if saturated { self.saturated + 1 } else { 0 };
         let mut warnings = Vec::new();
         if alike {
-            warnings.push(format!("all samples alike (diversity {:.3})", record.diversity));
+            warnings.push(format!(
+                "all samples alike (diversity {:.3})",
+                record.diversity
+            ));
         }
         if saturated {
             warnings.push(format!(
@@ -129,7 +135,11 @@ pub fn append(path: &Path, record: &Record) -> Result<(), FileError> {
     };
     let mut line = serde_json::to_vec(record).map_err(|error| failed(error.into()))?;
     line.push(b'\n');
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(failed)?;
     file.write_all(&line).map_err(failed)
 }
 
@@ -192,7 +202,13 @@ mod tests {
             let mut bad_record = record(7);
             bad_record.generator_loss = bad;
             let error = watch().look(&mut bad_record).unwrap_err();
-            assert!(matches!(error, TrainError::NotFinite { step: 7, network: "generator" }));
+            assert!(matches!(
+                error,
+                TrainError::NotFinite {
+                    step: 7,
+                    network: "generator"
+                }
+            ));
         }
     }
 
@@ -211,9 +227,14 @@ mod tests {
         let mut good = record(3);
         watch.look(&mut good).unwrap();
         assert_eq!(good.warning, None);
-        let last = (4..=6).map(|step| watch.look(&mut bad(step))).collect::<Vec<_>>();
+        let last = (4..=6)
+            .map(|step| watch.look(&mut bad(step)))
+            .collect::<Vec<_>>();
         assert!(last[0].is_ok() && last[1].is_ok());
-        assert!(matches!(last[2], Err(TrainError::Collapsed { step: 6, .. })));
+        assert!(matches!(
+            last[2],
+            Err(TrainError::Collapsed { step: 6, .. })
+        ));
     }
 
     #[test]

@@ -74,7 +74,12 @@ impl Generator {
         let mut specs = Vec::new();
         let mut inputs = self.input.len();
         for (i, outputs) in self.hidden.iter().enumerate() {
-            push(&mut specs, format!("generator.dense{i}.weight"), inputs, *outputs);
+            push(
+                &mut specs,
+                format!("generator.dense{i}.weight"),
+                inputs,
+                *outputs,
+            );
             if self.batch_norm {
                 push(&mut specs, format!("generator.norm{i}.scale"), 1, *outputs);
                 push(&mut specs, format!("generator.norm{i}.bias"), 1, *outputs);
@@ -84,8 +89,18 @@ impl Generator {
             inputs = *outputs;
         }
         let i = self.hidden.len();
-        push(&mut specs, format!("generator.dense{i}.weight"), inputs, self.output.len());
-        push(&mut specs, format!("generator.dense{i}.bias"), 1, self.output.len());
+        push(
+            &mut specs,
+            format!("generator.dense{i}.weight"),
+            inputs,
+            self.output.len(),
+        );
+        push(
+            &mut specs,
+            format!("generator.dense{i}.bias"),
+            1,
+            self.output.len(),
+        );
         specs
     }
 
@@ -126,7 +141,12 @@ impl Generator {
     }
 
     /// The network as the rest of the line takes it: weights (outputs, inputs), batch normalisation not folded.
-    pub fn network<B: Backend>(&self, name: &str, parameters: &[Tensor<B, 2>], moments: &[Moments<B>]) -> Network {
+    pub fn network<B: Backend>(
+        &self,
+        name: &str,
+        parameters: &[Tensor<B, 2>],
+        moments: &[Moments<B>],
+    ) -> Network {
         let mut parameters = parameters.iter();
         let mut next = || parameters.next().expect("as many parameters as specs");
         let mut layers = Vec::new();
@@ -184,15 +204,29 @@ impl Discriminator {
         let mut specs = Vec::new();
         let mut inputs = self.input;
         for (i, outputs) in self.hidden.iter().chain([&1]).enumerate() {
-            push(&mut specs, format!("discriminator.dense{i}.weight"), inputs, *outputs);
-            push(&mut specs, format!("discriminator.dense{i}.bias"), 1, *outputs);
+            push(
+                &mut specs,
+                format!("discriminator.dense{i}.weight"),
+                inputs,
+                *outputs,
+            );
+            push(
+                &mut specs,
+                format!("discriminator.dense{i}.bias"),
+                1,
+                *outputs,
+            );
             inputs = *outputs;
         }
         specs
     }
 
     /// Pictures with their one-hot labels (pictures, pixels + classes) -> logits (pictures, 1).
-    pub fn forward<B: Backend>(&self, parameters: &[Tensor<B, 2>], input: Tensor<B, 2>) -> Tensor<B, 2> {
+    pub fn forward<B: Backend>(
+        &self,
+        parameters: &[Tensor<B, 2>],
+        input: Tensor<B, 2>,
+    ) -> Tensor<B, 2> {
         let mut x = input;
         for (i, layer) in parameters.as_chunks::<2>().0.iter().enumerate() {
             if i > 0 {
@@ -206,7 +240,11 @@ impl Discriminator {
 
 /// Starting values: weights and biases uniform within `1 / sqrt(inputs)` (PyTorch's default for dense layers), scales
 /// of batch normalisation 1, its biases 0.
-pub fn initial<B: Backend>(specs: &[Spec], rng: &mut impl rand::Rng, device: &B::Device) -> Vec<Tensor<B, 2>> {
+pub fn initial<B: Backend>(
+    specs: &[Spec],
+    rng: &mut impl rand::Rng,
+    device: &B::Device,
+) -> Vec<Tensor<B, 2>> {
     let mut inputs = 1;
     let values = |spec: &Spec| {
         let [rows, columns] = spec.shape;
@@ -215,14 +253,22 @@ pub fn initial<B: Backend>(specs: &[Spec], rng: &mut impl rand::Rng, device: &B:
             inputs = rows;
         }
         if spec.name.contains(".norm") {
-            let value = if spec.name.ends_with("scale") { 1.0 } else { 0.0 };
+            let value = if spec.name.ends_with("scale") {
+                1.0
+            } else {
+                0.0
+            };
             vec![value; count]
         } else {
             rng::uniform(rng, count, 1.0 / (inputs as f32).sqrt())
         }
     };
     let values: Vec<Vec<f32>> = specs.iter().map(values).collect();
-    specs.iter().zip(values).map(|(spec, values)| tensor(values, spec.shape, device)).collect()
+    specs
+        .iter()
+        .zip(values)
+        .map(|(spec, values)| tensor(values, spec.shape, device))
+        .collect()
 }
 
 /// A tensor of host values, row by row; `values` has as many as `shape` says.
@@ -326,11 +372,22 @@ mod tests {
     fn names_and_shapes_are_those_of_the_config() {
         let specs = small(true).specs();
         let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-        assert_eq!(names[..3], ["generator.dense0.weight", "generator.norm0.scale", "generator.norm0.bias"]);
+        assert_eq!(
+            names[..3],
+            [
+                "generator.dense0.weight",
+                "generator.norm0.scale",
+                "generator.norm0.bias"
+            ]
+        );
         assert_eq!(specs[0].shape, [5, 5]);
         assert_eq!(specs.last().unwrap().shape, [1, 24]);
         let model = Config::resolve("cgan", &[]).unwrap().model;
-        let count: usize = Generator::new(&model, 10).specs().iter().map(|s| s.shape[0] * s.shape[1]).sum();
+        let count: usize = Generator::new(&model, 10)
+            .specs()
+            .iter()
+            .map(|s| s.shape[0] * s.shape[1])
+            .sum();
         assert_eq!(count, 110 * 256 + 256 * 256 + 256 * 784 + 4 * 256 + 784);
         assert_eq!(Discriminator::new(&model, 10).specs()[0].shape, [794, 256]);
     }

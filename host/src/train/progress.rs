@@ -76,7 +76,11 @@ impl Progress {
                     *last = Some(Instant::now());
                     let rate = record.steps_per_second;
                     let left = steps.saturating_sub(record.step) as f64 / rate.max(1e-3);
-                    eprintln!("step {}/{steps}, {rate:.1} steps/s, {} left, {losses}", record.step, duration(left));
+                    eprintln!(
+                        "step {}/{steps}, {rate:.1} steps/s, {} left, {losses}",
+                        record.step,
+                        duration(left)
+                    );
                 }
             }
         }
@@ -110,7 +114,13 @@ mod tests {
 
     #[test]
     fn durations_are_short() {
-        let cases = [(0.4, "0s"), (59.0, "59s"), (125.0, "2m05s"), (7300.0, "2h01m"), (f64::NAN, "0s")];
+        let cases = [
+            (0.4, "0s"),
+            (59.0, "59s"),
+            (125.0, "2m05s"),
+            (7300.0, "2h01m"),
+            (f64::NAN, "0s"),
+        ];
         for (seconds, expected) in cases {
             assert_eq!(duration(seconds), expected);
         }

@@ -39,7 +39,9 @@ pub fn normal(rng: &mut impl Rng, count: usize) -> Vec<f32> {
 
 /// `count` numbers between `-bound` and `bound`.
 pub fn uniform(rng: &mut impl Rng, count: usize, bound: f32) -> Vec<f32> {
-    (0..count).map(|_| bound * (2.0 * rng.random::<f32>() - 1.0)).collect()
+    (0..count)
+        .map(|_| bound * (2.0 * rng.random::<f32>() - 1.0))
+        .collect()
 }
 
 /// The numbers 0 to `count - 1` in random order (Fisher and Yates).
@@ -72,7 +74,10 @@ mod tests {
         let values = normal(&mut rng, 100_000);
         let mean = values.iter().sum::<f32>() / 1e5;
         let variance = values.iter().map(|v| v * v).sum::<f32>() / 1e5;
-        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+        assert!(
+            mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02,
+            "{mean} {variance}"
+        );
         assert!(uniform(&mut rng, 1000, 0.5).iter().all(|v| v.abs() <= 0.5));
         let mut order = permutation(&mut rng, 1000);
         assert_ne!(order, (0..1000).collect::<Vec<_>>());

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn_autodiff::Autodiff;
-use burn_tensor::backend::AutodiffBackend;
 use burn_tensor::Tensor;
+use burn_tensor::backend::AutodiffBackend;
 
 use super::TrainError;
 use super::batches::Batches;
@@ -94,7 +94,12 @@ pub fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, TrainError> {
 ///
 /// # Errors
 /// [`TrainError`]. Where training collapses, the run folder keeps its last good checkpoint.
-pub fn train(config: &Config, options: &Options, stop: &AtomicBool, on_network: OnNetwork<'_>) -> Result<Outcome, TrainError> {
+pub fn train(
+    config: &Config,
+    options: &Options,
+    stop: &AtomicBool,
+    on_network: OnNetwork<'_>,
+) -> Result<Outcome, TrainError> {
     if !options.resume && !options.overwrite && checkpoint::exists(&options.out) {
         return Err(TrainError::RunExists {
             folder: options.out.clone(),
@@ -122,7 +127,10 @@ pub fn train(config: &Config, options: &Options, stop: &AtomicBool, on_network: 
         Backend::Cuda => run.on::<Autodiff<burn_cuda::Cuda>>(),
         #[cfg(feature = "wgpu")]
         Backend::Wgpu => run.on::<Autodiff<burn_wgpu::Wgpu>>(),
-        #[allow(unreachable_patterns, reason = "with every feature there is no other backend")]
+        #[allow(
+            unreachable_patterns,
+            reason = "with every feature there is no other backend"
+        )]
         other => Err(DeviceError::NotCompiledIn { name: other.name() }.into()),
     };
     if backend == Backend::Cpu {
@@ -131,9 +139,15 @@ pub fn train(config: &Config, options: &Options, stop: &AtomicBool, on_network: 
     // GPU backends report a lost device by a panic.
     catch_unwind(AssertUnwindSafe(go)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let reason = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        let reason = text
+            .or(panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-        Err(DeviceError::Failed { name: backend.name(), reason }.into())
+        Err(DeviceError::Failed {
+            name: backend.name(),
+            reason,
+        }
+        .into())
     })
 }
 
@@ -180,7 +194,10 @@ impl Run<'_, '_> {
         metrics::rewrite(&metrics_path, &records)?;
         write_atomically(&folder.join("config.toml"), config.to_toml()?.as_bytes())?;
         let count = |specs: Vec<Spec>| specs.iter().map(|spec| spec.shape[0] * spec.shape[1]).sum();
-        let parameters = [count(trainer.generator.specs()), count(trainer.discriminator.specs())];
+        let parameters = [
+            count(trainer.generator.specs()),
+            count(trainer.discriminator.specs()),
+        ];
         let mut info = RunInfo::new(config, self.data, self.choice, parameters);
         info.steps_done = first;
         info.write(folder)?;
@@ -190,7 +207,12 @@ impl Run<'_, '_> {
         if first > 0 {
             progress.say(&format!("resumed at step {first}"));
         }
-        let samples = Samples::new(self.data, config.seed, config.model.latent, trainer.generator.input.classes)?;
+        let samples = Samples::new(
+            self.data,
+            config.seed,
+            config.model.latent,
+            trainer.generator.input.classes,
+        )?;
         let mut batches = Batches::new(self.data, config.seed, config.train.batch);
         let mut watch = Watch::new(config.alarm.clone());
         let started = Instant::now();
@@ -203,13 +225,15 @@ impl Run<'_, '_> {
         while trainer.state.step < config.train.steps && !self.stop.load(Ordering::Relaxed) {
             let step = trainer.state.step + 1;
             let (pictures, labels) = batches.batch(step);
-            let real_spread = due(step, config.report.metrics_every, config.train.steps).then(|| spread(&pictures, &labels));
+            let real_spread = due(step, config.report.metrics_every, config.train.steps)
+                .then(|| spread(&pictures, &labels));
             let report = trainer.step(pictures, &labels);
             sums.add(&report);
             progress.step(step);
             if let Some(real_spread) = real_spread {
                 let mut record = sums.record(&report, step, &labels, real_spread);
-                record.epoch = step as f64 * config.train.batch as f64 / self.data.len().max(1) as f64;
+                record.epoch =
+                    step as f64 * config.train.batch as f64 / self.data.len().max(1) as f64;
                 let verdict = watch.look(&mut record);
                 metrics::append(&metrics_path, &record)?;
                 progress.record(&record);
@@ -257,7 +281,11 @@ impl Run<'_, '_> {
     }
 
     /// Writes a checkpoint and gives the network to the caller's function.
-    fn save<B: AutodiffBackend>(&mut self, trainer: &Trainer<B>, identity: &Identity) -> Result<(u64, Network), TrainError> {
+    fn save<B: AutodiffBackend>(
+        &mut self,
+        trainer: &Trainer<B>,
+        identity: &Identity,
+    ) -> Result<(u64, Network), TrainError> {
         checkpoint::save(trainer, identity, &self.options.out)?;
         let network = trainer.network();
         (self.on_network)(&network, &self.options.out).map_err(TrainError::Export)?;
@@ -291,7 +319,10 @@ fn due(step: u64, every: u64, steps: u64) -> bool {
 
 impl<B: AutodiffBackend> Sums<B> {
     fn add(&mut self, report: &StepReport<B>) {
-        let new = [report.discriminator_loss.clone(), report.generator_loss.clone()];
+        let new = [
+            report.discriminator_loss.clone(),
+            report.generator_loss.clone(),
+        ];
         self.losses = Some(match self.losses.take() {
             None => new,
             Some([d, g]) => {
@@ -303,16 +334,28 @@ impl<B: AutodiffBackend> Sums<B> {
     }
 
     /// The record of the steps since the last, and a fresh start.
-    fn record(&mut self, report: &StepReport<B>, step: u64, labels: &[u8], real_spread: f64) -> Record {
+    fn record(
+        &mut self,
+        report: &StepReport<B>,
+        step: u64,
+        labels: &[u8],
+        real_spread: f64,
+    ) -> Record {
         let mean = |sum: Option<&Tensor<B::InnerBackend, 1>>| {
-            let sum = sum.and_then(|sum| values(sum).first().copied()).unwrap_or(f32::NAN);
+            let sum = sum
+                .and_then(|sum| values(sum).first().copied())
+                .unwrap_or(f32::NAN);
             f64::from(sum) / self.steps as f64
         };
         let [discriminator_loss, generator_loss] =
             [0, 1].map(|i| mean(self.losses.as_ref().and_then(|losses| losses.get(i))));
         let logits = values(&report.logits);
         let right = |(i, logit): (usize, &f32)| (*logit > 0.0) == (i < labels.len());
-        let right = logits.iter().enumerate().filter(|pair| right(*pair)).count();
+        let right = logits
+            .iter()
+            .enumerate()
+            .filter(|pair| right(*pair))
+            .count();
         let record = Record {
             step,
             epoch: 0.0,

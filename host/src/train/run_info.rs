@@ -47,7 +47,12 @@ struct DatasetInfo<'a> {
 
 impl<'a> RunInfo<'a> {
     /// A run at its start; `parameters` counts those of generator and discriminator.
-    pub fn new(config: &'a Config, data: &'a Dataset, device: &'a Choice, parameters: [usize; 2]) -> Self {
+    pub fn new(
+        config: &'a Config,
+        data: &'a Dataset,
+        device: &'a Choice,
+        parameters: [usize; 2],
+    ) -> Self {
         Self {
             name: &config.name,
             seed: config.seed,
@@ -63,7 +68,11 @@ impl<'a> RunInfo<'a> {
             cpu: cpu(),
             threads: std::thread::available_parallelism().map_or(0, usize::from),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            profile: if cfg!(debug_assertions) { "dev" } else { "release" },
+            profile: if cfg!(debug_assertions) {
+                "dev"
+            } else {
+                "release"
+            },
             generator_parameters: parameters[0],
             discriminator_parameters: parameters[1],
             steps: config.train.steps,
@@ -91,7 +100,9 @@ impl<'a> RunInfo<'a> {
 /// The CPU's name, where the system tells it in a file.
 fn cpu() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("model name"));
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
     let name = line.map(|line| line.trim_start_matches([' ', '\t', ':']).to_owned());
     name.unwrap_or_else(|| "unknown".to_owned())
 }

@@ -31,15 +31,26 @@ impl Samples {
     ///
     /// # Errors
     /// [`PictureError`].
-    pub fn new(data: &Dataset, seed: u64, latent: usize, classes: usize) -> Result<Self, PictureError> {
-        let columns = if classes == 0 { COLUMNS } else { classes.min(COLUMNS) };
+    pub fn new(
+        data: &Dataset,
+        seed: u64,
+        latent: usize,
+        classes: usize,
+    ) -> Result<Self, PictureError> {
+        let columns = if classes == 0 {
+            COLUMNS
+        } else {
+            classes.min(COLUMNS)
+        };
         let count = ROWS * columns;
         // At most 10 columns.
         let labels: Vec<u8> = (0..count).map(|i| (i % columns) as u8).collect();
         let mut next = 0;
         let mut tiles = Vec::new();
         for label in &labels {
-            let found = (next..data.len()).chain(0..next).find(|i| classes == 0 || data.labels[*i] == *label);
+            let found = (next..data.len())
+                .chain(0..next)
+                .find(|i| classes == 0 || data.labels[*i] == *label);
             let index = found.unwrap_or(0);
             next = (index + 1) % data.len().max(1);
             let pixels = data.image(index).unwrap_or_default().to_vec();
@@ -57,7 +68,12 @@ impl Samples {
     ///
     /// # Errors
     /// [`PictureError`].
-    pub fn draw<B: AutodiffBackend>(&self, trainer: &Trainer<B>, height: usize, width: usize) -> Result<GrayImage, PictureError> {
+    pub fn draw<B: AutodiffBackend>(
+        &self,
+        trainer: &Trainer<B>,
+        height: usize,
+        width: usize,
+    ) -> Result<GrayImage, PictureError> {
         let pictures = values(&trainer.sample(self.latents.clone(), &self.labels));
         let tiles = pictures
             .chunks_exact(height * width)

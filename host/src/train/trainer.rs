@@ -100,7 +100,10 @@ impl<B: AutodiffBackend> Trainer<B> {
         let pixels = self.config.model.height * self.config.model.width;
         let step = self.state.step + 1;
         let mut random = rng(self.config.seed, Purpose::Latents, step);
-        let input = self.input(normal(&mut random, batch * self.config.model.latent), labels);
+        let input = self.input(
+            normal(&mut random, batch * self.config.model.latent),
+            labels,
+        );
         let real = tensor::<B>(pictures, [batch, pixels], &self.device);
         let one_hot = self.one_hot(labels);
         let with_label = |pictures: Tensor<B, 2>| match &one_hot {
@@ -109,7 +112,9 @@ impl<B: AutodiffBackend> Trainer<B> {
         };
 
         let generator = tracked::<B>(&self.state.generator);
-        let (fake, _) = self.generator.forward(&generator, Tensor::from_inner(input), None);
+        let (fake, _) = self
+            .generator
+            .forward(&generator, Tensor::from_inner(input), None);
 
         let discriminator = tracked::<B>(&self.state.discriminator);
         let both = Tensor::cat(vec![with_label(real), with_label(fake.clone().detach())], 0);
@@ -127,17 +132,27 @@ impl<B: AutodiffBackend> Trainer<B> {
         let gradients = gradients_of::<B>(&discriminator, loss);
         let rate = self.rate(self.config.train.lr_discriminator);
         let state = &mut self.state;
-        state.discriminator_adam.step(step, rate, &mut state.discriminator, gradients);
+        state
+            .discriminator_adam
+            .step(step, rate, &mut state.discriminator, gradients);
 
         // The updated discriminator, without a graph of its own: only the generator's gradients are wanted.
-        let judge: Vec<Tensor<B, 2>> = self.state.discriminator.iter().cloned().map(Tensor::from_inner).collect();
+        let judge: Vec<Tensor<B, 2>> = self
+            .state
+            .discriminator
+            .iter()
+            .cloned()
+            .map(Tensor::from_inner)
+            .collect();
         let judged = self.discriminator.forward(&judge, with_label(fake.clone()));
         let loss = -activation::log_sigmoid(judged).mean();
         let generator_loss = loss.clone().inner();
         let gradients = gradients_of::<B>(&generator, loss);
         let rate = self.rate(self.config.train.lr_generator);
         let state = &mut self.state;
-        state.generator_adam.step(step, rate, &mut state.generator, gradients);
+        state
+            .generator_adam
+            .step(step, rate, &mut state.generator, gradients);
 
         // The average starts short, so that it forgets the first random weights.
         let warm_up = (1.0 + step as f64) / (10.0 + step as f64);
@@ -160,12 +175,15 @@ impl<B: AutodiffBackend> Trainer<B> {
     /// Pictures of the averaged generator with the statistics of [`Self::moments`]; shape (labels, pixels).
     pub fn sample(&self, latents: Vec<f32>, labels: &[u8]) -> Tensor<B::InnerBackend, 2> {
         let input = self.input(latents, labels);
-        self.generator.forward(&self.state.average, input, Some(&self.moments())).0
+        self.generator
+            .forward(&self.state.average, input, Some(&self.moments()))
+            .0
     }
 
     /// The averaged generator as a float network, batch normalisation not folded.
     pub fn network(&self) -> Network {
-        self.generator.network(&self.config.name, &self.state.average, &self.moments())
+        self.generator
+            .network(&self.config.name, &self.state.average, &self.moments())
     }
 
     /// Moments of the averaged generator's hidden layers over the prior, from a fixed set of latent vectors: those of
@@ -176,7 +194,9 @@ impl<B: AutodiffBackend> Trainer<B> {
         // The remainder is below 256.
         let labels: Vec<u8> = (0..STATISTICS_BATCH).map(|i| (i % classes) as u8).collect();
         let latents = normal(&mut random, STATISTICS_BATCH * self.config.model.latent);
-        self.generator.forward(&self.state.average, self.input(latents, &labels), None).1
+        self.generator
+            .forward(&self.state.average, self.input(latents, &labels), None)
+            .1
     }
 
     /// Latent vectors and one-hot labels, shape (labels, latent + classes).
@@ -185,7 +205,9 @@ impl<B: AutodiffBackend> Trainer<B> {
         let mut rows = Vec::with_capacity(labels.len() * spec.len());
         for (latent, label) in latents.chunks_exact(spec.latent).zip(labels) {
             rows.extend_from_slice(latent);
-            rows.extend((0..spec.classes).map(|class| f32::from(u8::from(class == usize::from(*label)))));
+            rows.extend(
+                (0..spec.classes).map(|class| f32::from(u8::from(class == usize::from(*label)))),
+            );
         }
         tensor(rows, [labels.len(), spec.len()], &self.device)
     }
@@ -194,7 +216,10 @@ impl<B: AutodiffBackend> Trainer<B> {
     fn one_hot(&self, labels: &[u8]) -> Option<Tensor<B, 2>> {
         let classes = self.generator.input.classes;
         let hot = |label: usize| (0..classes).map(move |class| f32::from(u8::from(class == label)));
-        let rows = labels.iter().flat_map(|label| hot(usize::from(*label))).collect();
+        let rows = labels
+            .iter()
+            .flat_map(|label| hot(usize::from(*label)))
+            .collect();
         (classes > 0).then(|| tensor(rows, [labels.len(), classes], &self.device))
     }
 
@@ -202,14 +227,18 @@ impl<B: AutodiffBackend> Trainer<B> {
     fn rate(&self, start: f64) -> f64 {
         let train = &self.config.train;
         let done = self.state.step as f64 / train.steps as f64;
-        let falling = ((done - train.lr_decay_from) / (1.0 - train.lr_decay_from).max(1e-9)).clamp(0.0, 1.0);
+        let falling =
+            ((done - train.lr_decay_from) / (1.0 - train.lr_decay_from).max(1e-9)).clamp(0.0, 1.0);
         start * (1.0 - falling * (1.0 - train.lr_final))
     }
 }
 
 /// Parameters that record what is computed from them.
 fn tracked<B: AutodiffBackend>(plain: &Plain<B>) -> Vec<Tensor<B, 2>> {
-    plain.iter().map(|tensor| Tensor::from_inner(tensor.clone()).require_grad()).collect()
+    plain
+        .iter()
+        .map(|tensor| Tensor::from_inner(tensor.clone()).require_grad())
+        .collect()
 }
 
 /// The gradient of a loss for each parameter, in order.
@@ -217,6 +246,10 @@ fn gradients_of<B: AutodiffBackend>(parameters: &[Tensor<B, 2>], loss: Tensor<B,
     let gradients = loss.backward();
     parameters
         .iter()
-        .map(|parameter| parameter.grad(&gradients).unwrap_or_else(|| parameter.clone().inner().zeros_like()))
+        .map(|parameter| {
+            parameter
+                .grad(&gradients)
+                .unwrap_or_else(|| parameter.clone().inner().zeros_like())
+        })
         .collect()
 }
