@@ -1,0 +1,361 @@
+//! Checkpoints: one safetensors file with every tensor of the [`State`], readable from Python as well.
+//!
+//! The newest is `checkpoint.safetensors`, the one before `checkpoint.previous.safetensors`. A checkpoint says which
+//! config and dataset it belongs to, and carries a SHA-256 of its tensors.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use burn_tensor::{Tensor, backend::AutodiffBackend};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
+
+use super::model::{Spec, tensor, values};
+use super::trainer::{Plain, State, Trainer};
+use crate::dataset::hex;
+use crate::files::{FileError, read_at_most, write_atomically};
+
+/// File name of the newest checkpoint.
+pub const NEWEST: &str = "checkpoint.safetensors";
+
+/// File name of the checkpoint before it.
+pub const PREVIOUS: &str = "checkpoint.previous.safetensors";
+
+/// The largest file that is read, in bytes: far over any network that a config allows in practice.
+const MAX_FILE: u64 = 2 << 30;
+
+/// A checkpoint that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// No checkpoint in the folder.
+    #[error("{folder}: no checkpoint ({NEWEST}) to resume from; start the run without --resume")]
+    Missing {
+        /// The run's folder.
+        folder: PathBuf,
+    },
+    /// Damaged, or no checkpoint at all.
+    #[error("{path}: not a usable checkpoint ({reason}); remove it to fall back to {PREVIOUS}")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It belongs to another run.
+    #[error(
+        "{path}: its {what} differs from this run's ({found}, expected {expected}); resume with the config and the data that it was made with"
+    )]
+    OtherRun {
+        /// Which file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// The value in the checkpoint.
+        found: String,
+        /// This run's value.
+        expected: String,
+    },
+}
+
+/// What must be equal for a run to go on: model and seed as TOML, batch size, dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The `[model]` table, seed and batch size.
+    pub config: String,
+    /// SHA-256 of the dataset.
+    pub dataset: String,
+}
+
+/// The lists of tensors of a state, each with a prefix for the names and the specs of its network.
+fn lists<B: AutodiffBackend>(trainer: &Trainer<B>) -> [(&'static str, Vec<Spec>, &Plain<B>); 7] {
+    let (generator, discriminator) = (trainer.generator.specs(), trainer.discriminator.specs());
+    let state = &trainer.state;
+    [
+        ("", generator.clone(), &state.generator),
+        ("", discriminator.clone(), &state.discriminator),
+        ("average.", generator.clone(), &state.average),
+        ("adam.mean.", generator.clone(), &state.generator_adam.means),
+        ("adam.square.", generator, &state.generator_adam.squares),
+        (
+            "adam.mean.",
+            discriminator.clone(),
+            &state.discriminator_adam.means,
+        ),
+        (
+            "adam.square.",
+            discriminator,
+            &state.discriminator_adam.squares,
+        ),
+    ]
+}
+
+/// Writes the state; the checkpoint that was newest is kept as the previous one.
+///
+/// # Errors
+/// [`CheckpointError::File`] where the folder cannot be written to.
+pub fn save<B: AutodiffBackend>(
+    trainer: &Trainer<B>,
+    identity: &Identity,
+    folder: &Path,
+) -> Result<(), CheckpointError> {
+    let path = folder.join(NEWEST);
+    let mut tensors = Vec::new();
+    let mut hash = Sha256::new();
+    for (prefix, specs, list) in lists(trainer) {
+        for (spec, tensor) in specs.iter().zip(list) {
+            let bytes: Vec<u8> = values(tensor)
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
+            hash.update(&bytes);
+            tensors.push((format!("{prefix}{}", spec.name), spec.shape, bytes));
+        }
+    }
+    let metadata = HashMap::from([
+        ("format".to_owned(), "thumbgen checkpoint 1".to_owned()),
+        ("step".to_owned(), trainer.state.step.to_string()),
+        ("config".to_owned(), identity.config.clone()),
+        ("dataset".to_owned(), identity.dataset.clone()),
+        ("sha256".to_owned(), hex(&hash.finalize())),
+    ]);
+    let damaged = |error: safetensors::SafeTensorError| CheckpointError::Damaged {
+        path: path.clone(),
+        reason: error.to_string(),
+    };
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.to_vec(), bytes)?)))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(damaged)?;
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(damaged)?;
+    if path.exists() {
+        let previous = folder.join(PREVIOUS);
+        std::fs::rename(&path, &previous).map_err(|source| FileError::Write {
+            path: previous,
+            source,
+        })?;
+    }
+    Ok(write_atomically(&path, &bytes)?)
+}
+
+/// Whether a folder holds a checkpoint.
+pub fn exists(folder: &Path) -> bool {
+    folder.join(NEWEST).is_file() || folder.join(PREVIOUS).is_file()
+}
+
+/// Loads the newest checkpoint of a folder into a trainer of the same shapes, or the previous one where there is no
+/// newest (the program was killed between the two writes).
+///
+/// # Errors
+/// [`CheckpointError`]; the trainer is then as it was.
+pub fn load<B: AutodiffBackend>(
+    trainer: &mut Trainer<B>,
+    identity: &Identity,
+    folder: &Path,
+    device: &B::Device,
+) -> Result<(), CheckpointError> {
+    let path = [NEWEST, PREVIOUS]
+        .map(|name| folder.join(name))
+        .into_iter()
+        .find(|path| path.is_file())
+        .ok_or_else(|| CheckpointError::Missing {
+            folder: folder.to_owned(),
+        })?;
+    let bytes = read_at_most(&path, MAX_FILE)?;
+    let state = parse(trainer, identity, &bytes, &path, device)?;
+    trainer.state = state;
+    Ok(())
+}
+
+/// Reads the bytes of a checkpoint; `path` is for messages.
+fn parse<B: AutodiffBackend>(
+    trainer: &Trainer<B>,
+    identity: &Identity,
+    bytes: &[u8],
+    path: &Path,
+    device: &B::Device,
+) -> Result<State<B>, CheckpointError> {
+    let damaged = |reason: String| CheckpointError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
+    let (_, header) =
+        SafeTensors::read_metadata(bytes).map_err(|error| damaged(error.to_string()))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let entry = |key: &str| {
+        metadata
+            .get(key)
+            .cloned()
+            .ok_or_else(|| damaged(format!("no {key:?} in its header")))
+    };
+    if entry("format")? != "thumbgen checkpoint 1" {
+        return Err(damaged("another format".to_owned()));
+    }
+    let parts = [
+        ("model, seed or batch size", "config", &identity.config),
+        ("dataset", "dataset", &identity.dataset),
+    ];
+    for (what, key, expected) in parts {
+        let found = entry(key)?;
+        if found != *expected {
+            return Err(CheckpointError::OtherRun {
+                path: path.to_owned(),
+                what,
+                found: one_line(&found),
+                expected: one_line(expected),
+            });
+        }
+    }
+    let step = entry("step")?
+        .parse()
+        .map_err(|_| damaged("its step is no number".to_owned()))?;
+    let mut hash = Sha256::new();
+    let mut loaded: Vec<Plain<B>> = Vec::new();
+    for (prefix, specs, _) in lists(trainer) {
+        let mut list: Vec<Tensor<B::InnerBackend, 2>> = Vec::new();
+        for spec in specs {
+            let name = format!("{prefix}{}", spec.name);
+            let view = file
+                .tensor(&name)
+                .map_err(|error| damaged(format!("{name}: {error}")))?;
+            if view.dtype() != Dtype::F32 || view.shape() != spec.shape {
+                let (found, expected) = (view.shape(), spec.shape);
+                return Err(damaged(format!(
+                    "{name}: shape {found:?}, expected {expected:?} of 32-bit floats"
+                )));
+            }
+            hash.update(view.data());
+            let values = view
+                .data()
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect();
+            list.push(tensor(values, spec.shape, device));
+        }
+        loaded.push(list);
+    }
+    if hex(&hash.finalize()) != entry("sha256")? {
+        return Err(damaged("its checksum does not fit its tensors".to_owned()));
+    }
+    let mut state = trainer.state.clone();
+    state.step = step;
+    let places = [
+        &mut state.generator,
+        &mut state.discriminator,
+        &mut state.average,
+        &mut state.generator_adam.means,
+        &mut state.generator_adam.squares,
+        &mut state.discriminator_adam.means,
+        &mut state.discriminator_adam.squares,
+    ];
+    for (place, list) in places.into_iter().zip(loaded) {
+        *place = list;
+    }
+    Ok(state)
+}
+
+/// TOML on one line, for a message.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::config::Config;
+    use burn_autodiff::Autodiff;
+    use burn_flex::Flex;
+
+    type B = Autodiff<Flex>;
+
+    fn trainer(seed: u64) -> Trainer<B> {
+        let mut config = Config::resolve("cgan", &[format!("seed={seed}")]).unwrap();
+        config.model.generator = vec![6];
+        config.model.discriminator = vec![5];
+        config.model.height = 4;
+        config.model.width = 4;
+        let mut trainer = Trainer::new(&config, 3, &Default::default());
+        trainer.step(vec![0.5; 4 * 16], &[0, 1, 2, 0]);
+        trainer
+    }
+
+    fn identity() -> Identity {
+        Identity {
+            config: "seed = 1".to_owned(),
+            dataset: "abc".to_owned(),
+        }
+    }
+
+    fn same(a: &Trainer<B>, b: &Trainer<B>) -> bool {
+        let all = |trainer: &Trainer<B>| -> Vec<Vec<f32>> {
+            lists(trainer)
+                .iter()
+                .flat_map(|(_, _, list)| list.iter().map(values))
+                .collect()
+        };
+        all(a) == all(b) && a.state.step == b.state.step
+    }
+
+    #[test]
+    fn a_state_comes_back_equal_and_the_previous_one_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (trainer(1), trainer(2));
+        assert!(!same(&first, &second));
+        save(&first, &identity(), folder.path()).unwrap();
+        save(&second, &identity(), folder.path()).unwrap();
+        let mut loaded = trainer(3);
+        load(&mut loaded, &identity(), folder.path(), &Default::default()).unwrap();
+        assert!(same(&loaded, &second));
+        std::fs::remove_file(folder.path().join(NEWEST)).unwrap();
+        load(&mut loaded, &identity(), folder.path(), &Default::default()).unwrap();
+        assert!(same(&loaded, &first));
+    }
+
+    #[test]
+    fn damage_and_other_runs_are_refused_without_a_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut trainer = trainer(1);
+        let device = Default::default();
+        let missing = load(&mut trainer, &identity(), folder.path(), &device).unwrap_err();
+        assert!(matches!(missing, CheckpointError::Missing { .. }));
+        save(&trainer, &identity(), folder.path()).unwrap();
+        let path = folder.path().join(NEWEST);
+        let bytes = std::fs::read(&path).unwrap();
+        for len in (0..bytes.len()).step_by(97) {
+            let error = parse(&trainer, &identity(), &bytes[..len], &path, &device).unwrap_err();
+            assert!(
+                matches!(error, CheckpointError::Damaged { .. }),
+                "{len}: {error}"
+            );
+        }
+        for place in (0..bytes.len()).step_by(61) {
+            let mut bytes = bytes.clone();
+            bytes[place] ^= 0x10;
+            assert!(
+                parse(&trainer, &identity(), &bytes, &path, &device).is_err(),
+                "{place}"
+            );
+        }
+        let other = Identity {
+            dataset: "xyz".to_owned(),
+            ..identity()
+        };
+        let error = load(&mut trainer, &other, folder.path(), &device).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                CheckpointError::OtherRun {
+                    what: "dataset",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! Training: a config and a dataset go in, a run folder and a float [`crate::network::Network`] come out.
+//!
+//! [`config`] says what to train, [`device`] where; [`run`](train) drives [`trainer`], whose state [`checkpoint`] saves.
+//! [`model`] has the two networks, [`adam`] the optimiser, [`batches`] the order of the pictures, [`rng`] every random
+//! number. [`metrics`], [`samples`] and [`progress`] report.
+
+pub mod adam;
+pub mod batches;
+pub mod checkpoint;
+pub mod config;
+pub mod device;
+mod error;
+pub mod metrics;
+pub mod model;
+pub mod progress;
+pub mod rng;
+mod run;
+mod run_info;
+pub mod samples;
+pub mod trainer;
+
+pub use config::{Config, ConfigError, PRESETS};
+pub use device::{DeviceChoice, DeviceError, answer_probe};
+pub use error::TrainError;
+pub use run::{BoxError, OnNetwork, Options, Outcome, Summary, stop_on_ctrl_c, train};
