@@ -4,5 +4,8 @@
 //! dataset -> [`train`] -> generator.onnx -> [`onnx`] -> [`network`] -> fold -> calibrate -> quantize -> pack -> model image.
 #![deny(unsafe_code)]
 
+pub mod emulator;
 pub mod files;
 pub mod network;
+pub mod picture;
+pub mod programs;
