@@ -6,6 +6,7 @@
 
 pub mod emulator;
 pub mod files;
+pub mod firmware_build;
 pub mod network;
 pub mod picture;
 pub mod programs;

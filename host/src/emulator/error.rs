@@ -23,6 +23,9 @@ pub enum EmulatorError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file could not be read.
+    #[error(transparent)]
+    File(#[from] crate::files::FileError),
     /// QEMU has no window here.
     #[error("QEMU cannot open a window: {reason}; take a picture with `--screenshot FILE` instead")]
     NoWindow {
@@ -80,7 +83,7 @@ pub enum EmulatorError {
     Picture(#[from] PanelError),
     /// Logs were asked for, and the firmware has none that can be decoded.
     #[error(
-        "{path} has no defmt log table (section .defmt), so its log cannot be decoded; link it with -Tdefmt.x"
+        "{path} has no defmt log that could be decoded; let the firmware use defmt and link it with -Tdefmt.x"
     )]
     NoDefmt {
         /// The firmware's ELF file.

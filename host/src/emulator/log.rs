@@ -3,6 +3,7 @@
 use super::error::EmulatorError;
 use super::inbox::{Inbox, Writer};
 use defmt_decoder::{DecodeError, Frame, Table};
+use object::{Architecture, BinaryFormat, Object, ObjectSymbol};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,11 +56,29 @@ impl std::fmt::Display for LogRecord {
 /// # Errors
 /// [`EmulatorError::Elf`] where `elf` is no ELF file, or its table cannot be read.
 pub(super) fn read_table(path: &Path, elf: &[u8]) -> Result<Option<Table>, EmulatorError> {
-    Table::parse(elf).map_err(|e| EmulatorError::Elf {
+    let refuse = |reason: String| EmulatorError::Elf {
         path: path.into(),
-        // The chain of causes in one line.
-        reason: format!("{e:#}").replace('\n', " "),
-    })
+        reason: reason.replace('\n', " "),
+    };
+    let file = object::File::parse(elf).map_err(|e| refuse(e.to_string()))?;
+    if file.format() != BinaryFormat::Elf || file.architecture() != Architecture::Arm {
+        return Err(refuse(format!(
+            "it is for {:?}, expected 32-bit Arm",
+            file.architecture()
+        )));
+    }
+    // Linked with -Tdefmt.x, firmware that does not use defmt has a section .defmt with one byte, and the decoder takes
+    // that for a broken table. The version is what only firmware with defmt has.
+    let uses_defmt = file.symbols().any(|symbol| {
+        symbol
+            .name()
+            .is_ok_and(|name| name.contains("_defmt_version_ = "))
+    });
+    if !uses_defmt {
+        return Ok(None);
+    }
+    // With the chain of causes.
+    Table::parse(elf).map_err(|e| refuse(format!("{e:#}")))
 }
 
 /// Starts a thread that decodes `stream` into `inbox` until the stream ends.

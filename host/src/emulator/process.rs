@@ -58,11 +58,12 @@ impl Process {
         let tail = process.stderr.clone();
         std::thread::spawn(move || {
             read_lines(stderr, |line| {
-                if is_harmless(&line) {
+                let line = line.trim().to_owned();
+                if line.is_empty() || is_harmless(&line) {
                     return;
                 }
                 let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-                if tail.len() == 8 {
+                if tail.len() == LAST_LINES {
                     tail.pop_front();
                 }
                 tail.push_back(line);
@@ -126,6 +127,9 @@ impl Process {
         }
     }
 }
+
+/// Lines that are kept: a processor that locked up writes its reason first, then its registers.
+const LAST_LINES: usize = 12;
 
 /// Lines that this board's QEMU writes on every start.
 fn is_harmless(line: &str) -> bool {

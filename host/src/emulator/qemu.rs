@@ -47,7 +47,8 @@ impl Qemu {
     /// Starts QEMU with a firmware and lets it run.
     ///
     /// # Errors
-    /// [`EmulatorError::Missing`] without QEMU, [`EmulatorError::Elf`] for a file that is no firmware,
+    /// [`EmulatorError::Missing`] without QEMU, [`EmulatorError::File`] and [`EmulatorError::Elf`] for a file that is no
+    /// firmware,
     /// [`EmulatorError::NoWindow`] where a window is asked for and there can be none, [`EmulatorError::Exited`] with
     /// QEMU's own words where it does not start.
     pub fn start(options: &Options) -> Result<Self, EmulatorError> {
@@ -134,9 +135,7 @@ impl Qemu {
     pub fn screendump(&mut self) -> Result<Panel, EmulatorError> {
         let file = self.folder.path().join("panel.ppm");
         self.execute("screendump", json!({"filename": file.to_string_lossy()}))?;
-        let ppm = files::read_at_most(&file, PICTURE_LIMIT).map_err(|e| {
-            EmulatorError::io("read QEMU's picture")(std::io::Error::other(e.to_string()))
-        })?;
+        let ppm = files::read_at_most(&file, PICTURE_LIMIT)?;
         Ok(Panel::from_ppm(&ppm)?)
     }
 
@@ -414,10 +413,7 @@ impl Qemu {
 
 /// The log table, where the ELF file has one.
 fn read_elf(options: &Options) -> Result<Option<defmt_decoder::Table>, EmulatorError> {
-    let elf = files::read_at_most(&options.elf, ELF_LIMIT).map_err(|e| EmulatorError::Elf {
-        path: options.elf.clone(),
-        reason: e.to_string(),
-    })?;
+    let elf = files::read_at_most(&options.elf, ELF_LIMIT)?;
     log::read_table(&options.elf, &elf)
 }
 
