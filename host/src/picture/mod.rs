@@ -2,6 +2,7 @@
 
 mod grid;
 pub mod plot;
+pub mod terminal;
 
 use std::path::Path;
 

@@ -1,0 +1,216 @@
+//! QEMU's command line.
+
+use super::error::EmulatorError;
+use std::path::{Path, PathBuf};
+
+/// How an emulator is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The firmware's ELF file.
+    pub elf: PathBuf,
+    /// Where given, the guest's clock counts instructions: each takes 2^shift nanoseconds, so 4 runs the board's timers
+    /// as if it did 62.5 million instructions a second. Timers mean nothing without it.
+    pub icount_shift: Option<u8>,
+    /// Whether QEMU opens its own window.
+    pub window: bool,
+    /// The program to run; [`super::QEMU_PROGRAM`] unless a test says otherwise.
+    pub program: PathBuf,
+}
+
+impl Options {
+    /// No window, no counting.
+    pub fn new(elf: impl Into<PathBuf>) -> Self {
+        Self {
+            elf: elf.into(),
+            icount_shift: None,
+            window: false,
+            program: super::QEMU_PROGRAM.into(),
+        }
+    }
+}
+
+/// The buttons of the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Button {
+    /// PE0, arrow up in QEMU's window.
+    Up,
+    /// PE1, arrow down.
+    Down,
+    /// PE2, arrow left.
+    Left,
+    /// PE3, arrow right.
+    Right,
+    /// PF1, the left control key.
+    Select,
+}
+
+impl Button {
+    /// All buttons.
+    pub const ALL: [Self; 5] = [Self::Up, Self::Down, Self::Left, Self::Right, Self::Select];
+
+    /// Its name on a command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Select => "select",
+        }
+    }
+
+    /// QEMU's name of the key (`QKeyCode`).
+    pub(super) fn key_code(self) -> &'static str {
+        match self {
+            Self::Select => "ctrl",
+            other => other.name(),
+        }
+    }
+}
+
+impl std::str::FromStr for Button {
+    type Err = UnknownButton;
+
+    fn from_str(name: &str) -> Result<Self, UnknownButton> {
+        Self::ALL
+            .into_iter()
+            .find(|button| button.name().eq_ignore_ascii_case(name.trim()))
+            .ok_or_else(|| UnknownButton(name.into()))
+    }
+}
+
+impl std::fmt::Display for Button {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that no button has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the board has no button {0:?}; it has up, down, left, right, select")]
+pub struct UnknownButton(pub String);
+
+/// The values of `-chardev`, one a connection.
+pub(super) struct Chardevs<'a> {
+    pub qmp: &'a str,
+    pub uart: &'a str,
+    pub log: &'a str,
+}
+
+/// All arguments of QEMU; `display` is the value of `-display`.
+pub(super) fn arguments(
+    elf: &Path,
+    icount_shift: Option<u8>,
+    display: &str,
+    chardevs: &Chardevs<'_>,
+) -> Vec<std::ffi::OsString> {
+    let mut list: Vec<std::ffi::OsString> = [
+        "-machine",
+        "lm3s6965evb",
+        // Neither a configuration file of the user nor default devices change what is emulated.
+        "-no-user-config",
+        "-nodefaults",
+        "-display",
+        display,
+        // Stopped until this side listens everywhere.
+        "-S",
+        "-chardev",
+        chardevs.qmp,
+        "-mon",
+        "chardev=qmp,mode=control",
+        "-chardev",
+        chardevs.uart,
+        "-serial",
+        "chardev:uart",
+        "-chardev",
+        chardevs.log,
+        "-semihosting-config",
+        "enable=on,target=native,chardev=log",
+    ]
+    .map(Into::into)
+    .into();
+    if let Some(shift) = icount_shift {
+        list.extend(["-icount".into(), format!("shift={shift}").into()]);
+    }
+    list.extend(["-kernel".into(), elf.into()]);
+    list
+}
+
+/// The value of `-display` for a window, chosen from QEMU's answer to `-display help`.
+pub(super) fn window_display(help: &str) -> Result<&'static str, EmulatorError> {
+    let offered: Vec<&str> = help.lines().map(str::trim).collect();
+    ["cocoa", "gtk", "sdl"]
+        .into_iter()
+        .find(|name| offered.contains(name))
+        .ok_or_else(|| EmulatorError::NoWindow {
+            reason:
+                "this QEMU was built without one (on Debian and Ubuntu install qemu-system-gui)"
+                    .into(),
+        })
+}
+
+/// Whether programs can open windows here, as far as the environment tells.
+pub(super) fn check_desktop(variable: impl Fn(&str) -> bool) -> Result<(), EmulatorError> {
+    let has_desktop = cfg!(any(target_os = "macos", windows))
+        || variable("DISPLAY")
+        || variable("WAYLAND_DISPLAY");
+    has_desktop
+        .then_some(())
+        .ok_or_else(|| EmulatorError::NoWindow {
+            reason: "there is no desktop here (neither DISPLAY nor WAYLAND_DISPLAY is set)".into(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buttons_are_read_by_name() {
+        for button in Button::ALL {
+            assert_eq!(button.name().parse(), Ok(button));
+            assert_eq!(
+                format!(" {} ", button.name().to_uppercase()).parse(),
+                Ok(button)
+            );
+        }
+        assert_eq!("ok".parse::<Button>(), Err(UnknownButton("ok".into())));
+        assert_eq!(Button::Select.key_code(), "ctrl");
+    }
+
+    #[test]
+    fn the_command_line_counts_instructions_only_when_asked() {
+        let chardevs = Chardevs {
+            qmp: "q",
+            uart: "u",
+            log: "l",
+        };
+        let plain = arguments(Path::new("/a b"), None, "none", &chardevs);
+        assert_eq!(plain.last().unwrap(), "/a b");
+        assert!(!plain.iter().any(|argument| argument == "-icount"));
+        let counted = arguments(Path::new("/a b"), Some(4), "none", &chardevs);
+        let position = counted.iter().position(|a| a == "-icount").unwrap();
+        assert_eq!(counted[position + 1], "shift=4");
+    }
+
+    #[test]
+    fn a_window_is_chosen_from_what_qemu_offers() {
+        let debian = "Available display backend types:\nnone\ngtk\nsdl\negl-headless\ncurses\n";
+        assert_eq!(window_display(debian).unwrap(), "gtk");
+        assert_eq!(window_display("none\ncocoa\n").unwrap(), "cocoa");
+        assert_eq!(window_display("none\r\nsdl\r\n").unwrap(), "sdl");
+        let error = window_display("none\ndbus\n").unwrap_err();
+        assert!(error.to_string().contains("qemu-system-gui"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_desktop_is_known_by_the_environment() {
+        assert!(check_desktop(|name| name == "WAYLAND_DISPLAY").is_ok());
+        assert!(check_desktop(|name| name == "DISPLAY").is_ok());
+        assert!(matches!(
+            check_desktop(|_| false),
+            Err(EmulatorError::NoWindow { .. })
+        ));
+    }
+}

@@ -1,0 +1,33 @@
+//! A board's firmware in QEMU, under the control of this program.
+//!
+//! ```text
+//!              QMP (JSON lines, a socket) <-> start, buttons, picture of the panel
+//! Qemu::start  UART0 (a socket)           <-> lines of text
+//!              semihosting (two pipes)     -> defmt frames -> LogRecord
+//! ```
+//! QEMU connects to sockets that this side has opened before it starts, and starts with the processor stopped:
+//! nothing that the firmware says is lost, and nothing has to be tried again until it is there.
+//! Each emulator has a folder of its own, so any number may run side by side. Every wait has a limit.
+//!
+//! Semihosting lets firmware open files and start programs on this machine: emulate only firmware that you trust.
+
+mod arguments;
+mod channel;
+mod error;
+mod inbox;
+mod interactive;
+mod log;
+mod panel;
+mod process;
+mod qemu;
+mod qmp;
+
+pub use arguments::{Button, Options, UnknownButton};
+pub use error::EmulatorError;
+pub use interactive::{run_in_window, typed_lines};
+pub use log::{Level, LogRecord};
+pub use panel::{Panel, PanelError};
+pub use qemu::Qemu;
+
+/// QEMU's program for 32-bit Arm boards.
+pub const QEMU_PROGRAM: &str = "qemu-system-arm";

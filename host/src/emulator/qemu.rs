@@ -1,0 +1,471 @@
+//! An emulated board and what can be done with it.
+
+use super::arguments::{self, Button, Chardevs, Options};
+use super::channel::{Listener, Stream};
+use super::error::EmulatorError;
+use super::inbox::{Inbox, Popped, Writer};
+use super::log::{self, LogRecord};
+use super::panel::Panel;
+use super::process::Process;
+use super::qmp::{Qmp, QmpError};
+use crate::files;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// QEMU starts in a fraction of a second; a machine busy with many of them takes longer.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// A QMP command takes milliseconds.
+const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+/// Between two pictures of the panel while waiting for one.
+const PICTURE_INTERVAL: Duration = Duration::from_millis(20);
+/// How long a button is held, and how long it is left alone afterwards, in milliseconds of the guest's clock.
+const PRESS_MS: u64 = 100;
+/// Firmware ELF files with debug information have some megabytes.
+const ELF_LIMIT: u64 = 256 << 20;
+/// A screendump has 393,231 bytes.
+const PICTURE_LIMIT: u64 = 1 << 20;
+
+/// A board in QEMU. Dropping it kills QEMU and removes its folder, also in a test that panics.
+pub struct Qemu {
+    // Dropped in this order: QEMU ends before its folder goes.
+    process: Process,
+    qmp: Qmp<Stream>,
+    uart: Stream,
+    lines: Arc<Inbox<String>>,
+    logs: Arc<Inbox<LogRecord>>,
+    elf: PathBuf,
+    has_defmt: bool,
+    folder: tempfile::TempDir,
+}
+
+impl Qemu {
+    /// Starts QEMU with a firmware and lets it run.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Missing`] without QEMU, [`EmulatorError::File`] and [`EmulatorError::Elf`] for a file that is no
+    /// firmware,
+    /// [`EmulatorError::NoWindow`] where a window is asked for and there can be none, [`EmulatorError::Exited`] with
+    /// QEMU's own words where it does not start.
+    pub fn start(options: &Options) -> Result<Self, EmulatorError> {
+        let table = read_elf(options)?.map(Arc::new);
+        let display = match options.window {
+            true => window(options)?,
+            false => "none",
+        };
+        let folder = socket_folder()?;
+        let listen = |name| {
+            Listener::bind(folder.path(), name).map_err(EmulatorError::io("open a socket for QEMU"))
+        };
+        let (qmp, uart, log) = (listen("qmp")?, listen("uart")?, listen("log")?);
+        let chardevs = Chardevs {
+            qmp: &qmp.argument,
+            uart: &uart.argument,
+            log: &log.argument,
+        };
+        let list = arguments::arguments(&options.elf, options.icount_shift, display, &chardevs);
+        let (mut process, stdout) = Process::start(&options.program, &list)?;
+
+        let deadline = Instant::now() + START_LIMIT;
+        let mut accept = |listener: Listener| {
+            let stream = listener.accept(deadline, || process.check_running("its start"))?;
+            stream.ok_or_else(|| EmulatorError::Timeout {
+                what: "QEMU to connect".into(),
+                limit: START_LIMIT,
+                seen: format!("it said: {}", process.last_words()),
+            })
+        };
+        let (qmp, uart, log) = (accept(qmp)?, accept(uart)?, accept(log)?);
+        let write_limit = |stream: &Stream| {
+            // A guest that never reads its UART must not hang this side.
+            stream
+                .set_write_timeout(Some(COMMAND_LIMIT))
+                .map_err(EmulatorError::io("limit the time of writing to QEMU"))
+        };
+        write_limit(&qmp)?;
+        write_limit(&uart)?;
+
+        let has_defmt = table.is_some();
+        // QEMU up to at least 7.2 writes what firmware prints to ":tt", as defmt-semihosting does, to its own standard
+        // output, and only the older calls SYS_WRITEC and SYS_WRITE0 to the chardev; others may send both there.
+        let logs = Arc::new(Inbox::new(2));
+        log::spawn_reader(stdout, table.clone(), logs.clone());
+        log::spawn_reader(log, table, logs.clone());
+        let lines = Arc::new(Inbox::new(1));
+        let reader = uart
+            .try_clone()
+            .map_err(EmulatorError::io("read the UART"))?;
+        let writer = Writer(lines.clone());
+        std::thread::spawn(move || log::read_lines(reader, |line| writer.0.push(line)));
+
+        let qmp = Qmp::new(qmp, START_LIMIT)
+            .map_err(|e| failure(e, &mut process, "its greeting", START_LIMIT))?;
+        let mut qemu = Self {
+            process,
+            qmp,
+            uart,
+            lines,
+            logs,
+            elf: options.elf.clone(),
+            has_defmt,
+            folder,
+        };
+        qemu.execute("cont", json!({}))?;
+        Ok(qemu)
+    }
+
+    /// Runs a command of QEMU's monitor (QMP).
+    ///
+    /// # Errors
+    /// [`EmulatorError::Refused`], and the errors of a QEMU that ended or does not answer.
+    pub fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, EmulatorError> {
+        self.qmp
+            .execute(command, arguments, COMMAND_LIMIT)
+            .map_err(|e| failure(e, &mut self.process, command, COMMAND_LIMIT))
+    }
+
+    /// What the panel shows now.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Picture`] where QEMU's picture is not one that the panel can show.
+    pub fn screendump(&mut self) -> Result<Panel, EmulatorError> {
+        let file = self.folder.path().join("panel.ppm");
+        self.execute("screendump", json!({"filename": file.to_string_lossy()}))?;
+        let ppm = files::read_at_most(&file, PICTURE_LIMIT)?;
+        Ok(Panel::from_ppm(&ppm)?)
+    }
+
+    /// Waits for a picture that `predicate` accepts, and returns it.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Timeout`] after `limit`.
+    pub fn wait_for_screen(
+        &mut self,
+        mut predicate: impl FnMut(&Panel) -> bool,
+        limit: Duration,
+    ) -> Result<Panel, EmulatorError> {
+        let deadline = Instant::now() + limit;
+        loop {
+            let panel = self.screendump()?;
+            if predicate(&panel) {
+                return Ok(panel);
+            }
+            if Instant::now() >= deadline {
+                return Err(EmulatorError::Timeout {
+                    what: "the expected picture".into(),
+                    limit,
+                    seen: format!("the panel shows: {panel:?}"),
+                });
+            }
+            std::thread::sleep(PICTURE_INTERVAL);
+        }
+    }
+
+    /// Waits until the panel has shown the same picture for `quiet`, and returns it.
+    ///
+    /// That is real time: on a busy machine firmware may stand still for long without having finished. Where the
+    /// picture is known, [`Qemu::wait_for_screen`] is the sure way; where firmware says when it has drawn,
+    /// [`Qemu::wait_for_line`].
+    ///
+    /// # Errors
+    /// [`EmulatorError::Timeout`] after `limit`.
+    pub fn wait_until_screen_is_stable(
+        &mut self,
+        quiet: Duration,
+        limit: Duration,
+    ) -> Result<Panel, EmulatorError> {
+        let mut last: Option<(Panel, Instant)> = None;
+        let stable = |panel: &Panel| match &last {
+            Some((same, since)) if same == panel => since.elapsed() >= quiet,
+            _ => {
+                last = Some((panel.clone(), Instant::now()));
+                false
+            }
+        };
+        self.wait_for_screen(stable, limit).map_err(|e| match e {
+            EmulatorError::Timeout { limit, .. } => EmulatorError::Timeout {
+                what: format!("a picture that stays for {quiet:?}"),
+                limit,
+                seen: "it kept changing".into(),
+            },
+            other => other,
+        })
+    }
+
+    /// Sends a line to the firmware's UART; its end is added.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Io`] where the firmware does not read, [`EmulatorError::Exited`] where QEMU has ended.
+    pub fn send_line(&mut self, line: &str) -> Result<(), EmulatorError> {
+        // In one piece: two writes could be cut by the time limit between them.
+        let text = format!("{line}\n");
+        self.uart.write_all(text.as_bytes()).map_err(|source| {
+            match self.process.wait(Instant::now() + Duration::from_secs(1)) {
+                Ok(Some(status)) => self.process.exited(status, "a line for the UART"),
+                _ => EmulatorError::io("write to the UART (the firmware does not read it)")(source),
+            }
+        })
+    }
+
+    /// The next line from the UART.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Timeout`] after `limit`, [`EmulatorError::Exited`] where QEMU has ended.
+    pub fn read_line(&mut self, limit: Duration) -> Result<String, EmulatorError> {
+        self.wait_for_line(|_| true, limit)
+    }
+
+    /// Reads lines from the UART until `predicate` accepts one, and returns it; the lines before it are dropped.
+    ///
+    /// # Errors
+    /// As [`Qemu::read_line`]; the last lines are in the error.
+    pub fn wait_for_line(
+        &mut self,
+        predicate: impl FnMut(&str) -> bool,
+        limit: Duration,
+    ) -> Result<String, EmulatorError> {
+        let lines = self.lines.clone();
+        let mut predicate = predicate;
+        self.wait_for(
+            &lines,
+            |line: &String| predicate(line),
+            "a line from the UART",
+            limit,
+        )
+    }
+
+    /// The lines that the UART has sent and nobody has read.
+    pub fn drain_lines(&mut self) -> Vec<String> {
+        self.lines.drain()
+    }
+
+    /// Reads the log until `predicate` accepts a record, and returns it; the records before it are dropped.
+    ///
+    /// # Errors
+    /// [`EmulatorError::NoDefmt`] for firmware without a log; else as [`Qemu::read_line`].
+    pub fn wait_for_log(
+        &mut self,
+        predicate: impl FnMut(&LogRecord) -> bool,
+        limit: Duration,
+    ) -> Result<LogRecord, EmulatorError> {
+        if !self.has_defmt {
+            return Err(EmulatorError::NoDefmt {
+                path: self.elf.clone(),
+            });
+        }
+        let logs = self.logs.clone();
+        self.wait_for(&logs, predicate, "a line in the log", limit)
+    }
+
+    /// The log records that have come and nobody has taken.
+    pub fn drain_logs(&mut self) -> Vec<LogRecord> {
+        self.logs.drain()
+    }
+
+    /// Whether the firmware has a defmt log; without, what it prints over semihosting comes as records without level.
+    pub fn has_defmt(&self) -> bool {
+        self.has_defmt
+    }
+
+    /// Presses a button and lets it go: 100 ms of the guest's clock down, and as long up before the next press.
+    ///
+    /// Returns when QEMU has taken the press, not when firmware has seen it: see [`Qemu::press_and_wait_for_line`] and
+    /// [`Qemu::press_and_wait_for_screen`].
+    ///
+    /// Every pin reads 0, which is "pressed", until its own first key event, so the first press of each button shows
+    /// the firmware a release only.
+    ///
+    /// # Errors
+    /// As [`Qemu::execute`].
+    pub fn press(&mut self, button: Button) -> Result<(), EmulatorError> {
+        // send-key times the release by the guest's clock; a pause here would be real time, in which a busy machine
+        // may run no instruction of the guest.
+        let key = json!({"type": "qcode", "data": button.key_code()});
+        self.execute("send-key", json!({"keys": [key], "hold-time": PRESS_MS}))?;
+        Ok(())
+    }
+
+    /// Holds a button down (`down`), or lets it go.
+    ///
+    /// # Errors
+    /// As [`Qemu::execute`].
+    pub fn set_button(&mut self, button: Button, down: bool) -> Result<(), EmulatorError> {
+        let key = json!({"type": "qcode", "data": button.key_code()});
+        let event = json!({"type": "key", "data": {"down": down, "key": key}});
+        self.execute("input-send-event", json!({"events": [event]}))?;
+        Ok(())
+    }
+
+    /// Presses a button and waits for the firmware's line about it. Older lines are dropped first, so the line is the
+    /// answer to this press.
+    ///
+    /// # Errors
+    /// As [`Qemu::press`] and [`Qemu::wait_for_line`].
+    pub fn press_and_wait_for_line(
+        &mut self,
+        button: Button,
+        predicate: impl FnMut(&str) -> bool,
+        limit: Duration,
+    ) -> Result<String, EmulatorError> {
+        self.lines.drain();
+        self.press(button)?;
+        self.wait_for_line(predicate, limit)
+    }
+
+    /// Presses a button, waits until the panel shows another picture than before, and until that one has stayed for
+    /// 300 ms.
+    ///
+    /// # Errors
+    /// As [`Qemu::press`] and [`Qemu::wait_for_screen`].
+    pub fn press_and_wait_for_screen(
+        &mut self,
+        button: Button,
+        limit: Duration,
+    ) -> Result<Panel, EmulatorError> {
+        let deadline = Instant::now() + limit;
+        let before = self.screendump()?;
+        self.press(button)?;
+        self.wait_for_screen(|panel| *panel != before, limit)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.wait_until_screen_is_stable(Duration::from_millis(300), left)
+    }
+
+    /// The exit status where QEMU has ended: what firmware gave to semihosting's exit, or 0 for a closed window.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Exited`] where a signal ended QEMU.
+    pub fn exit_code(&mut self) -> Result<Option<i32>, EmulatorError> {
+        match self.process.status()? {
+            None => Ok(None),
+            Some(status) => match status.code() {
+                Some(code) => Ok(Some(code)),
+                None => Err(self.process.exited(status, "its exit status")),
+            },
+        }
+    }
+
+    /// Waits until firmware has ended QEMU, and returns its exit status. Lines and logs are complete then.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Timeout`] after `limit`, and as [`Qemu::exit_code`].
+    pub fn wait_for_exit(&mut self, limit: Duration) -> Result<i32, EmulatorError> {
+        self.process.wait(Instant::now() + limit)?;
+        let code = self.exit_code()?.ok_or_else(|| EmulatorError::Timeout {
+            what: "the firmware to exit".into(),
+            limit,
+            seen: "it runs on".into(),
+        })?;
+        let soon = Instant::now() + Duration::from_secs(5);
+        self.lines.wait_until_closed(soon);
+        self.logs.wait_until_closed(soon);
+        Ok(code)
+    }
+
+    /// The process number of QEMU, for messages.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn wait_for<T: std::fmt::Debug>(
+        &mut self,
+        inbox: &Inbox<T>,
+        mut predicate: impl FnMut(&T) -> bool,
+        what: &str,
+        limit: Duration,
+    ) -> Result<T, EmulatorError> {
+        let deadline = Instant::now() + limit;
+        let mut seen = VecDeque::new();
+        loop {
+            match inbox.pop(deadline) {
+                Popped::Item(item) if predicate(&item) => return Ok(item),
+                Popped::Item(item) => {
+                    if seen.len() == 3 {
+                        seen.pop_front();
+                    }
+                    seen.push_back(item);
+                }
+                Popped::Closed => {
+                    return Err(match self.process.wait(deadline)? {
+                        Some(status) => self.process.exited(status, what),
+                        None => EmulatorError::io(format!("wait for {what}"))(
+                            std::io::ErrorKind::BrokenPipe.into(),
+                        ),
+                    });
+                }
+                Popped::TimedOut => {
+                    return Err(EmulatorError::Timeout {
+                        what: what.into(),
+                        limit,
+                        seen: match seen.is_empty() {
+                            true => "nothing came".into(),
+                            false => format!("the last to come were {seen:?}"),
+                        },
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The log table, where the ELF file has one.
+fn read_elf(options: &Options) -> Result<Option<defmt_decoder::Table>, EmulatorError> {
+    let elf = files::read_at_most(&options.elf, ELF_LIMIT)?;
+    log::read_table(&options.elf, &elf)
+}
+
+/// The value of `-display` for a window.
+fn window(options: &Options) -> Result<&'static str, EmulatorError> {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let output = Command::new(&options.program)
+        .args(["-display", "help"])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|_| EmulatorError::Missing {
+            program: options.program.display().to_string(),
+        })?;
+    arguments::check_desktop(set)?;
+    arguments::window_display(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// A new folder, with a path short enough for a Unix socket (104 bytes with its final zero on macOS).
+fn socket_folder() -> Result<tempfile::TempDir, EmulatorError> {
+    let failed = || EmulatorError::io("make a temporary folder");
+    let builder = || tempfile::Builder::new().prefix("thumbgen-").to_owned();
+    let folder = builder().tempdir().map_err(failed())?;
+    match cfg!(unix) && folder.path().as_os_str().len() > 90 {
+        true => builder().tempdir_in("/tmp").map_err(failed()),
+        false => Ok(folder),
+    }
+}
+
+fn failure(
+    error: QmpError,
+    process: &mut Process,
+    command: &str,
+    limit: Duration,
+) -> EmulatorError {
+    let ended = |process: &mut Process| process.wait(Instant::now() + Duration::from_secs(2));
+    let command = command.to_owned();
+    match error {
+        QmpError::Closed => match ended(process) {
+            Ok(Some(status)) => process.exited(status, &command),
+            Ok(None) => EmulatorError::Protocol {
+                command,
+                reason: "it closed the connection but runs on".into(),
+            },
+            Err(e) => e,
+        },
+        QmpError::TimedOut => EmulatorError::Timeout {
+            what: format!("QEMU's answer to {command}"),
+            limit,
+            seen: format!("it said: {}", process.last_words()),
+        },
+        QmpError::Refused(reason) => EmulatorError::Refused { command, reason },
+        QmpError::Malformed(reason) => EmulatorError::Protocol { command, reason },
+        QmpError::Io(source) => EmulatorError::io(format!("talk to QEMU about {command}"))(source),
+    }
+}
