@@ -10,3 +10,4 @@ pub mod firmware_build;
 pub mod network;
 pub mod picture;
 pub mod programs;
+pub mod setup;
