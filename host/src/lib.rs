@@ -14,4 +14,5 @@ pub mod network;
 pub mod picture;
 pub mod programs;
 pub mod repository;
+pub mod setup;
 pub mod train;

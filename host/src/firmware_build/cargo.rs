@@ -58,7 +58,12 @@ pub(super) fn executable(messages: &str, name: &str) -> Option<PathBuf> {
 /// A failed build as a typed error.
 pub(super) fn explain(board: &BoardBuild, output: &Output, command: String) -> FirmwareBuildError {
     let board_name = board.name.to_owned();
-    if let Some((region, bytes)) = output.stderr.iter().find_map(|line| overflow(line)) {
+    // lld names each section that does not fit, and the last one of a region has the whole excess.
+    let mut overflows = output.stderr.iter().filter_map(|line| overflow(line));
+    if let Some((region, first)) = overflows.next() {
+        let bytes = overflows
+            .filter(|(other, _)| *other == region)
+            .fold(first, |largest, (_, bytes)| largest.max(bytes));
         return FirmwareBuildError::Overflow {
             board: board_name,
             region,
@@ -138,7 +143,9 @@ mod tests {
             "  = note: rust-lld: error: section '.rodata' will not fit in region 'FLASH': overflowed by 41234 bytes",
             "ld: region `FLASH' overflowed by 41234 bytes",
         ] {
-            let text = failed(&["error: linking with `rust-lld` failed", line]).to_string();
+            let smaller = "rust-lld: error: section '.text' will not fit in region 'FLASH': overflowed by 12 bytes";
+            let ram = "rust-lld: error: section '.bss' will not fit in region 'RAM': overflowed by 99999 bytes";
+            let text = failed(&["error: linking failed", smaller, line, ram]).to_string();
             assert!(text.contains("FLASH") && text.contains("41234"), "{text}");
             assert!(text.contains("export --board lm3s6965evb"), "{text}");
         }
