@@ -117,6 +117,9 @@ pub struct Model {
     pub discriminator: Vec<usize>,
     /// Batch normalisation after the generator's hidden layers.
     pub batch_norm: bool,
+    /// Samples and the exported network see latent vectors scaled by this (folded into the first layer): fewer odd
+    /// pictures for less variety. The truncation of Brock, Donahue and Simonyan 2019, section 3.1, by scaling.
+    pub truncation: f32,
     /// LeakyReLU slope of the generator, 2^-k.
     pub generator_slope: f32,
     /// LeakyReLU slope of the discriminator.
@@ -289,6 +292,12 @@ impl Config {
                 "model.width",
                 model.width.to_string(),
                 "4 to 128",
+            ),
+            (
+                positive(model.truncation.into()),
+                "model.truncation",
+                model.truncation.to_string(),
+                "over 0, at most 1",
             ),
             (
                 power,
@@ -523,7 +532,11 @@ fn unknown(key: &str, origin: &str) -> ConfigError {
     // The whole key may be misspelt, its table may be missing, or it may be a table's name alone.
     let distance = |valid: &String| {
         let missing_table = distance(&last(valid), &last(key)) + usize::from(valid != key);
-        let table_alone = if valid.starts_with(&format!("{key}.")) { 1 } else { usize::MAX };
+        let table_alone = if valid.starts_with(&format!("{key}.")) {
+            1
+        } else {
+            usize::MAX
+        };
         distance(valid, key).min(missing_table).min(table_alone)
     };
     keys.sort_by_cached_key(|valid| (distance(valid), valid.clone()));

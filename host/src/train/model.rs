@@ -4,7 +4,7 @@
 //! average and the checkpoint handle one list. Nothing is initialised lazily and nothing is shared by a clone.
 
 use burn_tensor::{Tensor, TensorData, activation, backend::Backend};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, s};
 
 use super::config::Model;
 use super::rng;
@@ -40,6 +40,7 @@ pub struct Generator {
     output: Shape,
     slope: f32,
     batch_norm: bool,
+    truncation: f32,
 }
 
 /// Shapes of the discriminator: picture and one-hot label -> hidden layers -> one logit, positive for real.
@@ -66,6 +67,7 @@ impl Generator {
             },
             slope: model.generator_slope,
             batch_norm: model.batch_norm,
+            truncation: model.truncation,
         }
     }
 
@@ -140,7 +142,17 @@ impl Generator {
         ((x.matmul(next()) + next()).tanh(), used)
     }
 
-    /// The network as the rest of the line takes it: weights (outputs, inputs), batch normalisation not folded.
+    /// Latent vectors as samples are made of: scaled by the truncation.
+    pub fn truncated(&self, mut latents: Vec<f32>) -> Vec<f32> {
+        for value in &mut latents {
+            *value *= self.truncation;
+        }
+        latents
+    }
+
+    /// The network as the rest of the line takes it: weights (outputs, inputs), batch normalisation not folded, the
+    /// truncation folded into the first layer so that latent vectors are standard normal. `moments` are those of
+    /// latent vectors without truncation.
     pub fn network<B: Backend>(
         &self,
         name: &str,
@@ -151,7 +163,13 @@ impl Generator {
         let mut next = || parameters.next().expect("as many parameters as specs");
         let mut layers = Vec::new();
         for (i, outputs) in self.hidden.iter().enumerate() {
-            let weight = transposed(next());
+            let mut weight = transposed(next());
+            if i == 0 {
+                let latents = s![.., ..self.input.latent];
+                weight
+                    .slice_mut(latents)
+                    .mapv_inplace(|value| value * self.truncation);
+            }
             let mut bias = Array1::zeros(*outputs);
             let mut norm = None;
             if let (true, Some(moments)) = (self.batch_norm, moments.get(i)) {
@@ -312,6 +330,7 @@ mod tests {
         model.height = 4;
         model.width = 6;
         model.batch_norm = batch_norm;
+        model.truncation = 0.5;
         Generator::new(&model, 2)
     }
 
@@ -343,7 +362,10 @@ mod tests {
             let input = tensor::<Flex>(input, [7, 5], &Default::default());
             let (_, moments) = generator.forward(&parameters, input.clone(), None);
             assert_eq!(moments.len(), if batch_norm { 2 } else { 0 });
-            let (pictures, _) = generator.forward(&parameters, input.clone(), Some(&moments));
+            // Three latents, truncated, and two classes, not.
+            let half = tensor::<Flex>(vec![0.5, 0.5, 0.5, 1.0, 1.0], [1, 5], &Default::default());
+            let truncated = input.clone() * half;
+            let (pictures, _) = generator.forward(&parameters, truncated, Some(&moments));
             let network = generator.network("test", &parameters, &moments);
             assert_eq!(network.input.len(), 5);
             assert_eq!(network.output.len(), 24);

@@ -172,9 +172,10 @@ impl<B: AutodiffBackend> Trainer<B> {
         }
     }
 
-    /// Pictures of the averaged generator with the statistics of [`Self::moments`]; shape (labels, pixels).
+    /// Pictures of the averaged generator as it would be exported, from standard normal latent vectors; shape (labels,
+    /// pixels).
     pub fn sample(&self, latents: Vec<f32>, labels: &[u8]) -> Tensor<B::InnerBackend, 2> {
-        let input = self.input(latents, labels);
+        let input = self.input(self.generator.truncated(latents), labels);
         self.generator
             .forward(&self.state.average, input, Some(&self.moments()))
             .0
