@@ -1,0 +1,84 @@
+//! Replays an image's golden vectors and compares every layer's checksum.
+
+use super::{Engine, EngineError, Observer};
+use shared::checksum;
+use shared::golden::Golden;
+use shared::latent::Latent;
+use shared::layer::Op;
+
+/// The first layer that gave something else than its golden checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mismatch<'a> {
+    /// Index of the golden vector.
+    pub golden: usize,
+    /// Index of the operation; `None` for the input.
+    pub op: Option<usize>,
+    /// Name of the operation, or "input".
+    pub name: &'a str,
+    /// The checksum in the image.
+    pub expected: u32,
+    /// The checksum of what was computed.
+    pub found: u32,
+}
+
+/// Why a self-test failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SelfTestError<'a> {
+    /// A layer differs.
+    #[error(
+        "golden vector {}: {} has checksum {:08x}, expected {:08x}; the image or this firmware is damaged, flash both again",
+        .0.golden, .0.name, .0.found, .0.expected
+    )]
+    Mismatch(Mismatch<'a>),
+    /// The engine refused.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl<'a> Engine<'a> {
+    /// Replays every golden vector of the image and gives their number.
+    ///
+    /// # Errors
+    /// [`SelfTestError`] at the first layer that differs, or where the engine refuses.
+    pub fn self_test(&self, arena: &mut [i8]) -> Result<usize, SelfTestError<'a>> {
+        let goldens = self.image().goldens();
+        let count = goldens.len();
+        for (index, golden) in goldens.enumerate() {
+            let mut comparison = Comparison { golden, difference: None };
+            self.generate(arena, Latent::At(golden.point), &mut comparison)?;
+            if let Some((op, expected, found)) = comparison.difference {
+                let name = op.and_then(|op| self.image().ops().nth(op)).map_or("input", |op| op.name);
+                return Err(SelfTestError::Mismatch(Mismatch { golden: index, op, name, expected, found }));
+            }
+        }
+        Ok(count)
+    }
+}
+
+struct Comparison<'a> {
+    golden: Golden<'a>,
+    /// Operation, expected and found of the first difference.
+    difference: Option<(Option<usize>, u32, u32)>,
+}
+
+impl Comparison<'_> {
+    fn compare(&mut self, op: Option<usize>, expected: Option<u32>, values: &[i8]) {
+        let found = checksum::of_activations(values);
+        // A golden vector of a checked image has a checksum for every operation.
+        if self.difference.is_none()
+            && let Some(expected) = expected.filter(|&expected| expected != found)
+        {
+            self.difference = Some((op, expected, found));
+        }
+    }
+}
+
+impl Observer for Comparison<'_> {
+    fn input(&mut self, input: &[i8]) {
+        self.compare(None, self.golden.input(), input);
+    }
+
+    fn layer(&mut self, index: usize, _: &Op<'_>, output: &[i8]) {
+        self.compare(Some(index), self.golden.output_of(index), output);
+    }
+}

@@ -1,0 +1,7 @@
+//! The operations' arithmetic, on slices: one file an operation.
+//!
+//! Every kernel equals a slow oracle in `i64` to the bit (tested in each file), never panics, and writes exactly its
+//! output. Lengths that do not fit one another leave the outputs without weights unwritten; the engine passes none such.
+
+pub mod dense;
+pub mod table;
