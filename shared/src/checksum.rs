@@ -2,8 +2,14 @@
 
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
 
-/// One table of 1 KB: what a small flash can spare.
-static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+/// One table of 1 KB is what a small flash can spare; a PC has room for sixteen, which is ten times as fast. The checksum
+/// is the same.
+#[cfg(target_os = "none")]
+type Tables = Table<1>;
+#[cfg(not(target_os = "none"))]
+type Tables = Table<16>;
+
+static CRC: Crc<u32, Tables> = Crc::<u32, Tables>::new(&CRC_32_ISO_HDLC);
 
 /// The checksum of bytes.
 pub fn of_bytes(bytes: &[u8]) -> u32 {
@@ -16,7 +22,7 @@ pub fn of_activations(activations: &[i8]) -> u32 {
 }
 
 /// A checksum over several pieces.
-pub(crate) fn digest() -> Digest<'static, u32, Table<1>> {
+pub(crate) fn digest() -> Digest<'static, u32, Tables> {
     CRC.digest()
 }
 

@@ -1,1 +1,82 @@
-//! Harness for the tests that cross the crates.
+//! Harness for the tests that cross the crates: the shipped models, their firmware, emulated boards, the command.
+
+pub mod oracle;
+
+use host::emulator::{Options, Qemu};
+use host::firmware_build::{self, FirmwareBuild};
+use host::model_folder::ModelFiles;
+use host::preview::Model;
+use host::{board::Board, repository, session};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The models under `models/`.
+pub const MODELS: [&str; 2] = ["cgan", "gan"];
+
+/// The board that is emulated.
+pub fn board() -> Board {
+    Board::find("lm3s6965evb").unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A shipped model's files.
+pub fn files(name: &str) -> ModelFiles {
+    ModelFiles::find(name).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A shipped model.
+pub fn model(name: &str) -> Model {
+    files(name).model().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The board's firmware with a model image, built once a process and image.
+pub fn firmware(image: &Path) -> FirmwareBuild {
+    let root = repository::root().unwrap_or_else(|error| panic!("{error}"));
+    firmware_build::build(&root, board().build, image, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A board in QEMU with a model image, as it was switched on.
+pub fn switch_on(image: &Path) -> Qemu {
+    let mut options = Options::new(firmware(image).elf);
+    options.icount_shift = Some(board().icount_shift);
+    Qemu::start(&options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A board in QEMU with a shipped model, past its self-test.
+pub fn boot(name: &str) -> Qemu {
+    let mut qemu = switch_on(files(name).image());
+    session::wait_until_ready(&mut qemu).unwrap_or_else(|error| panic!("{error}"));
+    qemu
+}
+
+/// Whether `thumbgen verify` found this runtime, so that a test may not do without it.
+pub fn required(runtime: &str) -> bool {
+    std::env::var(host::verify::REQUIRED_VARIABLE).is_ok_and(|list| list.split(',').any(|name| name == runtime))
+}
+
+/// The `thumbgen` command of this build.
+pub fn thumbgen() -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        // target/PROFILE/deps/TEST
+        let test = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
+        let profile = test.ancestors().nth(2).unwrap_or_else(|| panic!("{} has no profile", test.display()));
+        let name = match profile.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "dev",
+            Some(other) => other,
+        };
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .args(["build", "-q", "-p", "host", "--bin", "thumbgen", "--profile", name])
+            .current_dir(repository::root().unwrap_or_else(|error| panic!("{error}")))
+            .status();
+        assert!(built.is_ok_and(|status| status.success()), "cannot build thumbgen");
+        profile.join(format!("thumbgen{}", std::env::consts::EXE_SUFFIX))
+    });
+    Command::new(program)
+}
+
+/// What a command wrote to standard error.
+pub fn complaint(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

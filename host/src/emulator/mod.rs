@@ -27,7 +27,7 @@ pub use error::EmulatorError;
 pub use interactive::{run_in_window, typed_lines};
 pub use log::{Level, LogRecord};
 pub use panel::{Panel, PanelError};
-pub use qemu::Qemu;
+pub use qemu::{Qemu, window_is_possible};
 
 /// QEMU's program for 32-bit Arm boards.
 pub const QEMU_PROGRAM: &str = "qemu-system-arm";

@@ -417,6 +417,11 @@ fn read_elf(options: &Options) -> Result<Option<defmt_decoder::Table>, EmulatorE
     log::read_table(&options.elf, &elf)
 }
 
+/// Whether QEMU can open a window here: there is a desktop, and QEMU was built with a window for it.
+pub fn window_is_possible(options: &Options) -> bool {
+    window(options).is_ok()
+}
+
 /// The value of `-display` for a window.
 fn window(options: &Options) -> Result<&'static str, EmulatorError> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());

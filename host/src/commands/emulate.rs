@@ -1,0 +1,93 @@
+//! `thumbgen emulate`.
+
+use crate::board::Board;
+use crate::console::{Console, print};
+use crate::emulator::{Button, Options, Qemu, run_in_window, typed_lines, window_is_possible};
+use crate::failure::{Class, Failure, OrFail};
+use crate::firmware_build;
+use crate::model_folder::ModelFiles;
+use crate::picture::terminal::{Palette, render};
+use crate::picture::write_png;
+use crate::preview::panel_picture;
+use crate::repository;
+use crate::session;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  thumbgen emulate                                     QEMU's own window where there is a display
+  thumbgen emulate --press select --screenshot grid.png
+  thumbgen emulate --line 2026 --screenshot 2026.png   what the UART is sent; see `firmware::app::line`
+  thumbgen emulate --model runs/cgan/model --no-window --line stats
+
+In the window: arrow keys and the left ctrl key are the board's buttons. Lines typed in the terminal go to its UART.")]
+pub struct Args {
+    /// Which board.
+    #[arg(long, short, default_value = "lm3s6965evb")]
+    board: String,
+    /// Name of a shipped model, a model folder, a run folder, or a model image.
+    #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
+    model: String,
+    /// Press these buttons, one after the other: up, down, left, right, select.
+    #[arg(long, short, value_delimiter = ',', value_name = "BUTTONS")]
+    press: Vec<Button>,
+    /// Send this line to the board's UART and print its answer; may be given several times.
+    #[arg(long, short, value_name = "LINE")]
+    line: Vec<String>,
+    /// Write what the display shows in the end as PNG.
+    #[arg(long, value_name = "FILE")]
+    screenshot: Option<PathBuf>,
+    /// Open no window: boot, press, send, show the display in the terminal, end.
+    #[arg(long)]
+    no_window: bool,
+}
+
+pub fn run(args: Args, console: Console) -> Result<(), Failure> {
+    let board = Board::find(&args.board).or_fail(Class::Input)?;
+    let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
+    files.model().or_fail(Class::Input)?;
+    let root = repository::root().or_fail(Class::Environment)?;
+    console.step(format_args!("building the firmware of {} with {}", args.board, files.image().display()));
+    let build = firmware_build::build(&root, board.build, files.image(), console.is_quiet())
+        .map_err(|error| super::firmware_failure(&error))?;
+    let mut options = Options::new(&build.elf);
+    // The board's clocks, and the counts of `stats`, mean something only when instructions are counted.
+    options.icount_shift = Some(board.icount_shift);
+
+    let headless = args.no_window || args.screenshot.is_some() || !args.press.is_empty() || !args.line.is_empty();
+    if !headless && window_is_possible(&options) {
+        console.step("in QEMU's window: arrows and left ctrl are the buttons; close it or press Ctrl-C to end");
+        let stop = crate::train::stop_on_ctrl_c().or_fail(Class::Other)?;
+        let code = run_in_window(&options, Some(typed_lines()), &stop, &mut std::io::stderr())
+            .or_fail(Class::Environment)?;
+        return match code {
+            0 => Ok(()),
+            code => Err(Failure::new(Class::Mismatch, format!("the firmware ended with status {code}"))),
+        };
+    }
+
+    let mut qemu = Qemu::start(&options).or_fail(Class::Environment)?;
+    let shown = (|| {
+        session::wait_until_ready(&mut qemu)?;
+        for &button in &args.press {
+            session::press(&mut qemu, button)?;
+        }
+        for line in &args.line {
+            print(session::ask(&mut qemu, line)?);
+        }
+        session::settled_screen(&mut qemu)
+    })();
+    // What the firmware said is wanted most where something went wrong.
+    for record in qemu.drain_logs() {
+        console.note(record);
+    }
+    let panel = shown.or_fail(Class::Environment)?;
+    if !console.is_quiet() {
+        print(render(&panel.to_gray(), Palette::of_stdout()));
+    }
+    if let Some(file) = &args.screenshot {
+        write_png(file, &panel_picture(panel.levels(), 4)).or_fail(Class::Input)?;
+        print(file.display());
+    }
+    Ok(())
+}

