@@ -21,6 +21,9 @@ mod panel;
 mod process;
 mod qemu;
 mod qmp;
+mod screen;
+#[cfg(test)]
+mod tests;
 
 pub use arguments::{Button, Options, UnknownButton};
 pub use error::EmulatorError;
