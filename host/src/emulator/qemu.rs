@@ -247,10 +247,15 @@ impl Qemu {
             limit,
             seen: "it runs on".into(),
         })?;
+        self.wait_until_read();
+        Ok(code)
+    }
+
+    /// Waits until everything that an ended QEMU has written is read.
+    pub(super) fn wait_until_read(&self) {
         let soon = Instant::now() + Duration::from_secs(5);
         self.lines.wait_until_closed(soon);
         self.logs.wait_until_closed(soon);
-        Ok(code)
     }
 
     /// The process number of QEMU, for messages.
