@@ -36,4 +36,15 @@ mod tests {
             super::of_bytes(&[255, 0, 1])
         );
     }
+    #[test]
+    fn the_number_of_tables_changes_nothing() {
+        let small = super::Crc::<u32, super::Table<1>>::new(&super::CRC_32_ISO_HDLC);
+        let bytes: [u8; 1000] = core::array::from_fn(|i| (i * i / 7) as u8);
+        for len in [0, 1, 15, 16, 17, 255, 1000] {
+            assert_eq!(
+                small.checksum(&bytes[..len]),
+                super::of_bytes(&bytes[..len])
+            );
+        }
+    }
 }

@@ -80,3 +80,11 @@ pub fn thumbgen() -> Command {
 pub fn complaint(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
+
+/// Makes an image's checksum fit after a change: what a hostile sender would do.
+pub fn resealed(mut image: Vec<u8>) -> Vec<u8> {
+    let covered: Vec<u8> = image[..12].iter().chain(&image[16..]).copied().collect();
+    let crc = shared::checksum::of_bytes(&covered);
+    image[12..16].copy_from_slice(&crc.to_le_bytes());
+    image
+}

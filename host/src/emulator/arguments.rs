@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 pub struct Options {
     /// The firmware's ELF file.
     pub elf: PathBuf,
-    /// Where given, the guest's clock counts instructions: each takes 2^shift nanoseconds, so 4 runs the board's timers
-    /// as if it did 62.5 million instructions a second. Timers mean nothing without it.
+    /// Where given, the guest's clock counts instructions: each takes 2^shift nanoseconds. Without it, the guest's
+    /// timers follow the host's clock: they mean nothing, and on a busy machine a button can be pressed and let go
+    /// before the guest has run a single instruction.
     pub icount_shift: Option<u8>,
     /// Whether QEMU opens its own window.
     pub window: bool,
@@ -18,11 +19,15 @@ pub struct Options {
 }
 
 impl Options {
-    /// No window, no counting.
+    /// The usual shift, 4: the board's timers run as if it did 62.5 million instructions a second,
+    /// of the order of the board's 50 MHz, and QEMU keeps up with that.
+    pub const DEFAULT_ICOUNT_SHIFT: u8 = 4;
+
+    /// No window, instructions counted with [`Options::DEFAULT_ICOUNT_SHIFT`].
     pub fn new(elf: impl Into<PathBuf>) -> Self {
         Self {
             elf: elf.into(),
-            icount_shift: None,
+            icount_shift: Some(Self::DEFAULT_ICOUNT_SHIFT),
             window: false,
             program: super::QEMU_PROGRAM.into(),
         }

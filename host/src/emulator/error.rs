@@ -81,6 +81,9 @@ pub enum EmulatorError {
     /// The picture of the panel is not one that the panel can show.
     #[error("QEMU's picture of the panel is not as expected: {0}")]
     Picture(#[from] PanelError),
+    /// Instructions were asked for, and QEMU does not count them.
+    #[error("QEMU was started without counting instructions; set Options::icount_shift")]
+    NotCounting,
     /// Logs were asked for, and the firmware has none that can be decoded.
     #[error(
         "{path} has no defmt log that could be decoded; let the firmware use defmt and link it with -Tdefmt.x"

@@ -15,19 +15,22 @@ mod arguments;
 mod channel;
 mod error;
 mod inbox;
-mod interactive;
 mod log;
 mod panel;
 mod process;
 mod qemu;
 mod qmp;
+mod screen;
+mod window;
+#[cfg(test)]
+mod tests;
 
 pub use arguments::{Button, Options, UnknownButton};
 pub use error::EmulatorError;
-pub use interactive::{run_in_window, typed_lines};
 pub use log::{Level, LogRecord};
 pub use panel::{Panel, PanelError};
 pub use qemu::{Qemu, window_is_possible};
+pub use window::{run_in_window, typed_lines};
 
 /// QEMU's program for 32-bit Arm boards.
 pub const QEMU_PROGRAM: &str = "qemu-system-arm";

@@ -1,11 +1,10 @@
 //! An emulated board and what can be done with it.
 
-use super::arguments::{self, Button, Chardevs, Options};
+use super::arguments::{self, Chardevs, Options};
 use super::channel::{Listener, Stream};
 use super::error::EmulatorError;
 use super::inbox::{Inbox, Popped, Writer};
 use super::log::{self, LogRecord};
-use super::panel::Panel;
 use super::process::Process;
 use super::qmp::{Qmp, QmpError};
 use crate::files;
@@ -21,14 +20,8 @@ use std::time::{Duration, Instant};
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// A QMP command takes milliseconds.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
-/// Between two pictures of the panel while waiting for one.
-const PICTURE_INTERVAL: Duration = Duration::from_millis(20);
-/// How long a button is held, and how long it is left alone afterwards, in milliseconds of the guest's clock.
-const PRESS_MS: u64 = 100;
 /// Firmware ELF files with debug information have some megabytes.
 const ELF_LIMIT: u64 = 256 << 20;
-/// A screendump has 393,231 bytes.
-const PICTURE_LIMIT: u64 = 1 << 20;
 
 /// A board in QEMU. Dropping it kills QEMU and removes its folder, also in a test that panics.
 pub struct Qemu {
@@ -36,11 +29,12 @@ pub struct Qemu {
     process: Process,
     qmp: Qmp<Stream>,
     uart: Stream,
-    lines: Arc<Inbox<String>>,
+    pub(super) lines: Arc<Inbox<String>>,
     logs: Arc<Inbox<LogRecord>>,
     elf: PathBuf,
     has_defmt: bool,
-    folder: tempfile::TempDir,
+    is_counting: bool,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Qemu {
@@ -112,6 +106,7 @@ impl Qemu {
             logs,
             elf: options.elf.clone(),
             has_defmt,
+            is_counting: options.icount_shift.is_some(),
             folder,
         };
         qemu.execute("cont", json!({}))?;
@@ -128,72 +123,28 @@ impl Qemu {
             .map_err(|e| failure(e, &mut self.process, command, COMMAND_LIMIT))
     }
 
-    /// What the panel shows now.
+    /// Instructions that the guest has executed since it started.
+    ///
+    /// The guest stands still while this is asked. For an exact count between two points of a program, let the firmware
+    /// read its timer there.
     ///
     /// # Errors
-    /// [`EmulatorError::Picture`] where QEMU's picture is not one that the panel can show.
-    pub fn screendump(&mut self) -> Result<Panel, EmulatorError> {
-        let file = self.folder.path().join("panel.ppm");
-        self.execute("screendump", json!({"filename": file.to_string_lossy()}))?;
-        let ppm = files::read_at_most(&file, PICTURE_LIMIT)?;
-        Ok(Panel::from_ppm(&ppm)?)
-    }
-
-    /// Waits for a picture that `predicate` accepts, and returns it.
-    ///
-    /// # Errors
-    /// [`EmulatorError::Timeout`] after `limit`.
-    pub fn wait_for_screen(
-        &mut self,
-        mut predicate: impl FnMut(&Panel) -> bool,
-        limit: Duration,
-    ) -> Result<Panel, EmulatorError> {
-        let deadline = Instant::now() + limit;
-        loop {
-            let panel = self.screendump()?;
-            if predicate(&panel) {
-                return Ok(panel);
-            }
-            if Instant::now() >= deadline {
-                return Err(EmulatorError::Timeout {
-                    what: "the expected picture".into(),
-                    limit,
-                    seen: format!("the panel shows: {panel:?}"),
-                });
-            }
-            std::thread::sleep(PICTURE_INTERVAL);
+    /// [`EmulatorError::NotCounting`] without [`Options::icount_shift`], and as [`Qemu::execute`].
+    pub fn instructions(&mut self) -> Result<u64, EmulatorError> {
+        if !self.is_counting {
+            return Err(EmulatorError::NotCounting);
         }
-    }
-
-    /// Waits until the panel has shown the same picture for `quiet`, and returns it.
-    ///
-    /// That is real time: on a busy machine firmware may stand still for long without having finished. Where the
-    /// picture is known, [`Qemu::wait_for_screen`] is the sure way; where firmware says when it has drawn,
-    /// [`Qemu::wait_for_line`].
-    ///
-    /// # Errors
-    /// [`EmulatorError::Timeout`] after `limit`.
-    pub fn wait_until_screen_is_stable(
-        &mut self,
-        quiet: Duration,
-        limit: Duration,
-    ) -> Result<Panel, EmulatorError> {
-        let mut last: Option<(Panel, Instant)> = None;
-        let stable = |panel: &Panel| match &last {
-            Some((same, since)) if same == panel => since.elapsed() >= quiet,
-            _ => {
-                last = Some((panel.clone(), Instant::now()));
-                false
-            }
-        };
-        self.wait_for_screen(stable, limit).map_err(|e| match e {
-            EmulatorError::Timeout { limit, .. } => EmulatorError::Timeout {
-                what: format!("a picture that stays for {quiet:?}"),
-                limit,
-                seen: "it kept changing".into(),
-            },
-            other => other,
-        })
+        let command = "query-replay";
+        // A processor that runs accounts for its instructions at the end of its time slice, which may be seconds away.
+        self.execute("stop", json!({}))?;
+        let answer = self.execute(command, json!({}))?;
+        self.execute("cont", json!({}))?;
+        answer["icount"]
+            .as_u64()
+            .ok_or_else(|| EmulatorError::Protocol {
+                command: command.into(),
+                reason: format!("no icount in {answer}"),
+            })
     }
 
     /// Sends a line to the firmware's UART; its end is added.
@@ -271,69 +222,6 @@ impl Qemu {
         self.has_defmt
     }
 
-    /// Presses a button and lets it go: 100 ms of the guest's clock down, and as long up before the next press.
-    ///
-    /// Returns when QEMU has taken the press, not when firmware has seen it: see [`Qemu::press_and_wait_for_line`] and
-    /// [`Qemu::press_and_wait_for_screen`].
-    ///
-    /// Every pin reads 0, which is "pressed", until its own first key event, so the first press of each button shows
-    /// the firmware a release only.
-    ///
-    /// # Errors
-    /// As [`Qemu::execute`].
-    pub fn press(&mut self, button: Button) -> Result<(), EmulatorError> {
-        // send-key times the release by the guest's clock; a pause here would be real time, in which a busy machine
-        // may run no instruction of the guest.
-        let key = json!({"type": "qcode", "data": button.key_code()});
-        self.execute("send-key", json!({"keys": [key], "hold-time": PRESS_MS}))?;
-        Ok(())
-    }
-
-    /// Holds a button down (`down`), or lets it go.
-    ///
-    /// # Errors
-    /// As [`Qemu::execute`].
-    pub fn set_button(&mut self, button: Button, down: bool) -> Result<(), EmulatorError> {
-        let key = json!({"type": "qcode", "data": button.key_code()});
-        let event = json!({"type": "key", "data": {"down": down, "key": key}});
-        self.execute("input-send-event", json!({"events": [event]}))?;
-        Ok(())
-    }
-
-    /// Presses a button and waits for the firmware's line about it. Older lines are dropped first, so the line is the
-    /// answer to this press.
-    ///
-    /// # Errors
-    /// As [`Qemu::press`] and [`Qemu::wait_for_line`].
-    pub fn press_and_wait_for_line(
-        &mut self,
-        button: Button,
-        predicate: impl FnMut(&str) -> bool,
-        limit: Duration,
-    ) -> Result<String, EmulatorError> {
-        self.lines.drain();
-        self.press(button)?;
-        self.wait_for_line(predicate, limit)
-    }
-
-    /// Presses a button, waits until the panel shows another picture than before, and until that one has stayed for
-    /// 300 ms.
-    ///
-    /// # Errors
-    /// As [`Qemu::press`] and [`Qemu::wait_for_screen`].
-    pub fn press_and_wait_for_screen(
-        &mut self,
-        button: Button,
-        limit: Duration,
-    ) -> Result<Panel, EmulatorError> {
-        let deadline = Instant::now() + limit;
-        let before = self.screendump()?;
-        self.press(button)?;
-        self.wait_for_screen(|panel| *panel != before, limit)?;
-        let left = deadline.saturating_duration_since(Instant::now());
-        self.wait_until_screen_is_stable(Duration::from_millis(300), left)
-    }
-
     /// The exit status where QEMU has ended: what firmware gave to semihosting's exit, or 0 for a closed window.
     ///
     /// # Errors
@@ -359,10 +247,15 @@ impl Qemu {
             limit,
             seen: "it runs on".into(),
         })?;
+        self.wait_until_read();
+        Ok(code)
+    }
+
+    /// Waits until everything that an ended QEMU has written is read.
+    pub(super) fn wait_until_read(&self) {
         let soon = Instant::now() + Duration::from_secs(5);
         self.lines.wait_until_closed(soon);
         self.logs.wait_until_closed(soon);
-        Ok(code)
     }
 
     /// The process number of QEMU, for messages.

@@ -202,7 +202,8 @@ mod tests {
         }
     }
 
-    const SECOND: Duration = Duration::from_secs(1);
+    /// Never reached: the script ends first, also on a busy machine.
+    const LIMIT: Duration = Duration::from_secs(3600);
     const START: &str = "{\"QMP\": {\"version\": {}}}\r\n{\"return\": {}, \"id\": 1}\r\n";
 
     fn connect(answers: &str) -> Result<Qmp<Script>, QmpError> {
@@ -212,7 +213,7 @@ mod tests {
                 position: 0,
                 written: Vec::new(),
             },
-            SECOND,
+            LIMIT,
         )
     }
 
@@ -222,7 +223,7 @@ mod tests {
             "{START}{{\"event\": \"RESUME\"}}\r\n{{\"return\": 3, \"id\": 1}}\r\n{{\"return\": 4, \"id\": 2}}\r\n"
         ))
         .unwrap();
-        let answer = qmp.execute("cont", json!({"a": "b\n"}), SECOND).unwrap();
+        let answer = qmp.execute("cont", json!({"a": "b\n"}), LIMIT).unwrap();
         assert_eq!(answer, json!(4));
         let written = String::from_utf8(qmp.stream.written).unwrap();
         assert_eq!(written.lines().count(), 2, "one line a command: {written}");
@@ -236,7 +237,7 @@ mod tests {
                 "{START}{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"no such key\"}}{id}}}\n"
             ))
             .unwrap();
-            match qmp.execute("send-key", json!({}), SECOND) {
+            match qmp.execute("send-key", json!({}), LIMIT) {
                 Err(QmpError::Refused(reason)) => assert_eq!(reason, "no such key (GenericError)"),
                 other => panic!("{other:?}"),
             }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// Runs a firmware until its window is closed, it exits, or `stop` becomes true (set it on Ctrl-C); returns its exit
-/// status, 0 for a closed window and for `stop`.
+/// Runs a firmware in a window until it is closed, the firmware exits, or `stop` becomes true (set it on Ctrl-C);
+/// returns the exit status, 0 for a closed window and for `stop`.
 ///
 /// Log records go to `output` as they come, lines from the UART after `uart: `; lines from `typed` go to the UART.
 ///
@@ -25,31 +25,41 @@ pub fn run_in_window(
         window: true,
         ..options.clone()
     })?;
-    let failed = || EmulatorError::io("write the log");
     loop {
-        let code = qemu.exit_code()?;
-        if code.is_some() {
+        let code = qemu.exit_code();
+        if !matches!(code, Ok(None)) {
             // What it said last is still on its way.
-            qemu.wait_for_exit(Duration::from_secs(5))?;
+            qemu.wait_until_read();
         }
-        for record in qemu.drain_logs() {
-            writeln!(output, "{record}").map_err(failed())?;
-        }
-        for line in qemu.drain_lines() {
-            writeln!(output, "uart: {line}").map_err(failed())?;
-        }
-        output.flush().map_err(failed())?;
-        if let Some(code) = code {
-            return Ok(code);
-        }
+        show(&mut qemu, output)?;
+        // Ctrl-C in a terminal reaches QEMU too, so both may have happened.
         if stop.load(Ordering::Relaxed) {
             return Ok(0);
         }
+        if let Some(code) = code? {
+            return Ok(code);
+        }
         for line in typed.iter().flat_map(Receiver::try_iter) {
-            qemu.send_line(&line)?;
+            match qemu.send_line(&line) {
+                // The next turn sees it, and why.
+                Ok(()) | Err(EmulatorError::Exited { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         std::thread::sleep(Duration::from_millis(30));
     }
+}
+
+/// Writes what has come since the last call.
+fn show(qemu: &mut Qemu, output: &mut dyn Write) -> Result<(), EmulatorError> {
+    let failed = || EmulatorError::io("write the log");
+    for record in qemu.drain_logs() {
+        writeln!(output, "{record}").map_err(failed())?;
+    }
+    for line in qemu.drain_lines() {
+        writeln!(output, "uart: {line}").map_err(failed())?;
+    }
+    output.flush().map_err(failed())
 }
 
 /// The lines that the user types, for [`run_in_window`].

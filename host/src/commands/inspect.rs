@@ -1,0 +1,36 @@
+//! `thumbgen inspect`.
+
+use crate::console::{Console, print};
+use crate::failure::{Failure, OrFail, Class};
+use crate::model_folder::ModelFiles;
+use crate::pack::inspect;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  thumbgen inspect models/cgan/model.tgm
+  thumbgen inspect generator.onnx
+  thumbgen inspect cgan --json")]
+pub struct Args {
+    /// An ONNX file, a model image, a model folder, or the name of a shipped model.
+    #[arg(value_name = "MODEL")]
+    model: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args, _: Console) -> Result<(), Failure> {
+    let path = Path::new(&args.model);
+    let path: PathBuf = match path.is_file() {
+        true => path.to_owned(),
+        false => ModelFiles::find(&args.model).or_fail(Class::Input)?.image().to_owned(),
+    };
+    let description = inspect::file(&path).or_fail(Class::Input)?;
+    if args.json {
+        print(serde_json::to_string_pretty(&description).or_fail(Class::Other)?);
+    } else {
+        print(description);
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Pictures of a model, by either arithmetic: the integers of the device, or the float generator.
+
+use crate::files::{self, FileError};
+use crate::model_folder::{GENERATOR, ModelError, ModelFiles};
+use crate::picture::GrayImage;
+use crate::preview::{Model, PreviewError};
+use crate::quantize::calibrate;
+use crate::network::InputSpec;
+use crate::runtime::{self, Runtime, RuntimeError, tract::Tract};
+use shared::image::{PIXEL_EXPONENT, PixelRange};
+use shared::latent::{Latent, Point};
+
+/// Which arithmetic draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// That of the device, by the firmware's own kernels.
+    Integer,
+    /// That of `generator.onnx`, run by tract.
+    Float,
+}
+
+/// Pictures that cannot be drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleError {
+    /// The model's files.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The integer model refuses.
+    #[error(transparent)]
+    Preview(#[from] PreviewError),
+    /// The float generator cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The float generator cannot be run.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// A class that the model does not have, or none where it wants one.
+    #[error("the model has {classes} classes, so its label cannot be {asked}; expected {expected}")]
+    Label {
+        /// Number of classes.
+        classes: u8,
+        /// What was asked for.
+        asked: String,
+        /// What can be asked for.
+        expected: String,
+    },
+    /// The float generator gives another number of pixels than the model image.
+    #[error("generator.onnx gives {found} values a picture, the model image {expected}; export the model again")]
+    Shape {
+        /// Values of the float generator.
+        found: usize,
+        /// Pixels of the model image.
+        expected: usize,
+    },
+}
+
+/// Draws pictures of one model.
+pub struct Sampler {
+    model: Model,
+    float: Option<Tract>,
+}
+
+impl Sampler {
+    /// Loads a model.
+    ///
+    /// # Errors
+    /// [`SampleError`].
+    pub fn new(files: &ModelFiles, arithmetic: Arithmetic) -> Result<Self, SampleError> {
+        let model = files.model()?;
+        let float = match arithmetic {
+            Arithmetic::Integer => None,
+            Arithmetic::Float => {
+                let bytes = files::read_at_most(&files.file(GENERATOR)?, crate::onnx::MAX_FILE_LEN)?;
+                Some(Tract::load(&bytes)?)
+            }
+        };
+        Ok(Self { model, float })
+    }
+
+    /// Number of classes that can be asked for.
+    pub fn classes(&self) -> u8 {
+        self.model.image().map_or(0, |image| image.classes())
+    }
+
+    /// One picture a point.
+    ///
+    /// # Errors
+    /// [`SampleError`].
+    pub fn pictures(&mut self, points: &[Point]) -> Result<Vec<GrayImage>, SampleError> {
+        let image = self.model.image()?;
+        let classes = image.classes();
+        if let Some(point) = points.iter().find(|point| !image.accepts(point.label)) {
+            return Err(SampleError::Label {
+                classes,
+                asked: point.label.map_or("none".to_owned(), |label| label.to_string()),
+                expected: classes.checked_sub(1).map_or("none".to_owned(), |last| format!("0 to {last}")),
+            });
+        }
+        let Some(float) = &mut self.float else {
+            return points.iter().map(|&point| Ok(self.model.picture(Latent::At(point), &mut ())?)).collect();
+        };
+        let spec = InputSpec { latent: image.latent_len(), classes: usize::from(classes) };
+        let inputs = calibrate::float_inputs(&calibrate::integer_inputs(points, spec, image.prior()));
+        let outputs = float.run_float(&runtime::inputs(inputs.view(), spec.latent))?;
+        let (width, height) = (usize::from(image.output().width), usize::from(image.output().height));
+        let expected = image.output().len() as usize;
+        let data = outputs.first().map_or(&[][..], |output| &output.data);
+        if data.len() != expected * points.len() {
+            return Err(SampleError::Shape { found: data.len() / points.len().max(1), expected });
+        }
+        Ok(data
+            .chunks_exact(expected)
+            .map(|values| GrayImage {
+                width,
+                height,
+                pixels: values.iter().take(width * height).map(|&v| grey(v, image.pixel_range())).collect(),
+            })
+            .collect())
+    }
+}
+
+/// The grey level of a float output, without the rounding to int8 in between.
+fn grey(value: f32, range: PixelRange) -> u8 {
+    let level = match range {
+        PixelRange::Signed => (value * 2f32.powi(-i32::from(PIXEL_EXPONENT))).round() + 128.0,
+        PixelRange::Unit => (value * 255.0).round(),
+    };
+    // A float cast saturates, and a NaN is black.
+    level as u8
+}
