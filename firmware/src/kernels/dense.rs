@@ -37,7 +37,12 @@ fn blocks(
         let mut rows = weights.chunks_exact(row_len);
         let Some(first) = rows.next() else { return };
         // The last block may have fewer rows: the first stands in for those, and their sums are dropped below.
-        let rows = [first, rows.next().unwrap_or(first), rows.next().unwrap_or(first), rows.next().unwrap_or(first)];
+        let rows = [
+            first,
+            rows.next().unwrap_or(first),
+            rows.next().unwrap_or(first),
+            rows.next().unwrap_or(first),
+        ];
         let bias = from_fn(|i| biases.get(i).map_or(0, |bias| i32::from_le_bytes(*bias)));
         let sums = multiply(rows, input, bias);
         for ((output, sum), &shift) in outputs.iter_mut().zip(sums).zip(shifts) {
@@ -115,10 +120,19 @@ mod tests {
     }
 
     /// The layer by its definition.
-    fn oracle(weights: &[Vec<i8>], bias: &[i32], shifts: &[u8], activation: Activation, x: &[i8]) -> Vec<i8> {
+    fn oracle(
+        weights: &[Vec<i8>],
+        bias: &[i32],
+        shifts: &[u8],
+        activation: Activation,
+        x: &[i8],
+    ) -> Vec<i8> {
         let rows = weights.iter().zip(bias).zip(shifts);
         rows.map(|((row, &bias), &shift)| {
-            let products = row.iter().zip(x).map(|(&w, &x)| i64::from(w) * i64::from(x));
+            let products = row
+                .iter()
+                .zip(x)
+                .map(|(&w, &x)| i64::from(w) * i64::from(x));
             let sum = products.sum::<i64>() + i64::from(bias);
             let y = match activation {
                 Activation::Relu => round(sum.max(0), u32::from(shift)),
@@ -138,20 +152,43 @@ mod tests {
                 Layout::Int8Rows => row.iter().map(|&w| w as u8).collect(),
                 Layout::Int4Rows => row
                     .chunks(2)
-                    .map(|pair| (pair[0] as u8 & 0xF) | ((pair.get(1).copied().unwrap_or(0) as u8) << 4))
+                    .map(|pair| {
+                        (pair[0] as u8 & 0xF) | ((pair.get(1).copied().unwrap_or(0) as u8) << 4)
+                    })
                     .collect(),
             }
         };
         weights.iter().flat_map(row).collect()
     }
 
-    fn kernel(weights: &[Vec<i8>], bias: &[i32], shifts: &[u8], activation: Activation, x: &[i8], layout: Layout) -> Vec<i8> {
+    fn kernel(
+        weights: &[Vec<i8>],
+        bias: &[i32],
+        shifts: &[u8],
+        activation: Activation,
+        x: &[i8],
+        layout: Layout,
+    ) -> Vec<i8> {
         let bias: Vec<u8> = bias.iter().flat_map(|b| b.to_le_bytes()).collect();
         let packed = pack(weights, layout);
-        let layer = Dense { input: 0, output: 1, layout, activation, weights: &packed, bias: &bias, shifts };
+        let layer = Dense {
+            input: 0,
+            output: 1,
+            layout,
+            activation,
+            weights: &packed,
+            bias: &bias,
+            shifts,
+        };
         let mut output = vec![GUARD; weights.len() + 8];
         dense(&layer, x, &mut output[4..4 + weights.len()]);
-        assert!(output[..4].iter().chain(&output[4 + weights.len()..]).all(|&y| y == GUARD), "wrote beside its output");
+        assert!(
+            output[..4]
+                .iter()
+                .chain(&output[4 + weights.len()..])
+                .all(|&y| y == GUARD),
+            "wrote beside its output"
+        );
         output[4..4 + weights.len()].to_vec()
     }
 
@@ -171,12 +208,20 @@ mod tests {
             for (inputs, outputs) in (1..=5).flat_map(|i| (1..=9).map(move |o| (i, o))) {
                 for activation in ACTIVATIONS {
                     for _ in 0..60 {
-                        let weights: Vec<Vec<i8>> =
-                            (0..outputs).map(|_| (0..inputs).map(|_| draw(weight_values) as i8).collect()).collect();
-                        let bias: Vec<i32> =
-                            (0..outputs).map(|_| draw(&[0, 1, -1, 2, -2, 3, 4, -4, 8192, -8192, 100_000, -100_000])).collect();
-                        let shifts: Vec<u8> = (0..outputs).map(|_| draw(&[1, 2, 3, 7, 8, 12, 23]) as u8).collect();
-                        let x: Vec<i8> = (0..inputs).map(|_| draw(&[-128, -127, -2, -1, 0, 1, 2, 127]) as i8).collect();
+                        let weights: Vec<Vec<i8>> = (0..outputs)
+                            .map(|_| (0..inputs).map(|_| draw(weight_values) as i8).collect())
+                            .collect();
+                        let bias: Vec<i32> = (0..outputs)
+                            .map(|_| {
+                                draw(&[0, 1, -1, 2, -2, 3, 4, -4, 8192, -8192, 100_000, -100_000])
+                            })
+                            .collect();
+                        let shifts: Vec<u8> = (0..outputs)
+                            .map(|_| draw(&[1, 2, 3, 7, 8, 12, 23]) as u8)
+                            .collect();
+                        let x: Vec<i8> = (0..inputs)
+                            .map(|_| draw(&[-128, -127, -2, -1, 0, 1, 2, 127]) as i8)
+                            .collect();
                         assert_eq!(
                             kernel(&weights, &bias, &shifts, activation, &x, layout),
                             oracle(&weights, &bias, &shifts, activation, &x),
@@ -197,7 +242,14 @@ mod tests {
                     let weights = [vec![low, high]];
                     let arguments = (&[0][..], &[1u8][..], Activation::None, &x[..]);
                     assert_eq!(
-                        kernel(&weights, arguments.0, arguments.1, arguments.2, arguments.3, Layout::Int4Rows),
+                        kernel(
+                            &weights,
+                            arguments.0,
+                            arguments.1,
+                            arguments.2,
+                            arguments.3,
+                            Layout::Int4Rows
+                        ),
                         oracle(&weights, arguments.0, arguments.1, arguments.2, arguments.3),
                         "{low} {high} {x:?}"
                     );
@@ -222,7 +274,13 @@ mod tests {
     fn lengths_that_do_not_fit_never_panic() {
         for layout in [Layout::Int8Rows, Layout::Int4Rows] {
             for weights in 0..9 {
-                for (bias, shifts, inputs, outputs) in [(0, 0, 0, 0), (4, 1, 2, 1), (3, 5, 1, 7), (40, 9, 3, 2), (8, 255, 0, 9)] {
+                for (bias, shifts, inputs, outputs) in [
+                    (0, 0, 0, 0),
+                    (4, 1, 2, 1),
+                    (3, 5, 1, 7),
+                    (40, 9, 3, 2),
+                    (8, 255, 0, 9),
+                ] {
                     let layer = Dense {
                         input: 0,
                         output: 0,
