@@ -6,6 +6,7 @@
 #![no_main]
 
 mod failure;
+mod interrupts;
 mod mmio;
 mod panel;
 mod serial;
@@ -20,8 +21,7 @@ use defmt_semihosting as _;
 use firmware::app::line::LineBuffer;
 use firmware::app::{Device, Event, Ports};
 use firmware::engine::Engine;
-use firmware::panel::Screen;
-use lm3s6965::{Interrupt, interrupt};
+use interrupts::Interrupt;
 use panel::Panel;
 use serial::{ReceiveQueue, Serial};
 use shared::image::{ALIGNMENT, Image};
@@ -38,16 +38,6 @@ const _: () = assert!(align_of::<Aligned<u8>>() == ALIGNMENT);
 /// The model, run in place.
 static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/model.tgm")));
 
-#[interrupt]
-fn UART0() {
-    serial::receive();
-}
-
-#[interrupt]
-fn TIMER_0A() {
-    time::sample();
-}
-
 #[entry]
 fn main() -> ! {
     static mut ARENA: [i8; ARENA_LEN] = [0; ARENA_LEN];
@@ -59,8 +49,8 @@ fn main() -> ! {
     time::start(peripherals.SYST);
     // SAFETY: no critical section is built on these masks, and both handlers are ready.
     unsafe {
-        NVIC::unmask(Interrupt::UART0);
-        NVIC::unmask(Interrupt::TIMER_0A);
+        NVIC::unmask(Interrupt::Uart0);
+        NVIC::unmask(Interrupt::Timer0A);
     }
     let mut panel = panel::panel();
     // Its bus cannot fail.

@@ -1,5 +1,6 @@
 //! Timer 0 samples the buttons and makes ticks; SysTick measures pictures.
 
+use crate::interrupts::Interrupt;
 use crate::mmio::{PORT_E, PORT_F, RCGC1, RCGC2, timer0};
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,6 @@ use critical_section::Mutex;
 use firmware::app::{Button, Probe, Stats, TICK_HZ};
 use firmware::engine::Observer;
 use heapless::Deque;
-use lm3s6965::Interrupt;
 use shared::latent::Latent;
 
 /// The clock after reset, without the PLL: 12.5 MHz in QEMU; on glass the internal oscillator's 12 MHz, give or take.
@@ -132,7 +132,7 @@ pub struct Stopwatch {
 impl Observer for Stopwatch {
     fn begin(&mut self, latent: Latent) {
         self.latent = Some(latent);
-        NVIC::mask(Interrupt::TIMER_0A);
+        NVIC::mask(Interrupt::Timer0A);
         self.started = SYST::get_current();
     }
 
@@ -140,7 +140,7 @@ impl Observer for Stopwatch {
         // It counts down.
         self.ticks = self.started.wrapping_sub(SYST::get_current()) & SYSTICK_MASK;
         // SAFETY: no critical section is built on this mask.
-        unsafe { NVIC::unmask(Interrupt::TIMER_0A) };
+        unsafe { NVIC::unmask(Interrupt::Timer0A) };
         match self.latent {
             Some(Latent::At(point)) => {
                 defmt::info!(
