@@ -30,7 +30,7 @@ pub enum DrawError<E> {
 }
 
 const WHITE: Gray4 = Gray4::new(15);
-const DIM: Gray4 = Gray4::new(7);
+const DIM: Gray4 = Gray4::new(8);
 const FRAME: Gray4 = Gray4::new(3);
 
 /// Middle of the column of text right of a large picture.

@@ -75,12 +75,21 @@ struct Axis {
 
 impl Axis {
     fn new(filter: Filter, at: u32, target: u32, source: u16) -> Self {
-        let (source, target) = (u64::from(source.max(1)), u64::from(target.max(1)));
-        // Twice the position, in units of 1/256, half a pixel early. Positions on the border are clamped.
-        let centre = (2 * u64::from(at) + 1) * source * 128 / target;
+        // Targets have fewer than 2^15 pixels a side; a larger one would be drawn wrongly, not panic.
+        let (source, halves) = (
+            u32::from(source.max(1)),
+            target.max(1).wrapping_mul(2).max(1),
+        );
+        let centre = at.wrapping_mul(2).wrapping_add(1).wrapping_mul(source);
+        // In units of 1/256, without a product of more than 32 bits.
+        let (low, part) = (centre / halves, centre % halves);
+        let centre = low
+            .wrapping_mul(256)
+            .wrapping_add(part.wrapping_mul(256) / halves);
+        let last = source - 1;
         match filter {
             Filter::Nearest => {
-                let low = ((centre / 256).min(source - 1)) as usize;
+                let low = (centre / 256).min(last) as usize;
                 Self {
                     low,
                     high: low,
@@ -88,12 +97,12 @@ impl Axis {
                 }
             }
             Filter::Bilinear => {
-                let position = centre.saturating_sub(128).min((source - 1) * 256);
-                let low = (position / 256) as usize;
+                let position = centre.saturating_sub(128).min(last * 256);
+                let low = position / 256;
                 Self {
-                    low,
-                    high: (low + 1).min(source as usize - 1),
-                    part: (position % 256) as u32,
+                    low: low as usize,
+                    high: (low + 1).min(last) as usize,
+                    part: position % 256,
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What stops the device: shown on the display and in the log, then left to the debugger with a failing exit status.
 
+use crate::panel::Panel;
 use core::fmt::Write;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +19,11 @@ fn panic(info: &PanicInfo<'_>) -> ! {
             let _ = write!(text, "{}:{} ", place.file(), place.line());
         }
         let _ = write!(text, "{}", info.message());
-        show("panic", &text);
+        // Another panel object for the same wires: the program's own may be in the middle of anything.
+        crate::panel::connect();
+        let mut panel = crate::panel::PANEL;
+        let _ = panel.init();
+        show("panic", &text, &mut panel);
         defmt::error!("panic: {=str}", text.as_str());
     }
     semihosting::process::exit(1)
@@ -29,11 +34,9 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     panic!("hard fault at {:08x}", frame.pc())
 }
 
-/// Shows a message on the panel, whatever its state.
-pub fn show(title: &str, text: &str) {
-    let mut panel = crate::panel::panel();
+/// Shows a message on the panel.
+pub fn show(title: &str, text: &str, panel: &mut Panel) {
     // Its bus cannot fail.
-    let _ = panel.init();
-    let _ = draw_message(title, text, &mut panel);
+    let _ = draw_message(title, text, panel);
     let _ = panel.flush();
 }

@@ -42,6 +42,8 @@ static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"),
 fn main() -> ! {
     static mut ARENA: [i8; ARENA_LEN] = [0; ARENA_LEN];
     static mut RECEIVED: ReceiveQueue = ReceiveQueue::new();
+    // With its frame buffer: 4 KB that are not moved over the stack.
+    static mut PANEL: Panel = panel::PANEL;
     let Some(peripherals) = cortex_m::Peripherals::take() else {
         unreachable!("main runs once")
     };
@@ -52,23 +54,24 @@ fn main() -> ! {
         NVIC::unmask(Interrupt::Uart0);
         NVIC::unmask(Interrupt::Timer0A);
     }
-    let mut panel = panel::panel();
+    panel::connect();
     // Its bus cannot fail.
-    let _ = panel.init();
+    let _ = PANEL.init();
     match Image::new_checked(&MODEL.0) {
-        Ok(image) if image.arena_len() <= ARENA_LEN => run(image, ARENA, panel, serial),
+        Ok(image) if image.arena_len() <= ARENA_LEN => run(image, ARENA, PANEL, serial),
         Ok(image) => refuse(
             format_args!(
                 "the model needs an arena of {} bytes, this board has {ARENA_LEN}; export a smaller one",
                 image.arena_len()
             ),
+            PANEL,
             &mut serial,
         ),
-        Err(error) => refuse(format_args!("{error}"), &mut serial),
+        Err(error) => refuse(format_args!("{error}"), PANEL, &mut serial),
     }
 }
 
-fn run(image: Image<'static>, arena: &mut [i8], mut panel: Panel, mut serial: Serial) -> ! {
+fn run(image: Image<'static>, arena: &mut [i8], panel: &mut Panel, mut serial: Serial) -> ! {
     defmt::info!(
         "boot: lm3s6965evb, model {=str}, image {=usize} bytes {=u32:08x}, arena {=usize} of {=usize} bytes, version {=str}",
         image.name(),
@@ -85,13 +88,13 @@ fn run(image: Image<'static>, arena: &mut [i8], mut panel: Panel, mut serial: Se
     }
     let mut stopwatch = Stopwatch::default();
     let mut lines = LineBuffer::new();
-    let _ = device.redraw(arena, &mut panel, &mut stopwatch);
+    let _ = device.redraw(arena, panel, &mut stopwatch);
     let _ = writeln!(serial, "ready lm3s6965evb {:08x}", image.crc());
     loop {
         let mut handle = |event: Event<'_>, serial: &mut Serial| {
             let ports = Ports {
                 arena,
-                screen: &mut panel,
+                screen: panel,
                 probe: &mut stopwatch,
                 serial,
             };
@@ -114,10 +117,10 @@ fn run(image: Image<'static>, arena: &mut [i8], mut panel: Panel, mut serial: Se
 }
 
 /// Shows why there is nothing to run, and answers every line with it.
-fn refuse(why: core::fmt::Arguments<'_>, serial: &mut Serial) -> ! {
+fn refuse(why: core::fmt::Arguments<'_>, panel: &mut Panel, serial: &mut Serial) -> ! {
     let mut text = heapless::String::<200>::new();
     let _ = text.write_fmt(why);
-    failure::show("no model to run", &text);
+    failure::show("no model to run", &text, panel);
     defmt::error!("no model to run: {=str}", text.as_str());
     let _ = writeln!(serial, "error {text}");
     let mut lines = LineBuffer::new();

@@ -11,8 +11,11 @@ use firmware::panel::ssd0323::Ssd0323;
 /// The board's panel.
 pub type Panel = Ssd0323<Ssi0, DataCommand>;
 
-/// The panel with its wires set up, but not itself.
-pub fn panel() -> Panel {
+/// The panel, not set up yet.
+pub const PANEL: Panel = Ssd0323::new(Ssi0, DataCommand);
+
+/// Sets up the panel's wires.
+pub fn connect() {
     RCGC1.set(1 << 4);
     RCGC2.set(0b1101);
     // PA2 clock, PA3 frame (the panel's chip select), PA5 data out.
@@ -32,7 +35,6 @@ pub fn panel() -> Panel {
     // Eight bits, clock idle high, sampled at its second edge: SPI mode 3.
     ssi0::CR0.write(0b1100_0111);
     ssi0::CR1.write(1 << 1);
-    Ssd0323::new(Ssi0, DataCommand)
 }
 
 /// The SPI bus with the panel alone on it.
