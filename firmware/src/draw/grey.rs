@@ -57,7 +57,11 @@ mod tests {
     fn sixteen_levels_are_the_nearest() {
         for level in 0..=255u8 {
             let nearest = (f32::from(level) / 17.0).round() as u8;
-            assert_eq!(Gray4::from_grey(level, Point::zero()).luma(), nearest, "{level}");
+            assert_eq!(
+                Gray4::from_grey(level, Point::zero()).luma(),
+                nearest,
+                "{level}"
+            );
             assert_eq!(Gray8::from_grey(level, Point::zero()).luma(), level);
         }
     }
@@ -66,9 +70,13 @@ mod tests {
     fn dithering_keeps_the_mean_everywhere() {
         for level in 0..=255u8 {
             for origin in [Point::zero(), Point::new(-11, 5)] {
-                let pixels = (0..64).map(|i| BinaryColor::from_grey(level, origin + Point::new(i % 8, i / 8)));
+                let pixels = (0..64)
+                    .map(|i| BinaryColor::from_grey(level, origin + Point::new(i % 8, i / 8)));
                 let on = pixels.filter(|c| c.is_on()).count() as f32;
-                assert!((on - f32::from(level) / 255.0 * 64.0).abs() <= 0.51, "level {level}: {on} of 64");
+                assert!(
+                    (on - f32::from(level) / 255.0 * 64.0).abs() <= 0.51,
+                    "level {level}: {on} of 64"
+                );
             }
         }
     }
@@ -76,7 +84,10 @@ mod tests {
     #[test]
     fn every_threshold_is_used_once() {
         let mut seen = [false; 64];
-        BAYER.iter().flatten().for_each(|&t| seen[usize::from(t)] = true);
+        BAYER
+            .iter()
+            .flatten()
+            .for_each(|&t| seen[usize::from(t)] = true);
         assert!(seen.iter().all(|&s| s));
     }
 }

@@ -28,12 +28,20 @@ pub struct Scaled<'m, C> {
 impl<'m, C: FromGrey> Scaled<'m, C> {
     /// A picture at a size in pixels.
     pub const fn new(picture: Picture<'m>, size: Size, filter: Filter) -> Self {
-        Self { picture, size, filter, colour: PhantomData }
+        Self {
+            picture,
+            size,
+            filter,
+            colour: PhantomData,
+        }
     }
 
     /// The largest size within `bounds` that keeps the picture's proportions; at least one pixel.
     pub fn fit(picture: Picture<'m>, bounds: Size, filter: Filter) -> Self {
-        let (w, h) = (u32::from(picture.width()).max(1), u32::from(picture.height()).max(1));
+        let (w, h) = (
+            u32::from(picture.width()).max(1),
+            u32::from(picture.height()).max(1),
+        );
         // Panels and pictures are far smaller than 2^16 pixels a side; a hostile size saturates.
         let by_width = h.saturating_mul(bounds.width) / w;
         let size = if by_width <= bounds.height {
@@ -67,18 +75,35 @@ struct Axis {
 
 impl Axis {
     fn new(filter: Filter, at: u32, target: u32, source: u16) -> Self {
-        let (source, target) = (u64::from(source.max(1)), u64::from(target.max(1)));
-        // Twice the position, in units of 1/256, half a pixel early. Positions on the border are clamped.
-        let centre = (2 * u64::from(at) + 1) * source * 128 / target;
+        // Targets have fewer than 2^15 pixels a side; a larger one would be drawn wrongly, not panic.
+        let (source, halves) = (
+            u32::from(source.max(1)),
+            target.max(1).wrapping_mul(2).max(1),
+        );
+        let centre = at.wrapping_mul(2).wrapping_add(1).wrapping_mul(source);
+        // In units of 1/256, without a product of more than 32 bits.
+        let (low, part) = (centre / halves, centre % halves);
+        let centre = low
+            .wrapping_mul(256)
+            .wrapping_add(part.wrapping_mul(256) / halves);
+        let last = source - 1;
         match filter {
             Filter::Nearest => {
-                let low = ((centre / 256).min(source - 1)) as usize;
-                Self { low, high: low, part: 0 }
+                let low = (centre / 256).min(last) as usize;
+                Self {
+                    low,
+                    high: low,
+                    part: 0,
+                }
             }
             Filter::Bilinear => {
-                let position = centre.saturating_sub(128).min((source - 1) * 256);
-                let low = (position / 256) as usize;
-                Self { low, high: (low + 1).min(source as usize - 1), part: (position % 256) as u32 }
+                let position = centre.saturating_sub(128).min(last * 256);
+                let low = position / 256;
+                Self {
+                    low: low as usize,
+                    high: (low + 1).min(last) as usize,
+                    part: position % 256,
+                }
             }
         }
     }
@@ -108,7 +133,11 @@ impl<C: FromGrey> ImageDrawable for Scaled<'_, C> {
         Ok(())
     }
 
-    fn draw_sub_image<D: DrawTarget<Color = C>>(&self, target: &mut D, area: &Rectangle) -> Result<(), D::Error> {
+    fn draw_sub_image<D: DrawTarget<Color = C>>(
+        &self,
+        target: &mut D,
+        area: &Rectangle,
+    ) -> Result<(), D::Error> {
         let window = Rectangle::new(Point::zero(), area.size);
         self.draw(&mut target.clipped(&window).translated(-area.top_left))
     }
@@ -140,7 +169,8 @@ mod tests {
 
     #[test]
     fn nearest_repeats_pixels() {
-        let scaled = Scaled::<Gray4>::new(picture(&CORNERS, 3, 2), Size::new(6, 4), Filter::Nearest);
+        let scaled =
+            Scaled::<Gray4>::new(picture(&CORNERS, 3, 2), Size::new(6, 4), Filter::Nearest);
         drawn(scaled, Point::new(1, 0)).assert_pattern(&[
             " 00FF33", //
             " 00FF33", //
@@ -170,7 +200,8 @@ mod tests {
 
     #[test]
     fn smaller_keeps_levels_between_the_extremes() {
-        let scaled = Scaled::<Gray4>::new(picture(&CORNERS, 3, 2), Size::new(1, 1), Filter::Bilinear);
+        let scaled =
+            Scaled::<Gray4>::new(picture(&CORNERS, 3, 2), Size::new(1, 1), Filter::Bilinear);
         // The middle of the second column: half of F above, half of 0 below.
         drawn(scaled, Point::zero()).assert_pattern(&["8"]);
     }
@@ -178,7 +209,8 @@ mod tests {
     #[test]
     fn one_bit_panels_are_dithered() {
         let half = [0i8; 1];
-        let scaled = Scaled::<BinaryColor>::new(picture(&half, 1, 1), Size::new(8, 4), Filter::Nearest);
+        let scaled =
+            Scaled::<BinaryColor>::new(picture(&half, 1, 1), Size::new(8, 4), Filter::Nearest);
         drawn(scaled, Point::zero()).assert_pattern(&[
             "#.#.#.#.", //
             ".#.#.#.#", //
@@ -190,16 +222,24 @@ mod tests {
     #[test]
     fn flat_pictures_stay_flat_at_every_size() {
         for (w, h) in [(1, 1), (3, 7), (28, 28), (64, 64), (61, 2)] {
-            let scaled = Scaled::<Gray8>::new(picture(&[100; 9], 3, 3), Size::new(w, h), Filter::Bilinear);
+            let scaled =
+                Scaled::<Gray8>::new(picture(&[100; 9], 3, 3), Size::new(w, h), Filter::Bilinear);
             let display = drawn(scaled, Point::zero());
-            assert_eq!(display.affected_area(), Rectangle::new(Point::zero(), Size::new(w, h)));
-            assert_eq!(display.get_pixel(Point::new(w as i32 - 1, h as i32 - 1)), Some(Gray8::new(228)));
+            assert_eq!(
+                display.affected_area(),
+                Rectangle::new(Point::zero(), Size::new(w, h))
+            );
+            assert_eq!(
+                display.get_pixel(Point::new(w as i32 - 1, h as i32 - 1)),
+                Some(Gray8::new(228))
+            );
         }
     }
 
     #[test]
     fn a_part_of_a_scaled_picture() {
-        let scaled = Scaled::<Gray4>::new(picture(&CORNERS, 3, 2), Size::new(6, 4), Filter::Nearest);
+        let scaled =
+            Scaled::<Gray4>::new(picture(&CORNERS, 3, 2), Size::new(6, 4), Filter::Nearest);
         let part = scaled.sub_image(&Rectangle::new(Point::new(1, 1), Size::new(3, 2)));
         let mut display = MockDisplay::new();
         Image::new(&part, Point::zero()).draw(&mut display).unwrap();
@@ -208,7 +248,8 @@ mod tests {
 
     #[test]
     fn fitting_keeps_proportions() {
-        let size = |w, h, bounds| Scaled::<Gray4>::fit(picture(&[], w, h), bounds, Filter::Nearest).size();
+        let size =
+            |w, h, bounds| Scaled::<Gray4>::fit(picture(&[], w, h), bounds, Filter::Nearest).size();
         assert_eq!(size(28, 28, Size::new(60, 56)), Size::new(56, 56));
         assert_eq!(size(64, 32, Size::new(56, 56)), Size::new(56, 28));
         assert_eq!(size(32, 64, Size::new(56, 56)), Size::new(28, 56));

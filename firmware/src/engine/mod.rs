@@ -9,7 +9,10 @@ mod self_test;
 pub use picture::Picture;
 pub use self_test::{Mismatch, SelfTestError};
 
-use crate::kernels::{dense::dense, table::{table, table_in_place}};
+use crate::kernels::{
+    dense::dense,
+    table::{table, table_in_place},
+};
 use core::ops::Range;
 use shared::image::Image;
 use shared::latent::Latent;
@@ -43,7 +46,9 @@ impl Observer for () {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
     /// The scratch memory is smaller than [`Image::arena_len`].
-    #[error("an arena of {found} bytes, but the model needs {needed}; choose a smaller model or a larger board")]
+    #[error(
+        "an arena of {found} bytes, but the model needs {needed}; choose a smaller model or a larger board"
+    )]
     Arena {
         /// What the image states.
         needed: usize,
@@ -71,7 +76,9 @@ pub enum EngineError {
         label: u8,
     },
     /// An operation's regions share bytes, which a checked image excludes.
-    #[error("operation {op} has regions that overlap, which a checked image excludes; report this as a bug")]
+    #[error(
+        "operation {op} has regions that overlap, which a checked image excludes; report this as a bug"
+    )]
     Regions {
         /// Index of the operation.
         op: usize,
@@ -106,24 +113,34 @@ impl<'a> Engine<'a> {
         observer: &mut impl Observer,
     ) -> Result<Picture<'m>, EngineError> {
         let (needed, found) = (self.image.arena_len(), arena.len());
-        let arena = arena.get_mut(..needed).ok_or(EngineError::Arena { needed, found })?;
+        let arena = arena
+            .get_mut(..needed)
+            .ok_or(EngineError::Arena { needed, found })?;
         for label in latent.labels() {
             self.check_label(label)?;
         }
         observer.begin(latent);
         // Every region of a checked image lies within the arena.
-        let input = arena.get_mut(bytes_of(self.image.input())).unwrap_or_default();
+        let input = arena
+            .get_mut(bytes_of(self.image.input()))
+            .unwrap_or_default();
         latent.fill(self.image.prior(), self.image.latent_len(), input);
         observer.input(input);
         for (index, op) in self.image.ops().enumerate() {
-            self.run(&op, arena).ok_or(EngineError::Regions { op: index })?;
+            self.run(&op, arena)
+                .ok_or(EngineError::Regions { op: index })?;
             let output = self.image.region(op.output());
             observer.layer(index, &op, arena.get(bytes_of(output)).unwrap_or_default());
         }
         observer.end();
         let output = self.image.output();
         let data = arena.get(bytes_of(output)).unwrap_or_default();
-        Ok(Picture::new(data, output.width, output.height, self.image.pixel_range()))
+        Ok(Picture::new(
+            data,
+            output.width,
+            output.height,
+            self.image.pixel_range(),
+        ))
     }
 
     /// `None` where the regions are not in the arena or overlap.

@@ -14,7 +14,12 @@ pub struct Picture<'m> {
 impl<'m> Picture<'m> {
     /// A picture of `height` rows of `width` elements at exponent [`shared::image::PIXEL_EXPONENT`].
     pub const fn new(data: &'m [i8], width: u16, height: u16, range: PixelRange) -> Self {
-        Self { data, width, height, range }
+        Self {
+            data,
+            width,
+            height,
+            range,
+        }
     }
 
     /// The elements, row by row.
@@ -63,8 +68,14 @@ mod tests {
     #[test]
     fn pixels_lie_row_by_row_and_black_around() {
         let picture = Picture::new(&[-128, 0, 127, -1, 5, 6], 3, 2, PixelRange::Signed);
-        assert_eq!([(0, 0), (1, 0), (2, 0), (0, 1)].map(|(x, y)| picture.grey(x, y)), [0, 128, 255, 127]);
-        assert_eq!([(3, 0), (0, 2), (usize::MAX, usize::MAX)].map(|(x, y)| picture.grey(x, y)), [0; 3]);
+        assert_eq!(
+            [(0, 0), (1, 0), (2, 0), (0, 1)].map(|(x, y)| picture.grey(x, y)),
+            [0, 128, 255, 127]
+        );
+        assert_eq!(
+            [(3, 0), (0, 2), (usize::MAX, usize::MAX)].map(|(x, y)| picture.grey(x, y)),
+            [0; 3]
+        );
         assert!(picture.greys().eq([0, 128, 255, 127, 133, 134]));
     }
 }

@@ -44,11 +44,22 @@ impl<'a> Engine<'a> {
         let goldens = self.image().goldens();
         let count = goldens.len();
         for (index, golden) in goldens.enumerate() {
-            let mut comparison = Comparison { golden, difference: None };
+            let mut comparison = Comparison {
+                golden,
+                difference: None,
+            };
             self.generate(arena, Latent::At(golden.point), &mut comparison)?;
             if let Some((op, expected, found)) = comparison.difference {
-                let name = op.and_then(|op| self.image().ops().nth(op)).map_or("input", |op| op.name);
-                return Err(SelfTestError::Mismatch(Mismatch { golden: index, op, name, expected, found }));
+                let name = op
+                    .and_then(|op| self.image().ops().nth(op))
+                    .map_or("input", |op| op.name);
+                return Err(SelfTestError::Mismatch(Mismatch {
+                    golden: index,
+                    op,
+                    name,
+                    expected,
+                    found,
+                }));
             }
         }
         Ok(count)

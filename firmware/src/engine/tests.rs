@@ -35,7 +35,13 @@ pub(crate) struct Layer {
 
 impl Network {
     /// Random weights for layers of these widths; the last gives the picture.
-    pub fn random(seed: u32, latent_len: u16, classes: u8, hidden: &[u16], (width, height): (u16, u16)) -> Self {
+    pub fn random(
+        seed: u32,
+        latent_len: u16,
+        classes: u8,
+        hidden: &[u16],
+        (width, height): (u16, u16),
+    ) -> Self {
         let mut generator = latent::pcg::Pcg32::new(u64::from(seed), 99);
         let mut next = move || generator.next_u32();
         let mut inputs = latent_len + u16::from(classes);
@@ -43,8 +49,11 @@ impl Network {
         let layers = widths
             .map(|outputs| {
                 let layout = [Layout::Int8Rows, Layout::Int4Rows][(next() & 1) as usize];
-                let activation = [Activation::None, Activation::Relu, Activation::LeakyRelu { slope_shift: 2 }]
-                    [(next() % 3) as usize];
+                let activation = [
+                    Activation::None,
+                    Activation::Relu,
+                    Activation::LeakyRelu { slope_shift: 2 },
+                ][(next() % 3) as usize];
                 let weights = (0..usize::from(inputs) * usize::from(outputs))
                     .map(|_| ((next() as i32) >> (32 - layout.bits())) as i8)
                     .collect();
@@ -61,28 +70,56 @@ impl Network {
             })
             .collect();
         let table = core::array::from_fn(|_| next() as u8);
-        Self { latent_len, classes, width, height, layers, table, table_in_place: next() & 1 == 0 }
+        Self {
+            latent_len,
+            classes,
+            width,
+            height,
+            layers,
+            table,
+            table_in_place: next() & 1 == 0,
+        }
     }
 
     /// The image, with golden vectors for some points, computed by the oracle.
     pub fn image(&self, points: &[Point]) -> Vec<u8> {
         let mut offset = 0;
         let mut region = |channels, height, width, exponent| {
-            let region = shared::layer::Region { offset, channels, height, width, exponent };
+            let region = shared::layer::Region {
+                offset,
+                channels,
+                height,
+                width,
+                exponent,
+            };
             offset = region.end();
             region
         };
-        let mut regions = vec![region(self.latent_len + u16::from(self.classes), 1, 1, latent::EXPONENT)];
+        let mut regions = vec![region(
+            self.latent_len + u16::from(self.classes),
+            1,
+            1,
+            latent::EXPONENT,
+        )];
         for layer in &self.layers[..self.layers.len() - 1] {
             regions.push(region(layer.outputs, 1, 1, -4));
         }
         regions.push(region(1, self.height, self.width, PIXEL_EXPONENT));
         let last = regions.len() - 1;
-        regions.push(if self.table_in_place { regions[last] } else { region(1, self.height, self.width, PIXEL_EXPONENT) });
+        regions.push(if self.table_in_place {
+            regions[last]
+        } else {
+            region(1, self.height, self.width, PIXEL_EXPONENT)
+        });
         let data: Vec<(Vec<u8>, Vec<u8>)> = self
             .layers
             .iter()
-            .map(|layer| (layer.packed(), layer.bias.iter().flat_map(|b| b.to_le_bytes()).collect()))
+            .map(|layer| {
+                (
+                    layer.packed(),
+                    layer.bias.iter().flat_map(|b| b.to_le_bytes()).collect(),
+                )
+            })
             .collect();
         let mut ops: Vec<Op<'_>> = self
             .layers
@@ -103,9 +140,18 @@ impl Network {
             })
             .collect();
         let (from, to) = (last as u16, last as u16 + 1);
-        ops.push(Op { name: "tanh", kind: Kind::Table(Table { input: from, output: to, entries: &self.table }) });
-        let checksums: Vec<Vec<u32>> =
-            points.iter().map(|&point| self.checksums(Latent::At(point))).collect();
+        ops.push(Op {
+            name: "tanh",
+            kind: Kind::Table(Table {
+                input: from,
+                output: to,
+                entries: &self.table,
+            }),
+        });
+        let checksums: Vec<Vec<u32>> = points
+            .iter()
+            .map(|&point| self.checksums(Latent::At(point)))
+            .collect();
         let goldens: Vec<GoldenRepr<'_>> = points
             .iter()
             .zip(&checksums)
@@ -140,13 +186,19 @@ impl Network {
             tensors.push(output);
         }
         let logits = &tensors[tensors.len() - 1];
-        let picture = logits.iter().map(|&q| self.table[(i32::from(q) + 128) as usize] as i8).collect();
+        let picture = logits
+            .iter()
+            .map(|&q| self.table[(i32::from(q) + 128) as usize] as i8)
+            .collect();
         tensors.push(picture);
         tensors
     }
 
     pub fn checksums(&self, latent: Latent) -> Vec<u32> {
-        self.tensors(latent).iter().map(|tensor| checksum::of_activations(tensor)).collect()
+        self.tensors(latent)
+            .iter()
+            .map(|tensor| checksum::of_activations(tensor))
+            .collect()
     }
 }
 
@@ -165,12 +217,23 @@ impl Layer {
     }
 
     fn oracle(&self, x: &[i8]) -> Vec<i8> {
-        let rows = self.weights.chunks(x.len()).zip(&self.bias).zip(&self.shifts);
+        let rows = self
+            .weights
+            .chunks(x.len())
+            .zip(&self.bias)
+            .zip(&self.shifts);
         rows.map(|((row, &bias), &shift)| {
-            let sum: i64 = row.iter().zip(x).map(|(&w, &x)| i64::from(w) * i64::from(x)).sum::<i64>() + i64::from(bias);
+            let sum: i64 = row
+                .iter()
+                .zip(x)
+                .map(|(&w, &x)| i64::from(w) * i64::from(x))
+                .sum::<i64>()
+                + i64::from(bias);
             let slope = match self.activation {
                 Activation::Relu if sum < 0 => 0.0,
-                Activation::LeakyRelu { slope_shift } if sum < 0 => f64::from(slope_shift).exp2().recip(),
+                Activation::LeakyRelu { slope_shift } if sum < 0 => {
+                    f64::from(slope_shift).exp2().recip()
+                }
                 _ => 1.0,
             };
             // Exact in f64, as in every ONNX runtime.
@@ -244,15 +307,34 @@ fn what_the_engine_refuses() {
         error
     };
     let at = |label| Latent::At(point(1, label));
-    assert_eq!(refused(conditional, at(Some(3))), EngineError::Label { label: 3, last: 2 });
-    assert_eq!(refused(conditional, at(None)), EngineError::NoLabel { last: 2 });
-    assert_eq!(refused(unconditional, at(Some(0))), EngineError::Unconditional { label: 0 });
-    let walk = Latent::Between { from: point(1, Some(0)), to: point(1, Some(9)), step: 1 };
-    assert_eq!(refused(conditional, walk), EngineError::Label { label: 9, last: 2 });
+    assert_eq!(
+        refused(conditional, at(Some(3))),
+        EngineError::Label { label: 3, last: 2 }
+    );
+    assert_eq!(
+        refused(conditional, at(None)),
+        EngineError::NoLabel { last: 2 }
+    );
+    assert_eq!(
+        refused(unconditional, at(Some(0))),
+        EngineError::Unconditional { label: 0 }
+    );
+    let walk = Latent::Between {
+        from: point(1, Some(0)),
+        to: point(1, Some(9)),
+        step: 1,
+    };
+    assert_eq!(
+        refused(conditional, walk),
+        EngineError::Label { label: 9, last: 2 }
+    );
     let needed = conditional.image().arena_len();
     assert_eq!(
         conditional.generate(&mut vec![0; needed - 1], at(Some(0)), &mut ()),
-        Err(EngineError::Arena { needed, found: needed - 1 })
+        Err(EngineError::Arena {
+            needed,
+            found: needed - 1
+        })
     );
 }
 
@@ -265,7 +347,10 @@ fn self_test_names_the_first_layer_that_differs() {
     other.layers[1].bias[0] += 4000;
     other.layers[1].shifts[0] = 4;
     other.layers[1].activation = Activation::None;
-    let golden: Vec<Vec<u32>> = points.iter().map(|&p| network.checksums(Latent::At(p))).collect();
+    let golden: Vec<Vec<u32>> = points
+        .iter()
+        .map(|&p| network.checksums(Latent::At(p)))
+        .collect();
     let mut bytes = other.image(&points);
     // The golden section's place is in the header; checksums are replaced and the image's own is set again.
     let at = u32::from_le_bytes(bytes[64..68].try_into().unwrap()) as usize;

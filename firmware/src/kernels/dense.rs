@@ -3,9 +3,10 @@
 use core::array::from_fn;
 use shared::layer::{Dense, Layout, unpack_int4};
 
-/// Outputs computed in one pass over the input: each loaded input serves four rows, and four accumulators, four
-/// pointers and the input's still fit the thirteen registers of a Cortex-M3.
-const ROWS: usize = 4;
+/// Outputs computed in one pass over the input, so that a loaded input serves several rows. As many as leave the inner
+/// loop's values in the fourteen registers of a Cortex-M3.
+const INT8_ROWS: usize = 4;
+const INT4_ROWS: usize = 3;
 
 /// `output = requantize(weights * input + bias)`: NUMERICS, "power-of-two QDQ".
 ///
@@ -18,13 +19,16 @@ pub fn dense(layer: &Dense<'_>, input: &[i8], output: &mut [i8]) {
     }
 }
 
-/// Four rows' products with the input, added to `sums`.
-#[inline(always)]
-fn blocks(
+/// Adds the products of rows and input to sums.
+type Multiply<const ROWS: usize> = fn([&[u8]; ROWS], &[i8], &mut [i32; ROWS]);
+
+/// Block after block of rows.
+#[inline(never)]
+fn blocks<const ROWS: usize>(
     layer: &Dense<'_>,
     input: &[i8],
     output: &mut [i8],
-    multiply: impl Fn([&[u8]; ROWS], &[i8], [i32; ROWS]) -> [i32; ROWS],
+    multiply: Multiply<ROWS>,
 ) {
     // A slice has at most isize::MAX bytes; inputs of a checked image have at most 16 MiB.
     let row_len = (layer.layout.row_len(input.len() as u32) as usize).max(1);
@@ -37,54 +41,87 @@ fn blocks(
         let mut rows = weights.chunks_exact(row_len);
         let Some(first) = rows.next() else { return };
         // The last block may have fewer rows: the first stands in for those, and their sums are dropped below.
-        let rows = [first, rows.next().unwrap_or(first), rows.next().unwrap_or(first), rows.next().unwrap_or(first)];
-        let bias = from_fn(|i| biases.get(i).map_or(0, |bias| i32::from_le_bytes(*bias)));
-        let sums = multiply(rows, input, bias);
+        let rows: [&[u8]; ROWS] = from_fn(|row| {
+            if row == 0 {
+                first
+            } else {
+                rows.next().unwrap_or(first)
+            }
+        });
+        let mut sums = from_fn(|i| biases.get(i).map_or(0, |bias| i32::from_le_bytes(*bias)));
+        multiply(rows, input, &mut sums);
         for ((output, sum), &shift) in outputs.iter_mut().zip(sums).zip(shifts) {
             *output = layer.activation.requantize(sum, shift);
         }
     }
 }
 
-#[inline(always)]
-fn int8(rows: [&[u8]; ROWS], input: &[i8], sums: [i32; ROWS]) -> [i32; ROWS] {
+/// Four rows of one weight a byte. A function of its own, not inlined, keeps the loop's values in registers; written out,
+/// since a compiler that optimises for size does not unroll.
+#[inline(never)]
+fn int8(rows: [&[u8]; INT8_ROWS], input: &[i8], sums: &mut [i32; INT8_ROWS]) {
+    let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = *sums;
     let [a, b, c, d] = rows;
-    let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = sums;
     for ((((&x, &a), &b), &c), &d) in input.iter().zip(a).zip(b).zip(c).zip(d) {
         let x = i32::from(x);
-        sum_a = sum_a.wrapping_add(x * i32::from(a as i8));
-        sum_b = sum_b.wrapping_add(x * i32::from(b as i8));
-        sum_c = sum_c.wrapping_add(x * i32::from(c as i8));
-        sum_d = sum_d.wrapping_add(x * i32::from(d as i8));
+        sum_a = sum_a.wrapping_add(i32::from(a as i8) * x);
+        sum_b = sum_b.wrapping_add(i32::from(b as i8) * x);
+        sum_c = sum_c.wrapping_add(i32::from(c as i8) * x);
+        sum_d = sum_d.wrapping_add(i32::from(d as i8) * x);
     }
-    [sum_a, sum_b, sum_c, sum_d]
+    *sums = [sum_a, sum_b, sum_c, sum_d];
 }
 
-#[inline(always)]
-fn int4(rows: [&[u8]; ROWS], input: &[i8], sums: [i32; ROWS]) -> [i32; ROWS] {
-    let [a, b, c, d] = rows;
-    let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = sums;
-    let (pairs, odd) = input.as_chunks::<2>();
-    let add = |sum: i32, byte: u8, [even, odd]: [i32; 2]| {
-        let (low, high) = unpack_int4(byte);
-        sum.wrapping_add(i32::from(low) * even)
-            .wrapping_add(i32::from(high) * odd)
-    };
-    for ((((x, &a), &b), &c), &d) in pairs.iter().zip(a).zip(b).zip(c).zip(d) {
-        let x = x.map(i32::from);
-        sum_a = add(sum_a, a, x);
-        sum_b = add(sum_b, b, x);
-        sum_c = add(sum_c, c, x);
-        sum_d = add(sum_d, d, x);
+/// As [`int8`], for three rows of two weights a byte, eight columns a turn: one load brings eight weights of a row.
+#[inline(never)]
+fn int4(rows: [&[u8]; INT4_ROWS], input: &[i8], sums: &mut [i32; INT4_ROWS]) {
+    let [mut sum_a, mut sum_b, mut sum_c] = *sums;
+    let (eights, last) = input.as_chunks::<8>();
+    let [row_a, row_b, row_c] = rows;
+    let (a, last_a) = row_a.as_chunks::<4>();
+    let (b, last_b) = row_b.as_chunks::<4>();
+    let (c, last_c) = row_c.as_chunks::<4>();
+    for (((x, &a), &b), &c) in eights.iter().zip(a).zip(b).zip(c) {
+        let (a, b, c) = (
+            u32::from_le_bytes(a),
+            u32::from_le_bytes(b),
+            u32::from_le_bytes(c),
+        );
+        macro_rules! column {
+            ($i:literal) => {
+                let x = i32::from(x[$i]);
+                sum_a = sum_a.wrapping_add(nibble::<$i>(a) * x);
+                sum_b = sum_b.wrapping_add(nibble::<$i>(b) * x);
+                sum_c = sum_c.wrapping_add(nibble::<$i>(c) * x);
+            };
+        }
+        column!(0);
+        column!(1);
+        column!(2);
+        column!(3);
+        column!(4);
+        column!(5);
+        column!(6);
+        column!(7);
     }
-    let mut sums = [sum_a, sum_b, sum_c, sum_d];
-    if let Some(&x) = odd.first() {
-        for (sum, row) in sums.iter_mut().zip(rows) {
-            // The high nibble of a row's last byte is padding.
-            *sum = add(*sum, row.last().copied().unwrap_or(0), [i32::from(x), 0]);
+    *sums = [sum_a, sum_b, sum_c];
+    if !last.is_empty() {
+        for (sum, row) in sums.iter_mut().zip([last_a, last_b, last_c]) {
+            // Low and high nibble in turn; behind a row of odd length lies a nibble without input.
+            let weights = row
+                .iter()
+                .flat_map(|&byte| <[i8; 2]>::from(unpack_int4(byte)));
+            for (weight, &x) in weights.zip(last) {
+                *sum = sum.wrapping_add(i32::from(weight) * i32::from(x));
+            }
         }
     }
-    sums
+}
+
+/// One of the eight int4 of a word, the lowest first.
+#[inline(always)]
+const fn nibble<const I: u32>(word: u32) -> i32 {
+    ((word << (28 - 4 * I)) as i32) >> 28
 }
 
 #[cfg(test)]
@@ -115,10 +152,19 @@ mod tests {
     }
 
     /// The layer by its definition.
-    fn oracle(weights: &[Vec<i8>], bias: &[i32], shifts: &[u8], activation: Activation, x: &[i8]) -> Vec<i8> {
+    fn oracle(
+        weights: &[Vec<i8>],
+        bias: &[i32],
+        shifts: &[u8],
+        activation: Activation,
+        x: &[i8],
+    ) -> Vec<i8> {
         let rows = weights.iter().zip(bias).zip(shifts);
         rows.map(|((row, &bias), &shift)| {
-            let products = row.iter().zip(x).map(|(&w, &x)| i64::from(w) * i64::from(x));
+            let products = row
+                .iter()
+                .zip(x)
+                .map(|(&w, &x)| i64::from(w) * i64::from(x));
             let sum = products.sum::<i64>() + i64::from(bias);
             let y = match activation {
                 Activation::Relu => round(sum.max(0), u32::from(shift)),
@@ -138,20 +184,43 @@ mod tests {
                 Layout::Int8Rows => row.iter().map(|&w| w as u8).collect(),
                 Layout::Int4Rows => row
                     .chunks(2)
-                    .map(|pair| (pair[0] as u8 & 0xF) | ((pair.get(1).copied().unwrap_or(0) as u8) << 4))
+                    .map(|pair| {
+                        (pair[0] as u8 & 0xF) | ((pair.get(1).copied().unwrap_or(0) as u8) << 4)
+                    })
                     .collect(),
             }
         };
         weights.iter().flat_map(row).collect()
     }
 
-    fn kernel(weights: &[Vec<i8>], bias: &[i32], shifts: &[u8], activation: Activation, x: &[i8], layout: Layout) -> Vec<i8> {
+    fn kernel(
+        weights: &[Vec<i8>],
+        bias: &[i32],
+        shifts: &[u8],
+        activation: Activation,
+        x: &[i8],
+        layout: Layout,
+    ) -> Vec<i8> {
         let bias: Vec<u8> = bias.iter().flat_map(|b| b.to_le_bytes()).collect();
         let packed = pack(weights, layout);
-        let layer = Dense { input: 0, output: 1, layout, activation, weights: &packed, bias: &bias, shifts };
+        let layer = Dense {
+            input: 0,
+            output: 1,
+            layout,
+            activation,
+            weights: &packed,
+            bias: &bias,
+            shifts,
+        };
         let mut output = vec![GUARD; weights.len() + 8];
         dense(&layer, x, &mut output[4..4 + weights.len()]);
-        assert!(output[..4].iter().chain(&output[4 + weights.len()..]).all(|&y| y == GUARD), "wrote beside its output");
+        assert!(
+            output[..4]
+                .iter()
+                .chain(&output[4 + weights.len()..])
+                .all(|&y| y == GUARD),
+            "wrote beside its output"
+        );
         output[4..4 + weights.len()].to_vec()
     }
 
@@ -171,12 +240,20 @@ mod tests {
             for (inputs, outputs) in (1..=5).flat_map(|i| (1..=9).map(move |o| (i, o))) {
                 for activation in ACTIVATIONS {
                     for _ in 0..60 {
-                        let weights: Vec<Vec<i8>> =
-                            (0..outputs).map(|_| (0..inputs).map(|_| draw(weight_values) as i8).collect()).collect();
-                        let bias: Vec<i32> =
-                            (0..outputs).map(|_| draw(&[0, 1, -1, 2, -2, 3, 4, -4, 8192, -8192, 100_000, -100_000])).collect();
-                        let shifts: Vec<u8> = (0..outputs).map(|_| draw(&[1, 2, 3, 7, 8, 12, 23]) as u8).collect();
-                        let x: Vec<i8> = (0..inputs).map(|_| draw(&[-128, -127, -2, -1, 0, 1, 2, 127]) as i8).collect();
+                        let weights: Vec<Vec<i8>> = (0..outputs)
+                            .map(|_| (0..inputs).map(|_| draw(weight_values) as i8).collect())
+                            .collect();
+                        let bias: Vec<i32> = (0..outputs)
+                            .map(|_| {
+                                draw(&[0, 1, -1, 2, -2, 3, 4, -4, 8192, -8192, 100_000, -100_000])
+                            })
+                            .collect();
+                        let shifts: Vec<u8> = (0..outputs)
+                            .map(|_| draw(&[1, 2, 3, 7, 8, 12, 23]) as u8)
+                            .collect();
+                        let x: Vec<i8> = (0..inputs)
+                            .map(|_| draw(&[-128, -127, -2, -1, 0, 1, 2, 127]) as i8)
+                            .collect();
                         assert_eq!(
                             kernel(&weights, &bias, &shifts, activation, &x, layout),
                             oracle(&weights, &bias, &shifts, activation, &x),
@@ -197,7 +274,14 @@ mod tests {
                     let weights = [vec![low, high]];
                     let arguments = (&[0][..], &[1u8][..], Activation::None, &x[..]);
                     assert_eq!(
-                        kernel(&weights, arguments.0, arguments.1, arguments.2, arguments.3, Layout::Int4Rows),
+                        kernel(
+                            &weights,
+                            arguments.0,
+                            arguments.1,
+                            arguments.2,
+                            arguments.3,
+                            Layout::Int4Rows
+                        ),
                         oracle(&weights, arguments.0, arguments.1, arguments.2, arguments.3),
                         "{low} {high} {x:?}"
                     );
@@ -222,7 +306,13 @@ mod tests {
     fn lengths_that_do_not_fit_never_panic() {
         for layout in [Layout::Int8Rows, Layout::Int4Rows] {
             for weights in 0..9 {
-                for (bias, shifts, inputs, outputs) in [(0, 0, 0, 0), (4, 1, 2, 1), (3, 5, 1, 7), (40, 9, 3, 2), (8, 255, 0, 9)] {
+                for (bias, shifts, inputs, outputs) in [
+                    (0, 0, 0, 0),
+                    (4, 1, 2, 1),
+                    (3, 5, 1, 7),
+                    (40, 9, 3, 2),
+                    (8, 255, 0, 9),
+                ] {
                     let layer = Dense {
                         input: 0,
                         output: 0,

@@ -26,7 +26,8 @@ mod tests {
 
     #[test]
     fn every_entry_is_found_in_place_and_not() {
-        let entries: [u8; 256] = core::array::from_fn(|i| (i as u8).wrapping_mul(77).wrapping_add(5));
+        let entries: [u8; 256] =
+            core::array::from_fn(|i| (i as u8).wrapping_mul(77).wrapping_add(5));
         let input: [i8; 256] = core::array::from_fn(|i| (i as i16 - 128) as i8);
         let mut output = [0; 258];
         table(&entries, &input, &mut output[1..257]);
@@ -34,7 +35,12 @@ mod tests {
         table_in_place(&entries, &mut in_place);
         for (i, &entry) in entries.iter().enumerate() {
             assert_eq!(output[i + 1], entry as i8, "input {}", i as i16 - 128);
-            assert_eq!(in_place[i], entry as i8, "in place, input {}", i as i16 - 128);
+            assert_eq!(
+                in_place[i],
+                entry as i8,
+                "in place, input {}",
+                i as i16 - 128
+            );
         }
         assert_eq!((output[0], output[257]), (0, 0));
     }

@@ -38,7 +38,11 @@ impl FrameBuffer {
             return 0;
         }
         let pair = self.bytes[y * (WIDTH / 2) + x / 2];
-        if x.is_multiple_of(2) { pair >> 4 } else { pair & 0xF }
+        if x.is_multiple_of(2) {
+            pair >> 4
+        } else {
+            pair & 0xF
+        }
     }
 
     /// All levels, 0 to 15, row by row.
@@ -74,7 +78,10 @@ impl DrawTarget for FrameBuffer {
     type Color = Gray4;
     type Error = Infallible;
 
-    fn draw_iter<I: IntoIterator<Item = Pixel<Gray4>>>(&mut self, pixels: I) -> Result<(), Infallible> {
+    fn draw_iter<I: IntoIterator<Item = Pixel<Gray4>>>(
+        &mut self,
+        pixels: I,
+    ) -> Result<(), Infallible> {
         for Pixel(at, colour) in pixels {
             // A negative coordinate becomes a large one and is dropped.
             self.set(at.x as usize, at.y as usize, colour);
@@ -104,15 +111,37 @@ impl Screen for FrameBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use embedded_graphics::{mock_display::MockDisplay, primitives::{Circle, PrimitiveStyle}};
+    use embedded_graphics::{
+        mock_display::MockDisplay,
+        primitives::{Circle, PrimitiveStyle},
+    };
 
     #[test]
     fn pixels_share_bytes_without_touching_their_neighbour() {
         let mut frame = FrameBuffer::new();
-        let pixels = [(0, 0, 0xA), (1, 0, 0x5), (127, 63, 0xF), (2, 1, 0x3), (2, 1, 0x4)];
-        frame.draw_iter(pixels.map(|(x, y, l)| Pixel(Point::new(x, y), Gray4::new(l)))).unwrap();
-        assert_eq!((frame.bytes()[0], frame.bytes()[65], frame.bytes()[4095]), (0xA5, 0x40, 0x0F));
-        assert_eq!((frame.level(0, 0), frame.level(1, 0), frame.level(127, 63), frame.level(128, 0)), (10, 5, 15, 0));
+        let pixels = [
+            (0, 0, 0xA),
+            (1, 0, 0x5),
+            (127, 63, 0xF),
+            (2, 1, 0x3),
+            (2, 1, 0x4),
+        ];
+        frame
+            .draw_iter(pixels.map(|(x, y, l)| Pixel(Point::new(x, y), Gray4::new(l))))
+            .unwrap();
+        assert_eq!(
+            (frame.bytes()[0], frame.bytes()[65], frame.bytes()[4095]),
+            (0xA5, 0x40, 0x0F)
+        );
+        assert_eq!(
+            (
+                frame.level(0, 0),
+                frame.level(1, 0),
+                frame.level(127, 63),
+                frame.level(128, 0)
+            ),
+            (10, 5, 15, 0)
+        );
         assert_eq!(frame.levels().map(u32::from).sum::<u32>(), 10 + 5 + 15 + 4);
     }
 
@@ -120,9 +149,16 @@ mod tests {
     fn drawing_outside_is_dropped() {
         let mut frame = FrameBuffer::new();
         for (x, y) in [(-1, 0), (0, -1), (128, 0), (0, 64), (i32::MIN, i32::MAX)] {
-            frame.draw_iter([Pixel(Point::new(x, y), Gray4::WHITE)]).unwrap();
+            frame
+                .draw_iter([Pixel(Point::new(x, y), Gray4::WHITE)])
+                .unwrap();
         }
-        frame.fill_solid(&Rectangle::new(Point::new(-9, 70), Size::new(300, 300)), Gray4::WHITE).unwrap();
+        frame
+            .fill_solid(
+                &Rectangle::new(Point::new(-9, 70), Size::new(300, 300)),
+                Gray4::WHITE,
+            )
+            .unwrap();
         assert_eq!(frame, FrameBuffer::new());
         frame.clear(Gray4::new(7)).unwrap();
         assert!(frame.levels().all(|level| level == 7));
@@ -132,7 +168,8 @@ mod tests {
     fn equals_the_mock_display() {
         let mut mock = MockDisplay::<Gray4>::new();
         let mut frame = FrameBuffer::new();
-        let circle = Circle::new(Point::new(3, 5), 41).into_styled(PrimitiveStyle::with_fill(Gray4::new(9)));
+        let circle =
+            Circle::new(Point::new(3, 5), 41).into_styled(PrimitiveStyle::with_fill(Gray4::new(9)));
         circle.draw(&mut mock).unwrap();
         circle.draw(&mut frame).unwrap();
         for Point { x, y } in mock.bounding_box().points() {

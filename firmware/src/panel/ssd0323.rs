@@ -21,22 +21,22 @@ pub enum PanelError<S, P> {
 
 /// Set-up, one row a command with its arguments.
 const INIT: [&[u8]; 16] = [
-    &[0xAE],             // display off while its settings change
-    &[0x81, 0x32],       // contrast current
-    &[0x85],             // half of the current range
-    &[0xA0, 0x52],       // remapping: nibbles and COM lines as this panel is wired, rows follow one another
-    &[0xA1, 0x00],       // start line
-    &[0xA2, 0x4C],       // offset of 76 rows: the panel is wired to the controller's lower lines
-    &[0xA4],             // normal picture: not all on, not all off, not inverted
-    &[0xA8, 0x3F],       // 64 rows
-    &[0xB1, 0x22],       // phase lengths
-    &[0xB2, 0x46],       // row period
-    &[0xB3, 0xF1],       // clock
-    &[0xBF, 0x0D],       // segment low voltage
-    &[0xBE, 0x02],       // COM high voltage
-    &[0xBC, 0x10],       // precharge voltage
-    &[0xAD, 0x03],       // built-in DC-DC converter on
-    &[0xAF],             // display on
+    &[0xAE],       // display off while its settings change
+    &[0x81, 0x32], // contrast current
+    &[0x85],       // half of the current range
+    &[0xA0, 0x52], // remapping: nibbles and COM lines as this panel is wired, rows follow one another
+    &[0xA1, 0x00], // start line
+    &[0xA2, 0x4C], // offset of 76 rows: the panel is wired to the controller's lower lines
+    &[0xA4],       // normal picture: not all on, not all off, not inverted
+    &[0xA8, 0x3F], // 64 rows
+    &[0xB1, 0x22], // phase lengths
+    &[0xB2, 0x46], // row period
+    &[0xB3, 0xF1], // clock
+    &[0xBF, 0x0D], // segment low voltage
+    &[0xBE, 0x02], // COM high voltage
+    &[0xBC, 0x10], // precharge voltage
+    &[0xAD, 0x03], // built-in DC-DC converter on
+    &[0xAF],       // display on
 ];
 
 /// The whole panel as the window that data goes to: columns in pairs, then rows.
@@ -54,7 +54,11 @@ pub struct Ssd0323<S, P> {
 impl<S: SpiDevice, P: OutputPin> Ssd0323<S, P> {
     /// A panel that is not set up yet. `spi` must have ended its transfer when a write returns, as the trait says.
     pub const fn new(spi: S, data_command: P) -> Self {
-        Self { spi, data_command, frame: FrameBuffer::new() }
+        Self {
+            spi,
+            data_command,
+            frame: FrameBuffer::new(),
+        }
     }
 
     /// Sets the panel up and shows the frame buffer.
@@ -73,7 +77,10 @@ impl<S: SpiDevice, P: OutputPin> Ssd0323<S, P> {
 
     fn commands(&mut self, commands: &[&[u8]]) -> Result<(), PanelError<S::Error, P::Error>> {
         self.data_command.set_low().map_err(PanelError::Pin)?;
-        commands.iter().try_for_each(|command| self.spi.write(command)).map_err(PanelError::Bus)
+        commands
+            .iter()
+            .try_for_each(|command| self.spi.write(command))
+            .map_err(PanelError::Bus)
     }
 
     fn send(&mut self) -> Result<(), PanelError<S::Error, P::Error>> {
@@ -93,12 +100,17 @@ impl<S: SpiDevice, P: OutputPin> DrawTarget for Ssd0323<S, P> {
     type Color = Gray4;
     type Error = PanelError<S::Error, P::Error>;
 
-    fn draw_iter<I: IntoIterator<Item = Pixel<Gray4>>>(&mut self, pixels: I) -> Result<(), Self::Error> {
+    fn draw_iter<I: IntoIterator<Item = Pixel<Gray4>>>(
+        &mut self,
+        pixels: I,
+    ) -> Result<(), Self::Error> {
         self.frame.draw_iter(pixels).map_err(|never| match never {})
     }
 
     fn fill_solid(&mut self, area: &Rectangle, colour: Gray4) -> Result<(), Self::Error> {
-        self.frame.fill_solid(area, colour).map_err(|never| match never {})
+        self.frame
+            .fill_solid(area, colour)
+            .map_err(|never| match never {})
     }
 
     fn clear(&mut self, colour: Gray4) -> Result<(), Self::Error> {
@@ -152,7 +164,9 @@ mod tests {
                 *left = left.checked_sub(1).ok_or(Broken)?;
             }
             for operation in operations {
-                let spi::Operation::Write(bytes) = operation else { return Err(Broken) };
+                let spi::Operation::Write(bytes) = operation else {
+                    return Err(Broken);
+                };
                 let data = wires.data;
                 wires.bytes.extend(bytes.iter().map(|&byte| (data, byte)));
             }
@@ -180,16 +194,37 @@ mod tests {
     fn a_frame_is_a_window_and_4096_bytes_of_data() {
         let wires = Fake::default();
         let mut panel = Ssd0323::new(wires.clone(), wires.clone());
-        panel.draw_iter([Pixel(Point::new(0, 0), Gray4::new(0xA)), Pixel(Point::new(127, 63), Gray4::new(3))]).unwrap();
-        assert!(wires.0.borrow().bytes.is_empty(), "nothing is sent before the flush");
+        panel
+            .draw_iter([
+                Pixel(Point::new(0, 0), Gray4::new(0xA)),
+                Pixel(Point::new(127, 63), Gray4::new(3)),
+            ])
+            .unwrap();
+        assert!(
+            wires.0.borrow().bytes.is_empty(),
+            "nothing is sent before the flush"
+        );
         panel.flush().unwrap();
         let sent = wires.0.borrow();
-        let commands: Vec<u8> = sent.bytes.iter().filter(|(data, _)| !data).map(|&(_, byte)| byte).collect();
+        let commands: Vec<u8> = sent
+            .bytes
+            .iter()
+            .filter(|(data, _)| !data)
+            .map(|&(_, byte)| byte)
+            .collect();
         assert_eq!(commands, [0x15, 0, 63, 0x75, 0, 63]);
-        let data: Vec<u8> = sent.bytes.iter().filter(|(data, _)| *data).map(|&(_, byte)| byte).collect();
+        let data: Vec<u8> = sent
+            .bytes
+            .iter()
+            .filter(|(data, _)| *data)
+            .map(|&(_, byte)| byte)
+            .collect();
         assert_eq!(data, panel.frame().bytes());
         assert_eq!((data[0], data[4095]), (0xA0, 0x03));
-        assert!(sent.bytes[..6].iter().all(|(data, _)| !data), "the window comes first");
+        assert!(
+            sent.bytes[..6].iter().all(|(data, _)| !data),
+            "the window comes first"
+        );
     }
 
     #[test]
@@ -197,7 +232,11 @@ mod tests {
         let wires = Fake::default();
         Ssd0323::new(wires.clone(), wires.clone()).init().unwrap();
         let sent = wires.0.borrow();
-        let on = sent.bytes.iter().position(|&wire| wire == (false, 0xAF)).unwrap();
+        let on = sent
+            .bytes
+            .iter()
+            .position(|&wire| wire == (false, 0xAF))
+            .unwrap();
         assert_eq!(sent.bytes[0], (false, 0xAE));
         assert_eq!(sent.bytes.len(), on + 1 + 6 + 4096);
         assert!(sent.bytes[on + 7..].iter().all(|&wire| wire == (true, 0)));
@@ -208,7 +247,10 @@ mod tests {
         for writes in [0, 5, 17, 18] {
             let wires = Fake::default();
             wires.0.borrow_mut().writes_left = Some(writes);
-            assert_eq!(Ssd0323::new(wires.clone(), wires).init(), Err(PanelError::Bus(Broken)));
+            assert_eq!(
+                Ssd0323::new(wires.clone(), wires).init(),
+                Err(PanelError::Bus(Broken))
+            );
         }
     }
 }

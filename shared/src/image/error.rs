@@ -14,8 +14,9 @@ pub enum ImageError {
     },
     /// The first four bytes are not [`super::MAGIC`].
     #[error(
-        "not a model image: it starts with {found:02x?}, expected {:02x?} (\"TGIM\")",
-        super::MAGIC
+        "not a model image: it starts with {:08x}, expected {:08x} (\"TGIM\")",
+        u32::from_be_bytes(*.found),
+        u32::from_be_bytes(super::MAGIC)
     )]
     Magic {
         /// The first four bytes.
@@ -189,7 +190,11 @@ pub enum OpFault {
         shift: u8,
     },
     /// An accumulator could leave the range that every runtime computes exactly.
-    #[error("output {channel} may reach an accumulator of {bound}, over the limit of 2^24")]
+    // Cut to 32 bits for the text, which spares the firmware a division of 64.
+    #[error(
+        "output {channel} may reach an accumulator of {}, over the limit of 2^24",
+        u32::try_from(*.bound).unwrap_or(u32::MAX)
+    )]
     Accumulator {
         /// Index of the output.
         channel: usize,

@@ -1,0 +1,391 @@
+//! A whole device but its hardware: one event in, a drawn screen and an answered line out.
+
+use super::line::Request;
+use super::screen::{DrawError, draw};
+use super::view::Label;
+use super::{App, Event, Fault, SelfTest, View};
+use crate::engine::{Engine, Observer, SelfTestError};
+use crate::panel::Screen;
+use core::fmt::{self, Write};
+use shared::checksum;
+use shared::latent::{Latent, Point};
+use shared::layer::Op;
+
+/// What a board measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// The most bytes of stack that were ever in use.
+    pub stack: u32,
+    /// Timer ticks that the last picture took.
+    pub ticks: u32,
+}
+
+/// An observer of the engine that measures.
+pub trait Probe: Observer {
+    /// The figures so far.
+    fn stats(&self) -> Stats {
+        Stats::default()
+    }
+}
+
+/// Measures nothing.
+impl Probe for () {}
+
+/// What a board lends the device for one event.
+pub struct Ports<'p, S, P, W> {
+    /// Scratch memory of at least the length that the image states.
+    pub arena: &'p mut [i8],
+    /// The panel.
+    pub screen: &'p mut S,
+    /// Timer and stack.
+    pub probe: &'p mut P,
+    /// Where lines are answered.
+    pub serial: &'p mut W,
+}
+
+/// Why an event was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError<E> {
+    /// The view was not drawn.
+    #[error(transparent)]
+    Draw(#[from] DrawError<E>),
+    /// The answer was not sent.
+    #[error("the serial line does not take the answer; check its wiring")]
+    Serial(#[from] fmt::Error),
+}
+
+/// Engine, app and what is on the screen.
+#[derive(Debug, Clone)]
+pub struct Device<'a> {
+    engine: Engine<'a>,
+    app: App,
+    drawn: Option<View>,
+}
+
+impl<'a> Device<'a> {
+    /// Runs the self-test and starts with its result, which is given too. Nothing is drawn yet: see [`Self::redraw`].
+    pub fn new(engine: Engine<'a>, arena: &mut [i8]) -> (Self, Result<usize, SelfTestError<'a>>) {
+        let result = engine.self_test(arena);
+        let app = App::new(engine.image(), summary(&engine, &result));
+        (
+            Self {
+                engine,
+                app,
+                drawn: None,
+            },
+            result,
+        )
+    }
+
+    /// What the screen shall show.
+    pub fn view(&self) -> View {
+        self.app.view()
+    }
+
+    /// Takes an event, draws the view where it changed, then answers where the event was a line.
+    ///
+    /// # Errors
+    /// [`DeviceError`] where the panel or the serial line fails; the device goes on with the next event.
+    pub fn handle<S: Screen, P: Probe, W: Write>(
+        &mut self,
+        event: Event<'_>,
+        ports: Ports<'_, S, P, W>,
+    ) -> Result<(), DeviceError<S::Error>> {
+        let Ports {
+            arena,
+            screen,
+            probe,
+            serial,
+        } = ports;
+        let request = self.app.handle(event);
+        let test = (request == Some(Request::SelfTest)).then(|| {
+            let result = self.engine.self_test(arena);
+            self.app.show_self_test(summary(&self.engine, &result));
+            result
+        });
+        self.redraw(arena, screen, probe)?;
+        match request {
+            None => {}
+            Some(Request::Status) => writeln!(serial, "status {}", self.app.view())?,
+            Some(Request::Stats) => {
+                let (image, Stats { stack, ticks }) = (self.engine.image(), probe.stats());
+                let (len, arena) = (image.len(), image.arena_len());
+                writeln!(
+                    serial,
+                    "stats flash_image={len} arena={arena} stack={stack} ticks={ticks}"
+                )?;
+            }
+            Some(Request::Golden(latent)) => {
+                let mut line = ChecksumLine {
+                    serial,
+                    sent: Ok(()),
+                };
+                match self.engine.generate(arena, latent, &mut line) {
+                    Ok(_) => {
+                        line.sent?;
+                        serial.write_char('\n')?;
+                    }
+                    Err(error) => writeln!(serial, "error {error}")?,
+                }
+            }
+            Some(Request::SelfTest) => match test {
+                Some(Err(error)) => writeln!(serial, "selftest failed {error}")?,
+                Some(Ok(goldens)) => writeln!(serial, "selftest ok {goldens}")?,
+                None => {}
+            },
+            Some(Request::Error(error)) => writeln!(serial, "error {error}")?,
+        }
+        Ok(())
+    }
+
+    /// Draws the view where it is not on the screen.
+    ///
+    /// # Errors
+    /// [`DrawError`] where the panel fails.
+    pub fn redraw<S: Screen>(
+        &mut self,
+        arena: &mut [i8],
+        screen: &mut S,
+        observer: &mut impl Observer,
+    ) -> Result<(), DrawError<S::Error>> {
+        let view = self.app.view();
+        if self.drawn != Some(view) {
+            draw(view, &self.engine, arena, screen, observer)?;
+            screen.flush().map_err(DrawError::Target)?;
+            self.drawn = Some(view);
+        }
+        Ok(())
+    }
+}
+
+/// A self-test's result as the screen shows it.
+fn summary(engine: &Engine<'_>, result: &Result<usize, SelfTestError<'_>>) -> SelfTest {
+    // An image of 16 MiB has fewer golden vectors than a u32 counts; a u16 saturates.
+    let count = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    SelfTest {
+        goldens: count(engine.image().goldens().len()),
+        failed: match result {
+            Ok(_) => None,
+            Err(SelfTestError::Mismatch(m)) => Some(Fault {
+                golden: count(m.golden),
+                op: m.op.map(count),
+            }),
+            Err(SelfTestError::Engine(_)) => Some(Fault {
+                golden: 0,
+                op: None,
+            }),
+        },
+    }
+}
+
+/// Writes `golden <what> <crc of the input> <crc of each operation's output>` as the engine goes.
+struct ChecksumLine<'w, W> {
+    serial: &'w mut W,
+    sent: fmt::Result,
+}
+
+impl<W: Write> ChecksumLine<'_, W> {
+    fn send(&mut self, text: fmt::Arguments<'_>) {
+        self.sent = self.sent.and_then(|()| self.serial.write_fmt(text));
+    }
+}
+
+impl<W: Write> Observer for ChecksumLine<'_, W> {
+    fn begin(&mut self, latent: Latent) {
+        let point = |Point { seed, label }| (seed, Label(label));
+        match latent {
+            Latent::At(at) => {
+                let (seed, label) = point(at);
+                self.send(format_args!("golden {seed} {label}"));
+            }
+            Latent::Between { from, to, step } => {
+                let ((s0, l0), (s1, l1)) = (point(from), point(to));
+                self.send(format_args!("golden {s0} {l0} {s1} {l1} {step}"));
+            }
+        }
+    }
+
+    fn input(&mut self, input: &[i8]) {
+        self.send(format_args!(" {:08x}", checksum::of_activations(input)));
+    }
+
+    fn layer(&mut self, _: usize, _: &Op<'_>, output: &[i8]) {
+        self.send(format_args!(" {:08x}", checksum::of_activations(output)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::super::line::LineBuffer;
+    use super::*;
+    use crate::app::Button;
+    use crate::engine::tests::Network;
+    use crate::panel::FrameBuffer;
+    use proptest::prelude::*;
+    use shared::image::Image;
+    use std::{format, string::String, vec, vec::Vec};
+
+    /// A device with its wires.
+    struct Bench<'a> {
+        device: Device<'a>,
+        arena: Vec<i8>,
+        frame: FrameBuffer,
+        serial: String,
+        lines: LineBuffer,
+    }
+
+    impl<'a> Bench<'a> {
+        fn new(image: &'a [u8]) -> Self {
+            let engine = Engine::new(Image::new_checked(image).unwrap());
+            let mut arena = vec![0; engine.image().arena_len()];
+            let (device, result) = Device::new(engine, &mut arena);
+            assert_eq!(result, Ok(2));
+            Self {
+                device,
+                arena,
+                frame: FrameBuffer::new(),
+                serial: String::new(),
+                lines: LineBuffer::new(),
+            }
+        }
+
+        fn handle(&mut self, event: Event<'_>) {
+            let Self {
+                device,
+                arena,
+                frame,
+                serial,
+                ..
+            } = self;
+            device
+                .handle(
+                    event,
+                    Ports {
+                        arena,
+                        screen: frame,
+                        probe: &mut (),
+                        serial,
+                    },
+                )
+                .unwrap();
+        }
+
+        fn send(&mut self, bytes: &[u8]) -> String {
+            self.serial.clear();
+            let mut lines = core::mem::take(&mut self.lines);
+            for &byte in bytes {
+                if let Some(line) = lines.push(byte) {
+                    self.handle(Event::Line(line));
+                }
+            }
+            self.lines = lines;
+            self.serial.clone()
+        }
+    }
+
+    const POINTS: [Point; 2] = [
+        Point {
+            seed: 1,
+            label: Some(0),
+        },
+        Point {
+            seed: 9,
+            label: Some(4),
+        },
+    ];
+
+    fn network() -> Network {
+        Network::random(5, 6, 10, &[7, 5], (9, 8))
+    }
+
+    #[test]
+    fn the_screen_shows_the_view_of_the_status_line() {
+        let image = network().image(&POINTS);
+        let mut bench = Bench::new(&image);
+        for step in [
+            "2026",
+            "digit 3 4",
+            "grid 0",
+            "walk 1 2 3 4 9",
+            "selftest",
+            "7",
+        ] {
+            bench.send(format!("{step}\n").as_bytes());
+            let status = bench.send(b"status\n");
+            let view: View = status
+                .strip_prefix("status ")
+                .unwrap()
+                .trim_end()
+                .parse()
+                .unwrap();
+            let mut expected = FrameBuffer::new();
+            let engine = bench.device.engine;
+            draw(
+                view,
+                &engine,
+                &mut vec![0; engine.image().arena_len()],
+                &mut expected,
+                &mut (),
+            )
+            .unwrap();
+            assert_eq!(bench.frame, expected, "{status}");
+        }
+        bench.handle(Event::Button(Button::Up));
+        assert_eq!(
+            bench.send(b"status\n"),
+            "status number digits=8 cursor=0 seed=1\n"
+        );
+    }
+
+    #[test]
+    fn answers() {
+        let network = network();
+        let image = network.image(&POINTS);
+        let mut bench = Bench::new(&image);
+        let expected = |head: &str, latent| {
+            let checksums = network
+                .checksums(latent)
+                .into_iter()
+                .map(|crc| format!(" {crc:08x}"));
+            format!("{head}{}\n", checksums.collect::<String>())
+        };
+        let [from, to] = POINTS;
+        let golden = expected("golden 9 4", Latent::At(to));
+        assert_eq!(bench.send(b"golden 9 4\n"), golden);
+        let between = expected("golden 1 0 9 4 30", Latent::Between { from, to, step: 30 });
+        assert_eq!(bench.send(b"golden 1 0 9 4 30\n"), between);
+        let arena = bench.arena.len();
+        let stats = format!(
+            "stats flash_image={} arena={arena} stack=0 ticks=0\n",
+            image.len()
+        );
+        assert_eq!(bench.send(b"stats\n"), stats);
+        assert_eq!(bench.send(b"selftest\n"), "selftest ok 2\n");
+        assert_eq!(
+            bench.send(b"status\n"),
+            "status selftest goldens=2 failed=-\n"
+        );
+        assert_eq!(
+            bench.send(b"golden 1 11\nx\n"),
+            "error label 11 cannot be drawn by this model, expected 0 to 9\n\
+             error no such command, expected 1 to 4 digits, status, digit, grid, walk, golden, stats or selftest\n"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_bytes_leave_it_alive(bytes in proptest::collection::vec(any::<u8>(), 0..300), words in "(golden|walk|digit|selftest|[0-9]{1,11}|[ \n-]){0,60}") {
+            let image = network().image(&POINTS);
+            let mut bench = Bench::new(&image);
+            for input in [&bytes[..], words.as_bytes()] {
+                let answer = bench.send(input);
+                prop_assert!(answer.lines().count() <= input.iter().filter(|&&b| b == b'\n' || b == b'\r').count());
+            }
+            bench.send(b"\n");
+            prop_assert_eq!(bench.send(b"digit 3 4\n"), "status digit seed=3 label=4\n");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Layouts: what is where, for models and texts of all sizes.
+extern crate std;
+
+use super::super::view::tests::any_view;
+use super::*;
+use crate::engine::tests::Network;
+use crate::panel::FrameBuffer;
+use proptest::prelude::*;
+use std::{string::String, vec, vec::Vec};
+
+fn drawn(view: View, image: &[u8]) -> Result<FrameBuffer, DrawError<core::convert::Infallible>> {
+    let engine = Engine::new(shared::image::Image::new_checked(image).unwrap());
+    let mut frame = FrameBuffer::new();
+    let mut arena = vec![0; engine.image().arena_len()];
+    draw(view, &engine, &mut arena, &mut frame, &mut ())?;
+    Ok(frame)
+}
+
+/// A part of the frame as text, black as dots.
+fn pattern(
+    frame: &FrameBuffer,
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+) -> Vec<String> {
+    let pixel = |x, y| match frame.level(x, y) {
+        0 => '.',
+        level => char::from_digit(u32::from(level), 16)
+            .unwrap()
+            .to_ascii_uppercase(),
+    };
+    (top..top + height)
+        .map(|y| (left..left + width).map(|x| pixel(x, y)).collect())
+        .collect()
+}
+
+fn white_picture(classes: u8, size: (u16, u16)) -> Vec<u8> {
+    let mut network = Network::random(1, 4, classes, &[], size);
+    network.table = [127; 256];
+    network.image(&[])
+}
+
+#[test]
+fn a_digit_with_its_label_and_seed() {
+    let point = LatentPoint {
+        seed: 42,
+        label: Some(7),
+    };
+    let frame = drawn(View::Digit { point }, &white_picture(10, (28, 28))).unwrap();
+    for y in 4..60 {
+        assert!(
+            (4..60).all(|x| frame.level(x, y) == 15),
+            "row {y} of the picture"
+        );
+    }
+    assert_eq!(
+        pattern(&frame, 83, 50, 24, 8),
+        [
+            "........................",
+            "..........F...FFF.......",
+            ".........FF..F...F......",
+            "........F.F......F......",
+            ".......F..F....FF.......",
+            ".......FFFFF..F.........",
+            "..........F..F..........",
+            "..........F..FFFFF......",
+        ]
+    );
+}
+
+#[test]
+fn pictures_of_any_size_fill_and_keep_their_cell() {
+    for size in [(28, 28), (64, 64), (1, 1), (64, 32), (6, 60)] {
+        let image = white_picture(10, size);
+        let views = [
+            View::Digit {
+                point: LatentPoint {
+                    seed: u32::MAX,
+                    label: Some(9),
+                },
+            },
+            View::Grid {
+                seed: u32::MAX,
+                label: None,
+            },
+            View::Number {
+                number: Number::DEFAULT,
+                cursor: 3,
+                seed: u32::MAX,
+            },
+        ];
+        for view in views {
+            let frame = drawn(view, &image).unwrap();
+            for i in 0..view.latents(10).count() {
+                let Rectangle {
+                    top_left,
+                    size: Size { width, height },
+                } = cell(view, i);
+                let (left, top) = (top_left.x as usize, top_left.y as usize);
+                let white = |x: usize, y: usize| frame.level(left + x, top + y) == 15;
+                let (w, h) = (width as usize, height as usize);
+                assert!(
+                    white(w / 2, h / 2),
+                    "{view} of {size:?}: the middle of picture {i}"
+                );
+                // The longer side spans the cell.
+                let spans = (0..w).all(|x| white(x, h / 2)) || (0..h).all(|y| white(w / 2, y));
+                assert!(
+                    spans,
+                    "{view} of {size:?}: picture {i} does not span its cell"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bar_of_a_walk_grows() {
+    let image = white_picture(10, (8, 8));
+    let from = LatentPoint {
+        seed: 1,
+        label: Some(0),
+    };
+    let mut last = 0;
+    for step in 0..=WALK_STEPS {
+        let frame = drawn(
+            View::Walk {
+                from,
+                to: from,
+                step,
+                paused: false,
+            },
+            &image,
+        )
+        .unwrap();
+        let filled = (69..122).filter(|&x| frame.level(x, 57) == 15).count();
+        assert!(filled >= last && filled <= 53);
+        last = filled;
+    }
+    assert_eq!(last, 53);
+}
+
+#[test]
+fn the_cursor_stands_under_its_digit() {
+    let image = white_picture(10, (8, 8));
+    for (text, cursor, left) in [("2026", 0, 11), ("2026", 3, 107), ("7", 0, 59)] {
+        let number = Number::parse(text).unwrap();
+        let frame = drawn(
+            View::Number {
+                number,
+                cursor,
+                seed: 0,
+            },
+            &image,
+        )
+        .unwrap();
+        let row: Vec<usize> = (0..128).filter(|&x| frame.level(x, 50) == 15).collect();
+        assert_eq!(
+            row,
+            (left..left + 8).collect::<Vec<_>>(),
+            "{text}, cursor {cursor}"
+        );
+    }
+}
+
+#[test]
+fn a_failed_self_test_is_seen_at_once() {
+    let image = white_picture(10, (8, 8));
+    let failed = Some(Fault {
+        golden: 3,
+        op: Some(0),
+    });
+    let frame = drawn(View::SelfTest(SelfTest { goldens: 8, failed }), &image).unwrap();
+    assert!((0..128).all(|x| frame.level(x, 36) == 15));
+    let passed = drawn(
+        View::SelfTest(SelfTest {
+            goldens: 8,
+            failed: None,
+        }),
+        &image,
+    )
+    .unwrap();
+    assert!((0..128).all(|x| passed.level(x, 36) == 0));
+    assert_ne!(frame, passed);
+}
+
+#[test]
+fn labels_that_the_model_lacks_are_refused() {
+    let image = white_picture(3, (8, 8));
+    let point = LatentPoint {
+        seed: 1,
+        label: Some(3),
+    };
+    let error = drawn(View::Digit { point }, &image).unwrap_err();
+    assert_eq!(
+        error,
+        DrawError::Engine(EngineError::Label { label: 3, last: 2 })
+    );
+}
+
+#[test]
+fn messages_wrap_by_words() {
+    let mut frame = FrameBuffer::new();
+    draw_message(
+        "stopped",
+        "a bb ccc supercalifragilisticexpialidocious end",
+        &mut frame,
+    )
+    .unwrap();
+    let lines: Vec<bool> = (0..7)
+        .map(|l| (0..128).any(|x| (14 + 8 * l..22 + 8 * l).any(|y| frame.level(x, y) > 0)))
+        .collect();
+    assert_eq!(lines, [true, true, true, false, false, false, false]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_view_is_drawn_or_refused(view in any_view(), classes in 0u8..12, size in (1u16..20, 1u16..20)) {
+        let image = Network::random(7, 3, classes, &[], size).image(&[]);
+        let accepted = view.latents(classes).all(|latent| {
+            latent.labels().iter().all(|label| label.map_or(classes == 0, |label| label < classes))
+        });
+        prop_assert_eq!(drawn(view, &image).is_ok(), accepted);
+    }
+
+    #[test]
+    fn any_message_is_drawn(title: String, text: String) {
+        let mut frame = FrameBuffer::new();
+        draw_message(&title, &text, &mut frame).unwrap();
+    }
+}

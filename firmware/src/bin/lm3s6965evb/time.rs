@@ -1,0 +1,174 @@
+//! Timer 0 samples the buttons and makes ticks; SysTick measures pictures.
+
+use crate::interrupts::Interrupt;
+use crate::mmio::{PORT_E, PORT_F, RCGC1, RCGC2, timer0};
+use core::cell::RefCell;
+use core::sync::atomic::{AtomicBool, Ordering};
+use cortex_m::peripheral::{NVIC, SYST, syst::SystClkSource};
+use critical_section::Mutex;
+use firmware::app::{Button, Probe, Stats, TICK_HZ};
+use firmware::engine::Observer;
+use heapless::Deque;
+use shared::latent::Latent;
+
+/// The clock after reset, without the PLL: 12.5 MHz in QEMU; on glass the internal oscillator's 12 MHz, give or take.
+const CLOCK_HZ: u32 = 12_500_000;
+
+const SAMPLES_A_TICK: u32 = 10;
+
+/// 80 a second: a press of 25 ms is seen twice, and that is long enough to be none of a contact's bouncing.
+const SAMPLE_HZ: u32 = TICK_HZ * SAMPLES_A_TICK;
+
+static TICKED: AtomicBool = AtomicBool::new(false);
+static BUTTONS: Mutex<RefCell<Buttons>> = Mutex::new(RefCell::new(Buttons::new()));
+
+/// Bits of a sample, and the buttons that they are.
+const PINS: [(u8, Button); 5] = [
+    (1, Button::Up),
+    (2, Button::Down),
+    (4, Button::Left),
+    (8, Button::Right),
+    (16, Button::Select),
+];
+
+struct Buttons {
+    /// The last sample; 1 is pressed.
+    sample: u8,
+    /// What two samples agreed on. All pressed at first, as QEMU shows them until a key is used: only releases count.
+    stable: u8,
+    waiting: Deque<Button, 16>,
+    samples: u32,
+}
+
+impl Buttons {
+    const fn new() -> Self {
+        Self {
+            sample: 0,
+            stable: 0,
+            waiting: Deque::new(),
+            samples: 0,
+        }
+    }
+
+    fn take(&mut self, sample: u8) {
+        let agreed = !(sample ^ self.sample);
+        let stable = (self.stable & !agreed) | (sample & agreed);
+        let released = self.stable & !stable;
+        (self.sample, self.stable) = (sample, stable);
+        for (bit, button) in PINS {
+            if released & bit != 0 {
+                // More than 16 presses in the time of a picture are not kept.
+                let _ = self.waiting.push_back(button);
+            }
+        }
+    }
+}
+
+/// Sets up buttons and timers. Timer 0's interrupt is for the caller to unmask.
+pub fn start(mut systick: SYST) {
+    RCGC1.set(1 << 16);
+    RCGC2.set(0b11_0000);
+    PORT_E.pull_up().set(0b1111);
+    PORT_E.digital().set(0b1111);
+    PORT_F.pull_up().set(0b10);
+    PORT_F.digital().set(0b10);
+    timer0::CTL.write(0);
+    // One timer of 32 bits, periodic.
+    timer0::CFG.write(0);
+    timer0::TAMR.write(2);
+    timer0::TAILR.write(CLOCK_HZ / SAMPLE_HZ - 1);
+    timer0::IMR.write(1);
+    timer0::CTL.write(1);
+    systick.set_clock_source(SystClkSource::Core);
+    systick.set_reload(SYSTICK_MASK);
+    systick.clear_current();
+    systick.enable_counter();
+}
+
+/// Timer 0's interrupt.
+pub fn sample() {
+    timer0::ICR.write(1);
+    // Low is pressed; port F's pin 1 becomes bit 4.
+    let pins = PORT_E.data(0b1111).read() | (PORT_F.data(0b10).read() << 3);
+    critical_section::with(|token| {
+        let mut buttons = BUTTONS.borrow_ref_mut(token);
+        // Five bits.
+        buttons.take(!pins as u8 & 0b1_1111);
+        buttons.samples += 1;
+        if buttons.samples == SAMPLES_A_TICK {
+            buttons.samples = 0;
+            TICKED.store(true, Ordering::Relaxed);
+        }
+    });
+}
+
+/// The next button that was released.
+pub fn next_button() -> Option<Button> {
+    critical_section::with(|token| BUTTONS.borrow_ref_mut(token).waiting.pop_front())
+}
+
+/// Whether a tick came since the last call.
+pub fn ticked() -> bool {
+    TICKED.swap(false, Ordering::Relaxed)
+}
+
+/// Whether nothing waits.
+pub fn is_quiet() -> bool {
+    !TICKED.load(Ordering::Relaxed)
+        && critical_section::with(|token| BUTTONS.borrow_ref(token).waiting.is_empty())
+}
+
+/// SysTick has 24 bits: at 12.5 MHz it wraps after 1.34 s, and a picture takes a tenth of that.
+const SYSTICK_MASK: u32 = 0x00FF_FFFF;
+
+/// Measures pictures with SysTick. Buttons are not sampled meanwhile, so the count is the engine's alone, to the tick.
+#[derive(Debug, Default)]
+pub struct Stopwatch {
+    latent: Option<Latent>,
+    started: u32,
+    ticks: u32,
+}
+
+impl Observer for Stopwatch {
+    fn begin(&mut self, latent: Latent) {
+        self.latent = Some(latent);
+        NVIC::mask(Interrupt::Timer0A);
+        self.started = SYST::get_current();
+    }
+
+    fn end(&mut self) {
+        // It counts down.
+        self.ticks = self.started.wrapping_sub(SYST::get_current()) & SYSTICK_MASK;
+        // SAFETY: no critical section is built on this mask.
+        unsafe { NVIC::unmask(Interrupt::Timer0A) };
+        match self.latent {
+            Some(Latent::At(point)) => {
+                defmt::info!(
+                    "picture: seed {}, label {}, {} ticks",
+                    point.seed,
+                    point.label,
+                    self.ticks
+                );
+            }
+            Some(Latent::Between { from, to, step }) => {
+                defmt::debug!(
+                    "picture: walk {} to {}, step {}, {} ticks",
+                    from.seed,
+                    to.seed,
+                    step,
+                    self.ticks
+                );
+            }
+            None => {}
+        }
+    }
+}
+
+impl Probe for Stopwatch {
+    fn stats(&self) -> Stats {
+        Stats {
+            stack: crate::stack::high_water(),
+            ticks: self.ticks,
+        }
+    }
+}
