@@ -157,20 +157,6 @@ fn nothing_stays_after_a_panic() {
 }
 
 #[test]
-fn a_script_says_that_nothing_was_drawn_and_shows_what_was_said() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tiny.elf");
-    std::fs::write(&path, elf()).unwrap();
-    let mut output = Vec::new();
-    let limit = Duration::from_secs(2);
-    let error = run_script(&Options::new(&path), &Script::default(), limit, &mut output)
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("black"), "{error}");
-    assert_eq!(String::from_utf8(output).unwrap(), "uart: ready\n");
-}
-
-#[test]
 fn a_missing_qemu_says_in_one_line_how_to_install_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tiny.elf");
