@@ -5,4 +5,8 @@
 #![deny(unsafe_code)]
 
 pub mod files;
+pub mod forward;
 pub mod network;
+pub mod onnx;
+pub mod quantize;
+pub mod synthetic;
