@@ -9,4 +9,5 @@ pub mod forward;
 pub mod network;
 pub mod onnx;
 pub mod quantize;
+pub mod runtime;
 pub mod synthetic;
