@@ -1,0 +1,36 @@
+//! ONNX, the joint between training and everything after it: what the trainer writes and what PyTorch writes come in
+//! through the same reader.
+//!
+//! [`write`] makes generator.onnx from a float [`Network`](crate::network::Network); [`read`] makes a network from a
+//! file of either origin; [`qdq`] makes generator.int8.onnx from a quantized network. [`proto`] is the file format,
+//! [`tensor`] its constants, [`limits`] the guard before decoding.
+
+pub mod build;
+mod error;
+pub mod limits;
+mod linear;
+pub mod proto;
+pub mod qdq;
+pub mod read;
+mod shape;
+pub mod tensor;
+mod walk;
+pub mod write;
+
+pub use error::{NodeFault, OnnxError};
+pub use read::{Import, ReadOptions};
+
+/// No generator that fits a model image has a larger file: 16 Mi float weights and some room.
+pub const MAX_FILE_LEN: u64 = 72 << 20;
+
+/// Names of inputs and outputs of the files that this program writes.
+pub mod names {
+    /// The latent vector, shape (batch, latent).
+    pub const LATENT: &str = "latent";
+    /// The one-hot label, shape (batch, classes); only where there are classes.
+    pub const LABEL: &str = "label";
+    /// The picture, shape (batch, channels, height, width).
+    pub const PICTURE: &str = "picture";
+    /// The name of the free dimension.
+    pub const BATCH: &str = "N";
+}

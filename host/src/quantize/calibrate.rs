@@ -1,0 +1,65 @@
+//! Inputs to calibrate and to measure on: drawn from the prior, so no dataset is needed.
+
+use crate::network::InputSpec;
+use ndarray::Array2;
+use shared::latent::{EXPONENT, Latent, Point, Prior};
+
+/// Seeds that calibration uses start here; those of measurements, golden vectors and people's pictures lie elsewhere.
+pub const CALIBRATION_SEEDS: u32 = 0xC0DE_0000;
+
+/// Seeds that measurements of quality use start here.
+pub const MEASURING_SEEDS: u32 = 0xBEEF_0000;
+
+/// How many points calibration uses where nothing else is asked for.
+pub const CALIBRATION_POINTS: usize = 1024;
+
+/// Points of latent space with all labels equally often.
+pub fn points(first_seed: u32, count: usize, classes: usize) -> Vec<Point> {
+    (0..count)
+        .map(|index| Point {
+            // Seeds may wrap; labels are below 256, as the network's check made sure.
+            seed: first_seed.wrapping_add(index as u32),
+            label: index.checked_rem(classes).map(|label| label as u8),
+        })
+        .collect()
+}
+
+/// The integer inputs of points, shape (points, latent + classes), at exponent [`EXPONENT`].
+pub fn integer_inputs(points: &[Point], input: InputSpec, prior: Prior) -> Array2<i8> {
+    let mut inputs = Array2::zeros((points.len(), input.len()));
+    for (mut row, &point) in inputs.rows_mut().into_iter().zip(points) {
+        if let Some(row) = row.as_slice_mut() {
+            Latent::At(point).fill(prior, input.latent, row);
+        }
+    }
+    inputs
+}
+
+/// The same as real numbers.
+pub fn float_inputs(inputs: &Array2<i8>) -> Array2<f32> {
+    inputs.mapv(|q| f32::from(q) * 2f32.powi(i32::from(EXPONENT)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_even_and_one_hot() {
+        let points = points(5, 40, 10);
+        let inputs = integer_inputs(
+            &points,
+            InputSpec {
+                latent: 3,
+                classes: 10,
+            },
+            Prior::Normal,
+        );
+        let floats = float_inputs(&inputs);
+        for (index, row) in floats.rows().into_iter().enumerate() {
+            let label: Vec<f32> = row.iter().copied().skip(3).collect();
+            assert_eq!((label[index % 10], label.iter().sum::<f32>()), (1.0, 1.0));
+        }
+        assert!(super::points(5, 3, 0).iter().all(|p| p.label.is_none()));
+    }
+}

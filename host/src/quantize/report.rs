@@ -1,0 +1,185 @@
+//! What quantization did: a row of figures for every step, and the pictures' difference.
+
+use super::calibrate::{MEASURING_SEEDS, float_inputs, integer_inputs, points};
+use super::{Bits, QuantizedNetwork, StepKind, simulate};
+use crate::forward;
+use crate::network::Network;
+use ndarray::Array2;
+use serde::Serialize;
+use shared::image::PixelRange;
+use shared::latent::Point;
+
+/// How many points measurements use where nothing else is asked for.
+pub const MEASURING_POINTS: usize = 1000;
+
+/// One step of a quantized network, measured against the float network.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerReport {
+    /// Name of the step.
+    pub name: String,
+    /// "dense" or "table".
+    pub kind: &'static str,
+    /// Width of the weights; none for a table.
+    pub weights: Option<Bits>,
+    /// Number of inputs.
+    pub inputs: usize,
+    /// Number of outputs.
+    pub outputs: usize,
+    /// Multiplications of a weight with an activation.
+    pub macs: u64,
+    /// Bytes of weights, biases, shifts and tables in the image, without alignment.
+    pub bytes: usize,
+    /// Exponent of the outputs.
+    pub exponent: i8,
+    /// Smallest and largest shift, without the slope's.
+    pub shifts: Option<(u8, u8)>,
+    /// The largest magnitude that an accumulator can reach, proven; below 2^24.
+    pub largest_accumulator: Option<i64>,
+    /// Power of the float output over that of the difference to it, in decibels; all steps before have their part in it.
+    pub sqnr_db: f64,
+    /// Largest difference to the float output, as a real number.
+    pub largest_difference: f64,
+}
+
+/// The pictures' difference, in grey levels of 0 to 255.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PictureReport {
+    /// How many pictures were compared.
+    pub pictures: usize,
+    /// As a step's.
+    pub sqnr_db: f64,
+    /// Peak signal to noise ratio of the grey levels, in decibels.
+    pub psnr_db: f64,
+    /// Largest difference of a pixel.
+    pub largest_grey: u8,
+    /// Mean difference of all pixels.
+    pub mean_grey: f64,
+}
+
+/// Everything that was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QuantizationReport {
+    /// One row a step.
+    pub layers: Vec<LayerReport>,
+    /// The pictures' difference.
+    pub picture: PictureReport,
+}
+
+/// A float value as a grey level.
+pub fn float_grey(range: PixelRange, value: f32) -> u8 {
+    match range {
+        // Clamped, so the cast loses nothing.
+        PixelRange::Signed => (value * 128.0 + 128.0).round_ties_even().clamp(0.0, 255.0) as u8,
+        PixelRange::Unit => (value * 255.0).round_ties_even().clamp(0.0, 255.0) as u8,
+    }
+}
+
+/// `10 log10(signal / noise)`; 200 where there is no noise, so that reports hold numbers.
+pub fn decibels(signal: f64, noise: f64) -> f64 {
+    if noise > 0.0 {
+        (10.0 * (signal / noise).log10()).clamp(-200.0, 200.0)
+    } else {
+        200.0
+    }
+}
+
+/// The SQNR of the pictures alone, in decibels.
+pub fn picture_sqnr(network: &Network, quantized: &QuantizedNetwork, count: usize) -> f64 {
+    let (_, floats, steps) = run(network, quantized, count);
+    match (floats.last(), steps.last()) {
+        (Some(float), Some(step)) => difference(float, step, -7).0,
+        _ => 0.0,
+    }
+}
+
+type Runs = (Vec<Point>, Vec<Array2<f32>>, Vec<Array2<i8>>);
+
+fn run(network: &Network, quantized: &QuantizedNetwork, count: usize) -> Runs {
+    let points = points(MEASURING_SEEDS, count, network.input.classes);
+    let inputs = integer_inputs(&points, network.input, quantized.prior);
+    let floats = forward::all_layers(network, float_inputs(&inputs).view());
+    let steps = simulate::all_steps(quantized, inputs.view());
+    (points, floats, steps)
+}
+
+/// SQNR and largest difference.
+fn difference(float: &Array2<f32>, integer: &Array2<i8>, exponent: i8) -> (f64, f64) {
+    let scale = 2f64.powi(i32::from(exponent));
+    let (mut signal, mut noise, mut largest) = (0.0, 0.0, 0f64);
+    for (&float, &q) in float.iter().zip(integer) {
+        let float = f64::from(float);
+        let difference = float - f64::from(q) * scale;
+        signal += float * float;
+        noise += difference * difference;
+        largest = largest.max(difference.abs());
+    }
+    (decibels(signal, noise), largest)
+}
+
+/// Measures on `count` points that calibration has not seen.
+pub fn measure(
+    network: &Network,
+    quantized: &QuantizedNetwork,
+    count: usize,
+) -> QuantizationReport {
+    let (points, floats, steps) = run(network, quantized, count);
+    let mut layers = Vec::new();
+    for (index, (step, output)) in quantized.steps.iter().zip(&steps).enumerate() {
+        let (sqnr_db, largest_difference) = floats
+            .get(step.layer)
+            .map_or((0.0, 0.0), |float| difference(float, output, step.exponent));
+        let inputs = quantized.input_len(index);
+        let mut row = LayerReport {
+            name: step.name.clone(),
+            kind: "table",
+            weights: None,
+            inputs,
+            outputs: step.len,
+            macs: 0,
+            bytes: 256,
+            exponent: step.exponent,
+            shifts: None,
+            largest_accumulator: None,
+            sqnr_db,
+            largest_difference,
+        };
+        if let StepKind::Dense(dense) = &step.kind {
+            row.kind = "dense";
+            row.weights = Some(dense.bits);
+            row.macs = inputs as u64 * step.len as u64;
+            let row_len = (inputs * usize::from(dense.bits.count())).div_ceil(8);
+            row.bytes = step.len * (row_len + 5);
+            row.shifts = dense
+                .shifts
+                .iter()
+                .min()
+                .copied()
+                .zip(dense.shifts.iter().max().copied());
+            row.largest_accumulator = dense.accumulator_bounds().max();
+        }
+        layers.push(row);
+    }
+    let mut picture = PictureReport {
+        pictures: points.len(),
+        sqnr_db: layers.last().map_or(0.0, |l| l.sqnr_db),
+        psnr_db: 0.0,
+        largest_grey: 0,
+        mean_grey: 0.0,
+    };
+    if let (Some(float), Some(integer)) = (floats.last(), steps.last()) {
+        let (mut sum, mut squares) = (0u64, 0u64);
+        for (&float, &q) in float.iter().zip(integer) {
+            let grey = quantized
+                .pixel_range
+                .grey(q)
+                .abs_diff(float_grey(quantized.pixel_range, float));
+            picture.largest_grey = picture.largest_grey.max(grey);
+            sum += u64::from(grey);
+            squares += u64::from(grey) * u64::from(grey);
+        }
+        let pixels = float.len().max(1) as f64;
+        picture.mean_grey = sum as f64 / pixels;
+        picture.psnr_db = decibels(255.0 * 255.0, squares as f64 / pixels);
+    }
+    QuantizationReport { layers, picture }
+}

@@ -1,0 +1,232 @@
+//! 8- or 4-bit weights for each layer, so that the model image fits a flash budget with the least damage.
+
+use super::report::picture_sqnr;
+use super::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork};
+use serde::Serialize;
+
+/// Choices are searched exhaustively up to so many layers, and greedily beyond.
+const EXHAUSTIVE: usize = 14;
+
+/// Points that each candidate is measured on.
+const POINTS: usize = 256;
+
+/// What 4-bit weights in one layer save and cost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerCost {
+    /// Name of the dense layer.
+    pub layer: String,
+    /// Bytes that the image shrinks by.
+    pub saves: usize,
+    /// SQNR of the pictures in decibels with this layer alone at 4 bits.
+    pub sqnr_db: f64,
+}
+
+/// The chosen widths, and what each choice would have cost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Choice {
+    /// One width a dense layer, in order.
+    pub bits: Vec<Bits>,
+    /// Size of the image with these widths, in bytes.
+    pub bytes: usize,
+    /// SQNR of the pictures with these widths, in decibels.
+    pub sqnr_db: f64,
+    /// The budget, in bytes.
+    pub budget: usize,
+    /// Size of the image with int8 weights everywhere.
+    pub all_int8_bytes: usize,
+    /// SQNR with int8 weights everywhere, in decibels.
+    pub all_int8_sqnr_db: f64,
+    /// Size of the image with int4 weights everywhere.
+    pub all_int4_bytes: usize,
+    /// One row a dense layer; empty where int8 everywhere fits.
+    pub costs: Vec<LayerCost>,
+}
+
+/// Chooses widths for a budget in bytes. `size` gives the size of a network's image.
+///
+/// A layer's damage is the noise power that the pictures gain when it alone has 4 bits; damages are taken to add up,
+/// and the choice is then measured as it is. Smallest sum first; where all 8-bit weights fit, nothing is lost.
+///
+/// # Errors
+/// [`QuantizeError::Budget`] with the sizes where even all 4-bit weights are too large, and errors of quantization.
+pub fn choose(
+    prepared: &Prepared<'_>,
+    budget: usize,
+    size: impl Fn(&QuantizedNetwork) -> usize,
+) -> Result<(Choice, QuantizedNetwork), QuantizeError> {
+    let count = prepared.dense_layers().len();
+    let quantize = |bits: Vec<Bits>| {
+        prepared.quantize(&QuantizeOptions {
+            bits,
+            ..Default::default()
+        })
+    };
+    let sqnr = |network: &QuantizedNetwork| picture_sqnr(prepared.network(), network, POINTS);
+    let all_int8 = quantize(vec![Bits::Eight; count])?;
+    let all_int8_bytes = size(&all_int8);
+    let sizes = |bits: &[Bits]| size(&with_widths(&all_int8, bits));
+    let all_int4_bytes = sizes(&vec![Bits::Four; count]);
+    let all_int8_sqnr_db = sqnr(&all_int8);
+    let mut choice = Choice {
+        bits: vec![Bits::Eight; count],
+        bytes: all_int8_bytes,
+        sqnr_db: all_int8_sqnr_db,
+        budget,
+        all_int8_bytes,
+        all_int8_sqnr_db,
+        all_int4_bytes,
+        costs: Vec::new(),
+    };
+    if all_int8_bytes <= budget {
+        return Ok((choice, all_int8));
+    }
+    if all_int4_bytes > budget {
+        return Err(QuantizeError::Budget {
+            budget,
+            all_int8: all_int8_bytes,
+            all_int4: all_int4_bytes,
+        });
+    }
+    let noise = |sqnr_db: f64| 10f64.powf(-sqnr_db / 10.0);
+    let mut damages = Vec::with_capacity(count);
+    for (index, layer) in prepared.dense_layers().iter().enumerate() {
+        let mut bits = vec![Bits::Eight; count];
+        bits[index] = Bits::Four;
+        let sqnr_db = sqnr(&quantize(bits.clone())?);
+        damages.push((noise(sqnr_db) - noise(all_int8_sqnr_db)).max(0.0));
+        let saves = all_int8_bytes.saturating_sub(sizes(&bits));
+        choice.costs.push(LayerCost {
+            layer: (*layer).to_owned(),
+            saves,
+            sqnr_db,
+        });
+    }
+    choice.bits = least_damage(&damages, &choice.costs, budget, sizes);
+    let chosen = quantize(choice.bits.clone())?;
+    choice.bytes = size(&chosen);
+    choice.sqnr_db = sqnr(&chosen);
+    Ok((choice, chosen))
+}
+
+/// The widths with the smallest sum of damages among those that fit. All 4-bit weights fit.
+fn least_damage(
+    damages: &[f64],
+    costs: &[LayerCost],
+    budget: usize,
+    size: impl Fn(&[Bits]) -> usize,
+) -> Vec<Bits> {
+    let count = damages.len();
+    if count > EXHAUSTIVE {
+        // The layer that costs least per byte saved goes first.
+        let mut order: Vec<usize> = (0..count).collect();
+        let price = |i: usize| damages[i] / costs[i].saves.max(1) as f64;
+        order.sort_by(|&a, &b| price(a).total_cmp(&price(b)));
+        let mut bits = vec![Bits::Eight; count];
+        for index in order {
+            if size(&bits) <= budget {
+                break;
+            }
+            bits[index] = Bits::Four;
+        }
+        return bits;
+    }
+    let mut best: Option<(f64, Vec<Bits>)> = None;
+    for code in 0..1usize << count {
+        let four = |index: usize| code >> index & 1 == 1;
+        let damage: f64 = (0..count).filter(|&i| four(i)).map(|i| damages[i]).sum();
+        let bits: Vec<Bits> = (0..count)
+            .map(|i| if four(i) { Bits::Four } else { Bits::Eight })
+            .collect();
+        if best.as_ref().is_none_or(|(least, _)| damage < *least) && size(&bits) <= budget {
+            best = Some((damage, bits));
+        }
+    }
+    best.map_or_else(|| vec![Bits::Four; count], |(_, bits)| bits)
+}
+
+/// A network of the same shapes with other widths: good for its size only.
+fn with_widths(network: &QuantizedNetwork, bits: &[Bits]) -> QuantizedNetwork {
+    let mut network = network.clone();
+    let mut bits = bits.iter();
+    for step in &mut network.steps {
+        if let super::StepKind::Dense(dense) = &mut step.kind {
+            dense.bits = bits.next().copied().unwrap_or_default();
+        }
+    }
+    network
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Shape;
+    use crate::synthetic;
+    use shared::latent::Prior;
+
+    fn weights_alone(network: &QuantizedNetwork) -> usize {
+        let bytes = |step: &super::super::Step| match &step.kind {
+            super::super::StepKind::Dense(d) => d.weights.len() * usize::from(d.bits.count()) / 8,
+            super::super::StepKind::Table(_) => 0,
+        };
+        network.steps.iter().map(bytes).sum()
+    }
+
+    #[test]
+    fn the_smallest_damage_that_fits() {
+        let shape = Shape {
+            channels: 1,
+            height: 8,
+            width: 8,
+        };
+        let network = synthetic::generator(3, 16, 0, &[32, 32], shape);
+        let prepared = Prepared::new(&network, Prior::Normal, 200).unwrap();
+        let all = 16 * 32 + 32 * 32 + 32 * 64;
+        let at = |budget| choose(&prepared, budget, weights_alone);
+        let (free, _) = at(all).unwrap();
+        assert_eq!((free.bits, free.costs.len()), (vec![Bits::Eight; 3], 0));
+        let (half, network) = at(all / 2).unwrap();
+        assert_eq!(
+            (half.bits.clone(), half.bytes),
+            (vec![Bits::Four; 3], all / 2)
+        );
+        assert_eq!(network.bits(), half.bits);
+        let (some, _) = at(all - 500).unwrap();
+        assert!(
+            some.bytes <= all - 500 && some.sqnr_db >= half.sqnr_db,
+            "{some:?}"
+        );
+        // Nothing that fits has a smaller sum of damages.
+        let noise =
+            |sqnr: f64| 10f64.powf(-sqnr / 10.0) - 10f64.powf(-some.all_int8_sqnr_db / 10.0);
+        let damage = |code: usize| -> f64 {
+            (0..3)
+                .filter(|i| code >> i & 1 == 1)
+                .map(|i| noise(some.costs[i].sqnr_db).max(0.0))
+                .sum()
+        };
+        let saved = |code: usize| -> usize {
+            (0..3)
+                .filter(|i| code >> i & 1 == 1)
+                .map(|i| some.costs[i].saves)
+                .sum()
+        };
+        let chosen = (0..3)
+            .filter(|&i| some.bits[i] == Bits::Four)
+            .map(|i| 1 << i)
+            .sum();
+        for code in (0..8).filter(|&code| saved(code) >= 500) {
+            assert!(
+                damage(chosen) <= damage(code),
+                "{code:b} is better than {chosen:b}"
+            );
+        }
+        assert_eq!(
+            at(all / 2 - 1).unwrap_err(),
+            QuantizeError::Budget {
+                budget: all / 2 - 1,
+                all_int8: all,
+                all_int4: all / 2
+            }
+        );
+    }
+}
