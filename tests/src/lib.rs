@@ -38,7 +38,7 @@ pub fn firmware(image: &Path) -> FirmwareBuild {
 /// A board in QEMU with a model image, as it was switched on.
 pub fn switch_on(image: &Path) -> Qemu {
     let mut options = Options::new(firmware(image).elf);
-    options.icount_shift = Some(board().icount_shift);
+    options.icount_shift = Some(board().count.icount_shift);
     Qemu::start(&options).unwrap_or_else(|error| panic!("{error}"))
 }
 

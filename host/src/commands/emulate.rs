@@ -52,7 +52,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         .map_err(|error| super::firmware_failure(&error))?;
     let mut options = Options::new(&build.elf);
     // The board's clocks, and the counts of `stats`, mean something only when instructions are counted.
-    options.icount_shift = Some(board.icount_shift);
+    options.icount_shift = Some(board.count.icount_shift);
 
     let headless = args.no_window || args.screenshot.is_some() || !args.press.is_empty() || !args.line.is_empty();
     if !headless && window_is_possible(&options) {

@@ -1,0 +1,172 @@
+//! The boards that firmware is built for, and their limits: read from `firmware/budgets/NAME.toml`, the one place that
+//! knows them.
+
+use crate::files::{self, FileError};
+use crate::firmware_build::{BoardBuild, LM3S6965EVB};
+use crate::repository::{self, NoRepository};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// All boards.
+const BOARDS: [&BoardBuild; 1] = [&LM3S6965EVB];
+
+/// A budget file has a few hundred bytes.
+const FILE_LIMIT: u64 = 64 << 10;
+
+/// A board, how its firmware is built, and what it can hold.
+#[derive(Debug, Clone)]
+pub struct Board {
+    /// How its firmware is built.
+    pub build: &'static BoardBuild,
+    /// What the chip has.
+    pub memory: Memory,
+    /// What the program may use; measured by tests.
+    pub budget: Budget,
+    /// How QEMU counts its instructions.
+    pub count: Count,
+}
+
+/// A chip's memory in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Flash.
+    pub flash: u64,
+    /// RAM.
+    pub ram: u64,
+}
+
+/// What a board's firmware may use, in bytes and instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Flash of program and model together.
+    pub flash: u64,
+    /// Flash of the program without the model.
+    pub program: u64,
+    /// RAM that is always taken, the arena included.
+    pub static_ram: u64,
+    /// The deepest stack.
+    pub stack: u64,
+    /// Instructions for one picture of a shipped model.
+    pub instructions_per_picture: u64,
+}
+
+/// How instructions are counted in QEMU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    /// `-icount shift`: an instruction takes `2^shift` ns.
+    pub icount_shift: u8,
+    /// Period of the board's SysTick in QEMU, in ns.
+    pub tick_ns: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    memory: Memory,
+    budget: Budget,
+    count: Count,
+}
+
+/// A board that is not known, or whose budget file is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum BoardError {
+    /// No such board.
+    #[error("no board {given}; there are {}", names())]
+    Unknown {
+        /// What was asked for.
+        given: String,
+    },
+    /// The source folder is not there.
+    #[error(transparent)]
+    NoRepository(#[from] NoRepository),
+    /// The budget file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The budget file is wrong.
+    #[error("{path}: {reason}")]
+    Budget {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, on one line.
+        reason: String,
+    },
+}
+
+impl Board {
+    /// Finds a board by its name.
+    ///
+    /// # Errors
+    /// [`BoardError`].
+    pub fn find(name: &str) -> Result<Self, BoardError> {
+        let build = BOARDS
+            .into_iter()
+            .find(|board| board.name == name)
+            .ok_or_else(|| BoardError::Unknown { given: name.to_owned() })?;
+        let path = repository::root()?.join("firmware/budgets").join(name).with_extension("toml");
+        let bytes = files::read_at_most(&path, FILE_LIMIT)?;
+        Self::parse(build, &path, &String::from_utf8_lossy(&bytes))
+    }
+
+    fn parse(build: &'static BoardBuild, path: &Path, text: &str) -> Result<Self, BoardError> {
+        let wrong = |reason: String| BoardError::Budget {
+            path: path.to_owned(),
+            reason: reason.split_whitespace().collect::<Vec<_>>().join(" "),
+        };
+        let file: File = toml::from_str(text).map_err(|error| wrong(error.message().to_owned()))?;
+        let (memory, budget, count) = (file.memory, file.budget, file.count);
+        if budget.program >= memory.flash || budget.flash > memory.flash || budget.static_ram + budget.stack > memory.ram {
+            return Err(wrong("its budget is larger than the chip's memory".to_owned()));
+        }
+        if count.icount_shift > 10 || count.tick_ns >> count.icount_shift == 0 {
+            return Err(wrong("its tick is shorter than an instruction".to_owned()));
+        }
+        Ok(Self { build, memory, budget, count })
+    }
+
+    /// The largest model image that fits beside the program, in bytes.
+    pub fn model_budget(&self) -> u64 {
+        self.budget.flash - self.budget.program
+    }
+
+    /// Instructions in one tick of the board's counter under `-icount`.
+    pub fn instructions_per_tick(&self) -> u64 {
+        self.count.tick_ns >> self.count.icount_shift
+    }
+}
+
+fn names() -> String {
+    BOARDS.map(|board| board.name).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_board_has_a_budget() {
+        for build in BOARDS {
+            let board = Board::find(build.name).unwrap();
+            assert!(board.model_budget() > 0 && board.instructions_per_tick() > 0);
+        }
+    }
+
+    #[test]
+    fn an_unknown_board_names_those_that_are() {
+        let error = Board::find("toaster").unwrap_err().to_string();
+        assert!(error.contains("toaster") && error.contains("lm3s6965evb"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_budget_is_one_line() {
+        let sound = "[memory]\nflash=1000\nram=100\n[budget]\nflash=1000\nprogram=500\nstatic_ram=50\nstack=50\ninstructions_per_picture=1\n[count]\nicount_shift=4\ntick_ns=80\n";
+        let parse = |text: &str| Board::parse(&LM3S6965EVB, Path::new("x.toml"), text);
+        assert_eq!(parse(sound).unwrap().instructions_per_tick(), 5);
+        for (from, to) in [("stack=50", "stack=51"), ("ram=100", "rum=100"), ("tick_ns=80", "tick_ns=8"), ("flash=1000\nram", "flash=9\nram")] {
+            let error = parse(&sound.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains("x.toml") && !error.contains('\n'), "{error}");
+        }
+    }
+}
