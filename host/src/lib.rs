@@ -8,6 +8,7 @@ pub mod files;
 pub mod forward;
 pub mod network;
 pub mod onnx;
+pub mod pack;
 pub mod quantize;
 pub mod runtime;
 pub mod synthetic;
