@@ -4,6 +4,7 @@
 //! dataset -> [`train`] -> generator.onnx -> [`onnx`] -> [`network`] -> fold -> calibrate -> quantize -> pack -> model image.
 #![deny(unsafe_code)]
 
+pub mod export;
 pub mod files;
 pub mod forward;
 pub mod network;
