@@ -13,6 +13,38 @@ pub const MEASURING_SEEDS: u32 = 0xBEEF_0000;
 /// How many points calibration uses where nothing else is asked for.
 pub const CALIBRATION_POINTS: usize = 1024;
 
+/// What a network is calibrated on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calibration {
+    /// What latent vectors are drawn from.
+    pub prior: Prior,
+    /// How many points.
+    pub points: usize,
+    /// Chooses other points.
+    pub seed: u32,
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            prior: Prior::Normal,
+            points: CALIBRATION_POINTS,
+            seed: 0,
+        }
+    }
+}
+
+impl Calibration {
+    /// The points, all labels equally often.
+    pub fn draw(&self, classes: usize) -> Vec<Point> {
+        points(
+            CALIBRATION_SEEDS.wrapping_add(self.seed),
+            self.points.max(1),
+            classes,
+        )
+    }
+}
+
 /// Points of latent space with all labels equally often.
 pub fn points(first_seed: u32, count: usize, classes: usize) -> Vec<Point> {
     (0..count)

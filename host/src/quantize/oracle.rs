@@ -66,6 +66,7 @@ pub fn run(network: &QuantizedNetwork, input: &[i8]) -> Vec<i8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::calibrate::Calibration;
     use super::super::{Prepared, QuantizeOptions, calibrate, simulate};
     use super::*;
     use crate::synthetic;
@@ -90,7 +91,15 @@ mod tests {
     fn the_fast_run_equals_the_oracle_at_each_step() {
         for seed in 0..40 {
             let network = synthetic::any_network(seed);
-            let prepared = Prepared::new(&network, Prior::Normal, 64).unwrap();
+            let prepared = Prepared::new(
+                &network,
+                &Calibration {
+                    prior: Prior::Normal,
+                    points: 64,
+                    seed: 0,
+                },
+            )
+            .unwrap();
             let quantized = prepared.quantize(&QuantizeOptions::default()).unwrap();
             let points = calibrate::points(1, 20, network.input.classes);
             let inputs = calibrate::integer_inputs(&points, network.input, Prior::Normal);

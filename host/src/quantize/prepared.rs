@@ -1,6 +1,6 @@
 //! The way through the layers: each one's exponents and weights, calibrated on what the quantized layers before give.
 
-use super::calibrate::{CALIBRATION_SEEDS, integer_inputs, points};
+use super::calibrate::{Calibration, integer_inputs};
 use super::exponents::{self, RANGE, power};
 use super::fold::{Folded, FoldedKind, Function, fold, pixels_name};
 use super::weights::{Hessian, Limits, Method, covering_exponent, round_row};
@@ -52,14 +52,18 @@ struct Task<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    /// Folds the network and runs it on `count` latents of the prior, all labels evenly.
+    /// Folds the network and runs it on latents of the prior, all labels evenly.
     ///
     /// # Errors
     /// [`QuantizeError`] where the network cannot be folded, or a layer gives values that are not finite.
-    pub fn new(network: &'a Network, prior: Prior, count: usize) -> Result<Self, QuantizeError> {
+    pub fn new(network: &'a Network, calibration: &Calibration) -> Result<Self, QuantizeError> {
         let folded = fold(network)?;
-        let points = points(CALIBRATION_SEEDS, count.max(1), network.input.classes);
-        let inputs = integer_inputs(&points, network.input, prior);
+        let prior = calibration.prior;
+        let inputs = integer_inputs(
+            &calibration.draw(network.input.classes),
+            network.input,
+            prior,
+        );
         let mut targets: Vec<Array2<f64>> = Vec::with_capacity(folded.len());
         for step in &folded {
             let target = match targets.last() {

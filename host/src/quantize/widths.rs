@@ -42,7 +42,8 @@ pub struct Choice {
     pub costs: Vec<LayerCost>,
 }
 
-/// Chooses widths for a budget in bytes. `size` gives the size of a network's image.
+/// Chooses widths for a budget in bytes. `fixed` sets those of single layers beforehand, in the layers' order; the
+/// others are free, and "int8 everywhere" means all of those. `size` gives the size of a network's image.
 ///
 /// A layer's damage is the noise power that the pictures gain when it alone has 4 bits; damages are taken to add up,
 /// and the choice is then measured as it is. Smallest sum first; where all 8-bit weights fit, nothing is lost.
@@ -51,10 +52,16 @@ pub struct Choice {
 /// [`QuantizeError::Budget`] with the sizes where even all 4-bit weights are too large, and errors of quantization.
 pub fn choose(
     prepared: &Prepared<'_>,
+    fixed: &[Option<Bits>],
     budget: usize,
     size: impl Fn(&QuantizedNetwork) -> usize,
 ) -> Result<(Choice, QuantizedNetwork), QuantizeError> {
-    let count = prepared.dense_layers().len();
+    let layers = prepared.dense_layers();
+    let at = |free: Bits| -> Vec<Bits> {
+        (0..layers.len())
+            .map(|i| fixed.get(i).copied().flatten().unwrap_or(free))
+            .collect()
+    };
     let quantize = |bits: Vec<Bits>| {
         prepared.quantize(&QuantizeOptions {
             bits,
@@ -62,13 +69,13 @@ pub fn choose(
         })
     };
     let sqnr = |network: &QuantizedNetwork| picture_sqnr(prepared.network(), network, POINTS);
-    let all_int8 = quantize(vec![Bits::Eight; count])?;
+    let all_int8 = quantize(at(Bits::Eight))?;
     let all_int8_bytes = size(&all_int8);
     let sizes = |bits: &[Bits]| size(&with_widths(&all_int8, bits));
-    let all_int4_bytes = sizes(&vec![Bits::Four; count]);
+    let all_int4_bytes = sizes(&at(Bits::Four));
     let all_int8_sqnr_db = sqnr(&all_int8);
     let mut choice = Choice {
-        bits: vec![Bits::Eight; count],
+        bits: at(Bits::Eight),
         bytes: all_int8_bytes,
         sqnr_db: all_int8_sqnr_db,
         budget,
@@ -88,11 +95,19 @@ pub fn choose(
         });
     }
     let noise = |sqnr_db: f64| 10f64.powf(-sqnr_db / 10.0);
-    let mut damages = Vec::with_capacity(count);
-    for (index, layer) in prepared.dense_layers().iter().enumerate() {
-        let mut bits = vec![Bits::Eight; count];
-        bits[index] = Bits::Four;
-        let sqnr_db = sqnr(&quantize(bits.clone())?);
+    // A layer that is fixed costs nothing and saves nothing.
+    let mut damages = Vec::with_capacity(layers.len());
+    for (index, layer) in layers.iter().enumerate() {
+        let mut bits = at(Bits::Eight);
+        let free = fixed.get(index).copied().flatten().is_none();
+        if free {
+            bits[index] = Bits::Four;
+        }
+        let sqnr_db = if free {
+            sqnr(&quantize(bits.clone())?)
+        } else {
+            all_int8_sqnr_db
+        };
         damages.push((noise(sqnr_db) - noise(all_int8_sqnr_db)).max(0.0));
         let saves = all_int8_bytes.saturating_sub(sizes(&bits));
         choice.costs.push(LayerCost {
@@ -101,17 +116,26 @@ pub fn choose(
             sqnr_db,
         });
     }
-    choice.bits = least_damage(&damages, &choice.costs, budget, sizes);
+    choice.bits = least_damage(
+        &damages,
+        &choice.costs,
+        &at(Bits::Eight),
+        &at(Bits::Four),
+        budget,
+        sizes,
+    );
     let chosen = quantize(choice.bits.clone())?;
     choice.bytes = size(&chosen);
     choice.sqnr_db = sqnr(&chosen);
     Ok((choice, chosen))
 }
 
-/// The widths with the smallest sum of damages among those that fit. All 4-bit weights fit.
+/// The widths with the smallest sum of damages among those that fit, each layer's `wide` or `narrow`. All narrow fit.
 fn least_damage(
     damages: &[f64],
     costs: &[LayerCost],
+    wide: &[Bits],
+    narrow: &[Bits],
     budget: usize,
     size: impl Fn(&[Bits]) -> usize,
 ) -> Vec<Bits> {
@@ -121,27 +145,30 @@ fn least_damage(
         let mut order: Vec<usize> = (0..count).collect();
         let price = |i: usize| damages[i] / costs[i].saves.max(1) as f64;
         order.sort_by(|&a, &b| price(a).total_cmp(&price(b)));
-        let mut bits = vec![Bits::Eight; count];
+        let mut bits = wide.to_vec();
         for index in order {
             if size(&bits) <= budget {
                 break;
             }
-            bits[index] = Bits::Four;
+            bits[index] = narrow[index];
         }
         return bits;
     }
     let mut best: Option<(f64, Vec<Bits>)> = None;
     for code in 0..1usize << count {
-        let four = |index: usize| code >> index & 1 == 1;
-        let damage: f64 = (0..count).filter(|&i| four(i)).map(|i| damages[i]).sum();
+        let is_narrow = |index: usize| code >> index & 1 == 1;
+        let damage: f64 = (0..count)
+            .filter(|&i| is_narrow(i))
+            .map(|i| damages[i])
+            .sum();
         let bits: Vec<Bits> = (0..count)
-            .map(|i| if four(i) { Bits::Four } else { Bits::Eight })
+            .map(|i| if is_narrow(i) { narrow[i] } else { wide[i] })
             .collect();
         if best.as_ref().is_none_or(|(least, _)| damage < *least) && size(&bits) <= budget {
             best = Some((damage, bits));
         }
     }
-    best.map_or_else(|| vec![Bits::Four; count], |(_, bits)| bits)
+    best.map_or_else(|| narrow.to_vec(), |(_, bits)| bits)
 }
 
 /// A network of the same shapes with other widths: good for its size only.
@@ -160,6 +187,7 @@ fn with_widths(network: &QuantizedNetwork, bits: &[Bits]) -> QuantizedNetwork {
 mod tests {
     use super::*;
     use crate::network::Shape;
+    use crate::quantize::calibrate::Calibration;
     use crate::synthetic;
     use shared::latent::Prior;
 
@@ -179,9 +207,17 @@ mod tests {
             width: 8,
         };
         let network = synthetic::generator(3, 16, 0, &[32, 32], shape);
-        let prepared = Prepared::new(&network, Prior::Normal, 200).unwrap();
+        let prepared = Prepared::new(
+            &network,
+            &Calibration {
+                prior: Prior::Normal,
+                points: 200,
+                seed: 0,
+            },
+        )
+        .unwrap();
         let all = 16 * 32 + 32 * 32 + 32 * 64;
-        let at = |budget| choose(&prepared, budget, weights_alone);
+        let at = |budget| choose(&prepared, &[], budget, weights_alone);
         let (free, _) = at(all).unwrap();
         assert_eq!((free.bits, free.costs.len()), (vec![Bits::Eight; 3], 0));
         let (half, network) = at(all / 2).unwrap();
@@ -220,6 +256,13 @@ mod tests {
                 "{code:b} is better than {chosen:b}"
             );
         }
+        let fixed = [None, None, Some(Bits::Eight)];
+        let (kept, _) = choose(&prepared, &fixed, all - 500, weights_alone).unwrap();
+        assert!(
+            kept.bits[2] == Bits::Eight && kept.bytes <= all - 500,
+            "{kept:?}"
+        );
+        assert_eq!(kept.costs[2].saves, 0);
         assert_eq!(
             at(all / 2 - 1).unwrap_err(),
             QuantizeError::Budget {

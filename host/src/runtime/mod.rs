@@ -110,6 +110,7 @@ mod tests {
     use crate::network::{Network, Shape};
     use crate::onnx::qdq::{self, Outputs};
     use crate::onnx::write::{self, WriteOptions};
+    use crate::quantize::calibrate::Calibration;
     use crate::quantize::{
         Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, calibrate, oracle,
     };
@@ -228,7 +229,15 @@ mod tests {
         let mut tables = 0;
         for seed in 0..40 {
             let network = synthetic::any_network(seed);
-            let prepared = Prepared::new(&network, Prior::Uniform, 50).unwrap();
+            let prepared = Prepared::new(
+                &network,
+                &Calibration {
+                    prior: Prior::Uniform,
+                    points: 50,
+                    seed: 0,
+                },
+            )
+            .unwrap();
             for bits in [Bits::Eight, Bits::Four] {
                 let bits = vec![bits; prepared.dense_layers().len()];
                 let quantized = prepared
@@ -252,7 +261,15 @@ mod tests {
             width: 28,
         };
         let network = synthetic::generator(2, 42, 10, &[128, 96], shape);
-        let prepared = Prepared::new(&network, Prior::Normal, 256).unwrap();
+        let prepared = Prepared::new(
+            &network,
+            &Calibration {
+                prior: Prior::Normal,
+                points: 256,
+                seed: 0,
+            },
+        )
+        .unwrap();
         let bits = vec![Bits::Eight, Bits::Eight, Bits::Four];
         check_int8(
             &prepared
@@ -285,7 +302,15 @@ mod tests {
     #[test]
     fn too_wide_a_choice_is_an_error_not_a_panic() {
         let network = synthetic::any_network(1);
-        let prepared = Prepared::new(&network, Prior::Normal, 10).unwrap();
+        let prepared = Prepared::new(
+            &network,
+            &Calibration {
+                prior: Prior::Normal,
+                points: 10,
+                seed: 0,
+            },
+        )
+        .unwrap();
         let bits = vec![Bits::Four; 9];
         let error = prepared
             .quantize(&QuantizeOptions {

@@ -1,0 +1,464 @@
+//! From an ONNX generator to a model folder: everything that the firmware and other runtimes need, in one go.
+//!
+//! generator.onnx (as it came), generator.int8.onnx, model.tgm, golden.json, report.json, README.md. All of it is
+//! computed before the first file is written, and the same input gives the same bytes.
+
+mod card;
+
+use crate::files::{FileError, read_at_most, write_atomically};
+use crate::forward;
+use crate::network::Network;
+use crate::onnx::qdq::{self, Outputs};
+use crate::onnx::read::{ReadOptions, from_bytes};
+use crate::onnx::{MAX_FILE_LEN, OnnxError};
+use crate::pack::golden::{FILE_VECTORS, GoldenFile, image_vectors, vectors};
+use crate::pack::image::{pack, packed_len};
+use crate::pack::plan::plan;
+use crate::pack::{PackError, names};
+use crate::quantize::calibrate::{CALIBRATION_POINTS, Calibration, float_inputs, integer_inputs};
+use crate::quantize::report::{MEASURING_POINTS, QuantizationReport, float_grey, measure};
+use crate::quantize::widths::{Choice, choose};
+use crate::quantize::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, oracle};
+use ndarray::ArrayView1;
+use serde::Serialize;
+use shared::latent::{Point, Prior};
+use std::path::PathBuf;
+
+/// What to export, and how.
+#[derive(Debug, Clone)]
+pub struct ExportOptions {
+    /// The ONNX file.
+    pub onnx: PathBuf,
+    /// The model folder; made where it is missing.
+    pub folder: PathBuf,
+    /// Name of the model; that of the ONNX graph where absent.
+    pub name: Option<String>,
+    /// How many of a single input's last elements are the one-hot label.
+    pub classes: Option<usize>,
+    /// What latent vectors are drawn from; the file's own statement, or normal, where absent.
+    pub prior: Option<Prior>,
+    /// Chooses the points of calibration.
+    pub seed: u32,
+    /// The most bytes that the model image may have; no limit where absent.
+    pub budget: Option<usize>,
+    /// Widths that are set for single layers, by name.
+    pub bits: Vec<(String, Bits)>,
+}
+
+impl ExportOptions {
+    /// The defaults for a file and a folder.
+    pub fn new(onnx: impl Into<PathBuf>, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            onnx: onnx.into(),
+            folder: folder.into(),
+            name: None,
+            classes: None,
+            prior: None,
+            seed: 0,
+            budget: None,
+            bits: Vec::new(),
+        }
+    }
+}
+
+/// What an export made.
+#[derive(Debug, Clone)]
+pub struct ExportReport {
+    /// The float network.
+    pub network: Network,
+    /// The integer network.
+    pub quantized: QuantizedNetwork,
+    /// Every figure that was measured.
+    pub measured: QuantizationReport,
+    /// How the widths were chosen, where there was a budget.
+    pub choice: Option<Choice>,
+    /// The model image.
+    pub image: Vec<u8>,
+    /// Bytes of scratch memory that the firmware needs.
+    pub arena_len: usize,
+    /// The golden vectors.
+    pub goldens: GoldenFile,
+    /// The files, in the order in which they were written.
+    pub files: Vec<PathBuf>,
+}
+
+/// Why nothing was exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The ONNX file is not a generator that can be taken.
+    #[error("{path}: {source}")]
+    Onnx {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: OnnxError,
+    },
+    /// The network cannot be quantized, or not for the budget.
+    #[error("{path}: {source}")]
+    Quantize {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: QuantizeError,
+    },
+    /// The network does not fit the image's format.
+    #[error("{path}: {source}")]
+    Pack {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: PackError,
+    },
+}
+
+/// report.json.
+#[derive(Serialize)]
+struct ReportFile<'a> {
+    name: &'a str,
+    prior: &'a str,
+    latent: usize,
+    classes: usize,
+    picture: [usize; 3],
+    calibration_points: usize,
+    calibration_seed: u32,
+    image_bytes: usize,
+    arena_bytes: usize,
+    #[serde(flatten)]
+    measured: &'a QuantizationReport,
+    widths: Option<&'a Choice>,
+}
+
+/// Exports; `progress` is told each step in a few words.
+///
+/// # Errors
+/// [`ExportError`], before anything is written unless the folder cannot be written to.
+pub fn export(
+    options: &ExportOptions,
+    progress: &mut dyn FnMut(&str),
+) -> Result<ExportReport, ExportError> {
+    let onnx = |source| ExportError::Onnx {
+        path: options.onnx.clone(),
+        source,
+    };
+    let quantizing = |source| ExportError::Quantize {
+        path: options.onnx.clone(),
+        source,
+    };
+    let packing = |source| ExportError::Pack {
+        path: options.onnx.clone(),
+        source,
+    };
+
+    progress("reading the network");
+    let float_onnx = read_at_most(&options.onnx, MAX_FILE_LEN)?;
+    let read = ReadOptions {
+        name: options.name.clone(),
+        classes: options.classes,
+    };
+    let import = from_bytes(&float_onnx, &read).map_err(onnx)?;
+    let network = import.network;
+    let stated = match import.metadata.get("prior").map(String::as_str) {
+        Some("uniform") => Prior::Uniform,
+        _ => Prior::Normal,
+    };
+    let prior = options.prior.unwrap_or(stated);
+
+    progress("calibrating");
+    let calibration = Calibration {
+        prior,
+        points: CALIBRATION_POINTS,
+        seed: options.seed,
+    };
+    let prepared = Prepared::new(&network, &calibration).map_err(quantizing)?;
+    let fixed = fixed_widths(&prepared, &options.bits).map_err(quantizing)?;
+    let golden_count = image_vectors(network.input.classes);
+    progress("quantizing");
+    let (quantized, choice) = match options.budget {
+        None => {
+            let bits = fixed.into_iter().map(Option::unwrap_or_default).collect();
+            (
+                prepared
+                    .quantize(&QuantizeOptions {
+                        bits,
+                        ..Default::default()
+                    })
+                    .map_err(quantizing)?,
+                None,
+            )
+        }
+        Some(budget) => {
+            // An image that cannot be written at all has no size; packing then says why.
+            let size = |network: &QuantizedNetwork| {
+                packed_len(network, &card::line(network), golden_count).unwrap_or(usize::MAX)
+            };
+            let (choice, quantized) =
+                choose(&prepared, &fixed, budget, size).map_err(quantizing)?;
+            (quantized, Some(choice))
+        }
+    };
+
+    progress("measuring");
+    let measured = measure(&network, &quantized, MEASURING_POINTS);
+    progress("recording golden vectors");
+    let golden = vectors(&quantized, FILE_VECTORS, |input| {
+        oracle::all_steps(&quantized, input)
+    });
+    progress("packing");
+    let in_image = golden.get(..golden_count).unwrap_or(&golden);
+    let image = pack(&quantized, &card::line(&quantized), in_image).map_err(packing)?;
+    let arena_len = plan(&quantized).map_err(packing)?.arena_len as usize;
+    let shape = quantized.output;
+    let goldens = GoldenFile {
+        model: quantized.name.clone(),
+        image: crc_of(&image),
+        layers: quantized
+            .steps
+            .iter()
+            .map(|step| step.name.clone())
+            .collect(),
+        shape: [shape.channels, shape.height, shape.width],
+        vectors: golden,
+    };
+    let report = serde_json::to_string_pretty(&ReportFile {
+        name: &quantized.name,
+        prior: crate::onnx::write::prior_name(prior),
+        latent: network.input.latent,
+        classes: network.input.classes,
+        picture: [shape.channels, shape.height, shape.width],
+        calibration_points: calibration.points,
+        calibration_seed: calibration.seed,
+        image_bytes: image.len(),
+        arena_bytes: arena_len,
+        measured: &measured,
+        widths: choice.as_ref(),
+    });
+    // Strings, lists and finite numbers always serialise.
+    let report = report.unwrap_or_default() + "\n";
+    let int8_onnx = qdq::to_bytes(&quantized, Outputs::Picture);
+
+    progress("writing the model folder");
+    let mut made = ExportReport {
+        network,
+        quantized,
+        measured,
+        choice,
+        image,
+        arena_len,
+        goldens,
+        files: vec![],
+    };
+    let card = card::markdown(&made);
+    let goldens = made.goldens.to_json();
+    let contents: [(&str, &[u8]); 6] = [
+        (names::FLOAT_ONNX, &float_onnx),
+        (names::INT8_ONNX, &int8_onnx),
+        (names::IMAGE, &made.image),
+        (names::GOLDEN, goldens.as_bytes()),
+        (names::REPORT, report.as_bytes()),
+        (names::CARD, card.as_bytes()),
+    ];
+    let mut files = Vec::new();
+    for (name, bytes) in contents {
+        let path = options.folder.join(name);
+        write_atomically(&path, bytes)?;
+        files.push(path);
+    }
+    made.files = files;
+    Ok(made)
+}
+
+fn fixed_widths(
+    prepared: &Prepared<'_>,
+    bits: &[(String, Bits)],
+) -> Result<Vec<Option<Bits>>, QuantizeError> {
+    let layers = prepared.dense_layers();
+    let mut fixed = vec![None; layers.len()];
+    for (layer, bits) in bits {
+        let index = layers
+            .iter()
+            .position(|name| name == layer)
+            .ok_or_else(|| QuantizeError::NoLayer {
+                layer: layer.clone(),
+                layers: layers.join(", "),
+            })?;
+        fixed[index] = Some(*bits);
+    }
+    Ok(fixed)
+}
+
+/// The checksum in an image's header.
+fn crc_of(image: &[u8]) -> u32 {
+    shared::image::Image::new_checked(image).map_or(0, |image| image.crc())
+}
+
+/// The same point drawn by the float and by the integer network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pictures {
+    /// What was asked for.
+    pub point: Point,
+    /// Grey levels of the float network's picture, channels, rows, columns.
+    pub float: Vec<u8>,
+    /// Grey levels of the integer network's picture.
+    pub integer: Vec<u8>,
+}
+
+/// Draws points with both networks. A label beyond the classes draws as no label.
+pub fn pictures(
+    network: &Network,
+    quantized: &QuantizedNetwork,
+    points: &[Point],
+) -> Vec<Pictures> {
+    let inputs = integer_inputs(points, network.input, quantized.prior);
+    let floats = forward::run(network, float_inputs(&inputs).view());
+    let steps = crate::quantize::simulate::all_steps(quantized, inputs.view());
+    let range = quantized.pixel_range;
+    let integers = steps
+        .last()
+        .map(|output| output.rows().into_iter())
+        .into_iter()
+        .flatten();
+    points
+        .iter()
+        .zip(floats.rows())
+        .zip(integers)
+        .map(|((&point, float), integer): (_, ArrayView1<i8>)| Pictures {
+            point,
+            float: float.iter().map(|&v| float_grey(range, v)).collect(),
+            integer: integer.iter().map(|&q| range.grey(q)).collect(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Shape;
+    use crate::onnx::write::{WriteOptions, to_bytes};
+    use crate::synthetic;
+
+    fn setting() -> (tempfile::TempDir, ExportOptions) {
+        let folder = tempfile::tempdir().unwrap();
+        let network = synthetic::generator(
+            4,
+            14,
+            10,
+            &[24, 24],
+            Shape {
+                channels: 1,
+                height: 12,
+                width: 12,
+            },
+        );
+        let onnx = folder.path().join("in.onnx");
+        std::fs::write(&onnx, to_bytes(&network, &WriteOptions::default()).unwrap()).unwrap();
+        let options = ExportOptions::new(&onnx, folder.path().join("model"));
+        (folder, options)
+    }
+
+    #[test]
+    fn a_folder_is_made_twice_with_the_same_bytes() {
+        let (_folder, mut options) = setting();
+        let mut steps = 0;
+        let report = export(&options, &mut |_| steps += 1).unwrap();
+        assert_eq!((report.files.len(), steps), (6, 7));
+        let read = |report: &ExportReport| -> Vec<Vec<u8>> {
+            report
+                .files
+                .iter()
+                .map(|path| std::fs::read(path).unwrap())
+                .collect()
+        };
+        let first = read(&report);
+        assert_eq!(first[0], std::fs::read(&options.onnx).unwrap());
+        // Out of the folder that was written, into the same folder.
+        options.onnx = report.files[0].clone();
+        assert_eq!(read(&export(&options, &mut |_| {}).unwrap()), first);
+        let goldens = GoldenFile::from_json(&first[3]).unwrap();
+        assert_eq!((goldens.vectors.len(), &goldens), (64, &report.goldens));
+        let image = shared::image::Image::new_checked(&report.image).unwrap();
+        assert_eq!((image.crc(), image.goldens().len()), (goldens.image, 10));
+        assert!(
+            report.measured.picture.sqnr_db > 25.0,
+            "{:?}",
+            report.measured.picture
+        );
+    }
+
+    #[test]
+    fn a_budget_is_kept_or_refused_with_the_sizes_that_would_do() {
+        let (_folder, mut options) = setting();
+        let all = export(&options, &mut |_| {}).unwrap().image.len();
+        options.budget = Some(all - 1);
+        let report = export(&options, &mut |_| {}).unwrap();
+        let choice = report.choice.unwrap();
+        assert!(
+            report.image.len() < all && choice.bytes == report.image.len(),
+            "{choice:?}"
+        );
+        assert_eq!(choice.all_int8_bytes, all);
+        options.budget = Some(100);
+        let error = export(&options, &mut |_| {}).unwrap_err().to_string();
+        assert!(
+            error.contains(&all.to_string()) && error.contains("in.onnx"),
+            "{error}"
+        );
+        options.budget = None;
+        options.bits = vec![("dense9".into(), Bits::Four)];
+        let error = export(&options, &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains("dense0, dense1, dense2"), "{error}");
+        options.bits = vec![("dense2".into(), Bits::Four)];
+        let report = export(&options, &mut |_| {}).unwrap();
+        assert_eq!(
+            report.quantized.bits(),
+            [Bits::Eight, Bits::Eight, Bits::Four]
+        );
+    }
+
+    #[test]
+    fn nothing_is_written_where_the_input_is_bad() {
+        let (folder, mut options) = setting();
+        std::fs::write(&options.onnx, b"\x08\x01").unwrap();
+        let error = export(&options, &mut |_| {}).unwrap_err().to_string();
+        assert!(
+            error.contains("in.onnx") && error.contains("no graph"),
+            "{error}"
+        );
+        options.onnx = folder.path().join("missing.onnx");
+        assert!(matches!(
+            export(&options, &mut |_| {}),
+            Err(ExportError::File(_))
+        ));
+        assert!(!options.folder.exists());
+    }
+
+    #[test]
+    fn both_networks_draw_nearly_the_same() {
+        let (_folder, options) = setting();
+        let report = export(&options, &mut |_| {}).unwrap();
+        let points = [
+            Point {
+                seed: 3,
+                label: Some(1),
+            },
+            Point {
+                seed: 4,
+                label: Some(9),
+            },
+        ];
+        let drawn = pictures(&report.network, &report.quantized, &points);
+        assert_eq!(drawn.iter().map(|p| p.point).collect::<Vec<_>>(), points);
+        for picture in drawn {
+            assert_eq!((picture.float.len(), picture.integer.len()), (144, 144));
+            let far = picture
+                .float
+                .iter()
+                .zip(&picture.integer)
+                .filter(|(a, b)| a.abs_diff(**b) > 32)
+                .count();
+            assert!(far < 8, "{far}");
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! What a model image or an ONNX file holds, as a table.
+
+use crate::files::{FileError, read_at_most};
+use crate::network::{Layer, Network};
+use crate::onnx::read::{ReadOptions, from_bytes};
+use crate::onnx::{MAX_FILE_LEN, OnnxError};
+use crate::quantize::fold::{FoldedKind, fold};
+use shared::arithmetic::Activation;
+use shared::image::{Image, ImageError, MAGIC};
+use shared::layer::{Kind, Region};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Why a file cannot be described.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// The file could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It starts as a model image and is none.
+    #[error("{path}: {source}")]
+    Image {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ImageError,
+    },
+    /// It is no ONNX generator either.
+    #[error("{path}: {source}")]
+    Onnx {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: OnnxError,
+    },
+}
+
+/// A line of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LayerRow {
+    /// The layer's name.
+    pub name: String,
+    /// What it computes, with its activation.
+    pub kind: String,
+    /// Shape of the output.
+    pub output: String,
+    /// Number of weights.
+    pub weights: u64,
+    /// Multiplications of a weight with an activation.
+    pub macs: u64,
+    /// Bytes of its data.
+    pub bytes: u64,
+    /// Exponent of the output.
+    pub exponent: Option<i8>,
+    /// Smallest and largest shift.
+    pub shifts: Option<(u8, u8)>,
+    /// The largest magnitude that an accumulator can reach.
+    pub largest_accumulator: Option<i64>,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// "model image" or "float ONNX generator".
+    pub format: &'static str,
+    /// The model's name.
+    pub name: String,
+    /// Facts in one line each: what it is called, and its value.
+    pub facts: Vec<(&'static str, String)>,
+    /// The layers, in order of execution.
+    pub layers: Vec<LayerRow>,
+}
+
+/// Describes a file: a model image where it starts like one, else an ONNX generator.
+///
+/// # Errors
+/// [`InspectError`] names the file and what is wrong with it.
+pub fn file(path: &Path, options: &ReadOptions) -> Result<Description, InspectError> {
+    let bytes = read_at_most(path, MAX_FILE_LEN)?;
+    let path = path.to_owned();
+    if bytes.starts_with(&MAGIC) {
+        let image =
+            Image::new_checked(&bytes).map_err(|source| InspectError::Image { path, source })?;
+        return Ok(self::image(&image));
+    }
+    let import =
+        from_bytes(&bytes, options).map_err(|source| InspectError::Onnx { path, source })?;
+    Ok(network(&import.network, &import.producer, bytes.len()))
+}
+
+fn shape_of(region: &Region) -> String {
+    if region.height == 1 && region.width == 1 {
+        region.channels.to_string()
+    } else {
+        format!("{}x{}x{}", region.channels, region.height, region.width)
+    }
+}
+
+fn activation_suffix(activation: Activation) -> String {
+    match activation {
+        Activation::None => String::new(),
+        Activation::Relu => " + ReLU".to_owned(),
+        Activation::LeakyRelu { slope_shift } => {
+            format!(" + LeakyReLU {}", 0.5f32.powi(i32::from(slope_shift)))
+        }
+    }
+}
+
+fn input_fact(latent: usize, classes: usize) -> String {
+    match classes {
+        0 => format!("{latent} (latent)"),
+        classes => format!("{latent} + {classes} (latent, one-hot label)"),
+    }
+}
+
+/// Describes a model image.
+pub fn image(image: &Image<'_>) -> Description {
+    let mut layers = Vec::new();
+    for op in image.ops() {
+        let (from, to) = (image.region(op.input()), image.region(op.output()));
+        let mut row = LayerRow {
+            name: op.name.to_owned(),
+            kind: "table".to_owned(),
+            output: shape_of(&to),
+            bytes: 256,
+            exponent: Some(to.exponent),
+            ..Default::default()
+        };
+        if let Kind::Dense(dense) = op.kind {
+            row.kind = format!(
+                "dense int{}{}",
+                dense.layout.bits(),
+                activation_suffix(dense.activation)
+            );
+            row.weights = u64::from(from.len()) * u64::from(to.len());
+            row.macs = row.weights;
+            row.bytes = (dense.weights.len() + dense.bias.len() + dense.shifts.len()) as u64;
+            row.shifts = dense
+                .shifts
+                .iter()
+                .min()
+                .copied()
+                .zip(dense.shifts.iter().max().copied());
+            row.largest_accumulator = dense.accumulator_bounds(from.len()).max();
+        }
+        layers.push(row);
+    }
+    let input = input_fact(image.latent_len(), usize::from(image.classes()));
+    let facts = vec![
+        ("card", image.card().to_owned()),
+        (
+            "input",
+            format!("{input} int8 at 2^{}", image.input().exponent),
+        ),
+        ("prior", format!("{:?}", image.prior()).to_lowercase()),
+        (
+            "picture",
+            format!(
+                "{}, {:?} range",
+                shape_of(&image.output()),
+                image.pixel_range()
+            )
+            .to_lowercase(),
+        ),
+        ("flash", format!("{} bytes", image.len())),
+        ("arena", format!("{} bytes", image.arena_len())),
+        ("golden vectors", image.goldens().len().to_string()),
+        ("checksum", format!("{:08x}", image.crc())),
+    ];
+    Description {
+        format: "model image",
+        name: image.name().to_owned(),
+        facts,
+        layers,
+    }
+}
+
+/// Describes a float network that was read from a file of `bytes` bytes.
+pub fn network(network: &Network, producer: &str, bytes: usize) -> Description {
+    let mut layers = Vec::new();
+    let mut len = network.input.len();
+    for layer in &network.layers {
+        let (name, kind, parameters) = match layer {
+            Layer::Dense(dense) => {
+                let inputs = len;
+                len = dense.weight.nrows();
+                let weights = (inputs * len) as u64;
+                layers.push(LayerRow {
+                    name: dense.name.clone(),
+                    kind: "dense".to_owned(),
+                    output: len.to_string(),
+                    weights,
+                    macs: weights,
+                    bytes: 4 * (weights + len as u64),
+                    ..Default::default()
+                });
+                continue;
+            }
+            Layer::BatchNorm(norm) => {
+                (norm.name.clone(), "batch normalisation".to_owned(), 4 * len)
+            }
+            Layer::LeakyRelu { slope } => (String::new(), format!("LeakyReLU {slope}"), 0),
+            Layer::Relu => (String::new(), "ReLU".to_owned(), 0),
+            Layer::Tanh => (String::new(), "tanh".to_owned(), 0),
+            Layer::Sigmoid => (String::new(), "sigmoid".to_owned(), 0),
+        };
+        let bytes = 4 * parameters as u64;
+        layers.push(LayerRow {
+            name,
+            kind,
+            output: len.to_string(),
+            bytes,
+            ..Default::default()
+        });
+    }
+    let shape = network.output;
+    let tables = fold(network).map(|steps| {
+        steps
+            .iter()
+            .filter(|s| matches!(s.kind, FoldedKind::Table(_)))
+            .count()
+    });
+    let mut facts = vec![
+        ("producer", producer.to_owned()),
+        (
+            "input",
+            format!(
+                "{} float",
+                input_fact(network.input.latent, network.input.classes)
+            ),
+        ),
+        (
+            "picture",
+            format!("{}x{}x{}", shape.channels, shape.height, shape.width),
+        ),
+        ("file", format!("{bytes} bytes")),
+    ];
+    facts.push(match tables {
+        Ok(tables) => (
+            "as integers",
+            format!("possible; {tables} activations become tables"),
+        ),
+        Err(error) => ("as integers", format!("not possible: {error}")),
+    });
+    Description {
+        format: "float ONNX generator",
+        name: network.name.clone(),
+        facts,
+        layers,
+    }
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.format, self.name)?;
+        for (what, value) in self.facts.iter().filter(|(_, value)| !value.is_empty()) {
+            writeln!(f, "  {what:<15} {value}")?;
+        }
+        let optional = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let header = [
+            "layer",
+            "kind",
+            "output",
+            "weights",
+            "MACs",
+            "bytes",
+            "exponent",
+            "shifts",
+            "accumulator",
+        ];
+        let mut rows: Vec<[String; 9]> = vec![header.map(str::to_owned)];
+        for row in &self.layers {
+            rows.push([
+                row.name.clone(),
+                row.kind.clone(),
+                row.output.clone(),
+                row.weights.to_string(),
+                row.macs.to_string(),
+                row.bytes.to_string(),
+                optional(row.exponent.map(|e| e.to_string())),
+                optional(row.shifts.map(|(low, high)| format!("{low}..{high}"))),
+                optional(row.largest_accumulator.map(|a| a.to_string())),
+            ]);
+        }
+        let sum =
+            |value: fn(&LayerRow) -> u64| self.layers.iter().map(value).sum::<u64>().to_string();
+        let mut total = [const { String::new() }; 9];
+        total[0] = "total".to_owned();
+        (total[3], total[4], total[5]) = (sum(|r| r.weights), sum(|r| r.macs), sum(|r| r.bytes));
+        total[8] = optional(
+            self.layers
+                .iter()
+                .filter_map(|r| r.largest_accumulator)
+                .max()
+                .map(|a| a.to_string()),
+        );
+        rows.push(total);
+        // Columns that no layer fills stay away.
+        let shown = |column: usize| {
+            rows[1..rows.len() - 1]
+                .iter()
+                .any(|row| !matches!(row[column].as_str(), "-" | ""))
+        };
+        let columns: Vec<usize> = (0..9)
+            .filter(|&column| column < 6 || shown(column))
+            .collect();
+        let width = |column: usize| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: Vec<usize> = columns.iter().map(|&column| width(column)).collect();
+        for row in &rows {
+            let mut line = String::new();
+            for (&column, &width) in columns.iter().zip(&widths) {
+                let cell = &row[column];
+                line += &if column < 3 {
+                    format!("  {cell:<width$}")
+                } else {
+                    format!("  {cell:>width$}")
+                };
+            }
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Shape;
+    use crate::onnx::write::{WriteOptions, to_bytes};
+    use crate::pack::image::pack;
+    use crate::quantize::calibrate::Calibration;
+    use crate::quantize::{Prepared, QuantizeOptions};
+    use crate::synthetic;
+
+    #[test]
+    fn image_and_onnx_are_told_apart_and_counted() {
+        let network = synthetic::generator(
+            1,
+            6,
+            2,
+            &[12],
+            Shape {
+                channels: 1,
+                height: 4,
+                width: 5,
+            },
+        );
+        let calibration = Calibration {
+            points: 16,
+            ..Default::default()
+        };
+        let quantized = Prepared::new(&network, &calibration)
+            .unwrap()
+            .quantize(&QuantizeOptions::default())
+            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (image, onnx) = (folder.path().join("m.tgm"), folder.path().join("g.onnx"));
+        std::fs::write(&image, pack(&quantized, "a card", &[]).unwrap()).unwrap();
+        std::fs::write(&onnx, to_bytes(&network, &WriteOptions::default()).unwrap()).unwrap();
+        for (path, format, rows) in [
+            (&image, "model image", 3),
+            (&onnx, "float ONNX generator", 5),
+        ] {
+            let description = file(path, &ReadOptions::default()).unwrap();
+            assert_eq!(
+                (description.format, description.layers.len()),
+                (format, rows)
+            );
+            assert_eq!(
+                description.layers.iter().map(|l| l.macs).sum::<u64>(),
+                8 * 12 + 12 * 20
+            );
+            let text = description.to_string();
+            for word in ["dense0", "total", "336", "synthetic"] {
+                assert!(text.contains(word), "{word} in {text}");
+            }
+        }
+        let mut damaged = std::fs::read(&image).unwrap();
+        damaged[90] ^= 1;
+        std::fs::write(&image, damaged).unwrap();
+        let error = file(&image, &ReadOptions::default())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("m.tgm") && error.contains("checksum"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,62 @@
+//! From a quantized network to the model image and its golden vectors.
+//!
+//! [`plan`] gives each tensor its place in the arena, [`image`] lays out the weights and emits, [`golden`] records what
+//! every implementation must compute, [`inspect`] describes images and ONNX files.
+
+pub mod golden;
+pub mod image;
+pub mod inspect;
+pub mod plan;
+
+/// Names of the files in a model folder.
+pub mod names {
+    /// The float model, as it came.
+    pub const FLOAT_ONNX: &str = "generator.onnx";
+    /// The integer model for ONNX runtimes.
+    pub const INT8_ONNX: &str = "generator.int8.onnx";
+    /// The model image for the firmware.
+    pub const IMAGE: &str = "model.tgm";
+    /// Golden vectors for hosts and runtimes.
+    pub const GOLDEN: &str = "golden.json";
+    /// What quantization measured.
+    pub const REPORT: &str = "report.json";
+    /// The card, for people.
+    pub const CARD: &str = "README.md";
+}
+
+use crate::network::InputSpec;
+use shared::image::WriteError;
+
+/// Why a network does not become an image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// More of something than the format can count.
+    #[error(
+        "{what} of {value} does not fit a model image, at most {limit}; make the network smaller"
+    )]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// How much.
+        value: usize,
+        /// The most.
+        limit: usize,
+    },
+    /// The format refused it.
+    #[error("the model image cannot be written: {0}")]
+    Write(#[from] WriteError),
+}
+
+fn u16_of(what: &'static str, value: usize) -> Result<u16, PackError> {
+    let limit = usize::from(u16::MAX);
+    u16::try_from(value).map_err(|_| PackError::TooLarge { what, value, limit })
+}
+
+fn classes_of(input: InputSpec) -> Result<u8, PackError> {
+    let value = input.classes;
+    u8::try_from(value).map_err(|_| PackError::TooLarge {
+        what: "a number of classes",
+        value,
+        limit: 255,
+    })
+}
