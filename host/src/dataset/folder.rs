@@ -182,6 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn more_classes_than_a_label_can_number_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for class in 0..=MAX_CLASSES {
+            std::fs::create_dir(folder.path().join(class.to_string())).unwrap();
+        }
+        let error = load(folder.path(), 4, 4).unwrap_err();
+        assert!(
+            matches!(error, DatasetError::TooManyClasses { found: 257, .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_picture_that_claims_to_be_huge_is_refused() {
         // A bitmap header that promises 60,000 x 60,000 pixels, and no pixels behind it.
         let mut bmp = vec![0u8; 54];

@@ -44,21 +44,26 @@ pub fn load(folder: &Path) -> Result<Dataset, DatasetError> {
 /// # Errors
 /// [`DatasetError::Gzip`], and [`DatasetError::TooLarge`] past [`MAX_BYTES`] whatever the file claims.
 pub fn unpack(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, DatasetError> {
+    unpack_at_most(path, bytes, MAX_BYTES)
+}
+
+/// [`unpack`] with another limit.
+fn unpack_at_most(path: &Path, bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, DatasetError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
     let mut unpacked = Vec::new();
     let read = flate2::read::MultiGzDecoder::new(bytes.as_slice())
-        .take(MAX_BYTES + 1)
+        .take(limit + 1)
         .read_to_end(&mut unpacked)
         .map_err(|error| DatasetError::Gzip {
             path: path.to_owned(),
             reason: error.to_string(),
         })?;
-    if read as u64 > MAX_BYTES {
+    if read as u64 > limit {
         return Err(DatasetError::TooLarge {
             path: path.to_owned(),
-            limit: MAX_BYTES,
+            limit,
         });
     }
     Ok(unpacked)
@@ -212,6 +217,19 @@ mod tests {
             assert!(error.contains(expected), "{case}: {error}");
             assert!(!error.contains('\n'), "{case}: {error}");
         }
+    }
+
+    #[test]
+    fn a_small_file_that_unpacks_to_a_huge_one_is_refused() {
+        let bomb = gzip(&vec![0; 1_000_000]);
+        assert!(bomb.len() < 10_000);
+        let path = Path::new("x.gz");
+        let error = unpack_at_most(path, bomb.clone(), 999_999).unwrap_err();
+        assert!(matches!(error, DatasetError::TooLarge { .. }), "{error}");
+        assert_eq!(
+            unpack_at_most(path, bomb, 1_000_000).unwrap().len(),
+            1_000_000
+        );
     }
 
     #[test]

@@ -120,8 +120,8 @@ impl<B: AutodiffBackend> Trainer<B> {
         let both = Tensor::cat(vec![with_label(real), with_label(fake.clone().detach())], 0);
         let logits = self.discriminator.forward(&discriminator, both);
         let target = self.config.train.real_label;
-        let on_real = logits.clone().slice([0..batch]);
-        let on_fake = logits.clone().slice([batch..2 * batch]);
+        let on_real = logits.clone().narrow(0, 0, batch);
+        let on_fake = logits.clone().narrow(0, batch, batch);
         // Cross-entropy with target t: -t log(s(x)) - (1 - t) log(1 - s(x)), and log(1 - s(x)) = log(s(-x)).
         let mut loss = -activation::log_sigmoid(on_real.clone()).mean() * target
             - activation::log_sigmoid(-on_fake).mean();
