@@ -3,6 +3,7 @@
 //! event -> [`App`] (state machine) -> [`View`] (everything that decides the screen) -> [`draw`] -> pixels. [`Device`]
 //! joins these for a board: one event in, a drawn screen and an answered line out. The serial protocol is in [`line`].
 
+mod buttons;
 mod device;
 pub mod line;
 mod number;
@@ -10,6 +11,7 @@ mod screen;
 mod state;
 mod view;
 
+pub use buttons::Releases;
 pub use device::{Device, DeviceError, Ports, Probe, Stats};
 pub use number::Number;
 pub use screen::{DrawError, draw, draw_message};

@@ -54,6 +54,21 @@ impl Port {
         Register(self.0 + 0x400)
     }
 
+    /// 1 where a rising edge counts, else a falling one.
+    pub const fn edge(self) -> Register {
+        Register(self.0 + 0x40C)
+    }
+
+    /// 1 for pins with an edge since it was cleared, also where no interrupt follows.
+    pub const fn edges(self) -> Register {
+        Register(self.0 + 0x414)
+    }
+
+    /// Writing 1 clears a pin's edge.
+    pub const fn clear_edges(self) -> Register {
+        Register(self.0 + 0x41C)
+    }
+
     /// 1 for pins of a peripheral.
     pub const fn alternate(self) -> Register {
         Register(self.0 + 0x420)

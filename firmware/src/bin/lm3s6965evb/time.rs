@@ -1,12 +1,12 @@
 //! Timer 0 samples the buttons and makes ticks; SysTick measures pictures.
 
 use crate::interrupts::Interrupt;
-use crate::mmio::{PORT_E, PORT_F, RCGC1, RCGC2, timer0};
+use crate::mmio::{PORT_E, PORT_F, Port, RCGC1, RCGC2, Register, timer0};
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 use cortex_m::peripheral::{NVIC, SYST, syst::SystClkSource};
 use critical_section::Mutex;
-use firmware::app::{Button, Probe, Stats, TICK_HZ};
+use firmware::app::{Button, Probe, Releases, Stats, TICK_HZ};
 use firmware::engine::Observer;
 use heapless::Deque;
 use shared::latent::Latent;
@@ -14,15 +14,15 @@ use shared::latent::Latent;
 /// The clock after reset, without the PLL: 12.5 MHz in QEMU; on glass the internal oscillator's 12 MHz, give or take.
 const CLOCK_HZ: u32 = 12_500_000;
 
-const SAMPLES_A_TICK: u32 = 10;
+const SAMPLES_A_TICK: u32 = 25;
 
-/// 80 a second: a press of 25 ms is seen twice, and that is long enough to be none of a contact's bouncing.
+/// 200 a second: longer apart than a contact bounces.
 const SAMPLE_HZ: u32 = TICK_HZ * SAMPLES_A_TICK;
 
 static TICKED: AtomicBool = AtomicBool::new(false);
 static BUTTONS: Mutex<RefCell<Buttons>> = Mutex::new(RefCell::new(Buttons::new()));
 
-/// Bits of a sample, and the buttons that they are.
+/// Bits of a sample, and the buttons that they are: port E's pins 0 to 3 and port F's pin 1.
 const PINS: [(u8, Button); 5] = [
     (1, Button::Up),
     (2, Button::Down),
@@ -30,12 +30,11 @@ const PINS: [(u8, Button); 5] = [
     (8, Button::Right),
     (16, Button::Select),
 ];
+const PINS_E: u8 = 0b1111;
+const PIN_F: u8 = 0b10;
 
 struct Buttons {
-    /// The last sample; 1 is pressed.
-    sample: u8,
-    /// What two samples agreed on. All pressed at first, as QEMU shows them until a key is used: only releases count.
-    stable: u8,
+    releases: Releases,
     waiting: Deque<Button, 16>,
     samples: u32,
 }
@@ -43,35 +42,32 @@ struct Buttons {
 impl Buttons {
     const fn new() -> Self {
         Self {
-            sample: 0,
-            stable: 0,
+            releases: Releases::new(),
             waiting: Deque::new(),
             samples: 0,
         }
     }
+}
 
-    fn take(&mut self, sample: u8) {
-        let agreed = !(sample ^ self.sample);
-        let stable = (self.stable & !agreed) | (sample & agreed);
-        let released = self.stable & !stable;
-        (self.sample, self.stable) = (sample, stable);
-        for (bit, button) in PINS {
-            if released & bit != 0 {
-                // More than 16 presses in the time of a picture are not kept.
-                let _ = self.waiting.push_back(button);
-            }
-        }
-    }
+/// The buttons' bits of a register that both ports have.
+fn both(register: impl Fn(Port) -> Register) -> u8 {
+    let (e, f) = (register(PORT_E).read(), register(PORT_F).read());
+    // Five bits.
+    ((e & u32::from(PINS_E)) | ((f & u32::from(PIN_F)) << 3)) as u8
 }
 
 /// Sets up buttons and timers. Timer 0's interrupt is for the caller to unmask.
 pub fn start(mut systick: SYST) {
     RCGC1.set(1 << 16);
     RCGC2.set(0b11_0000);
-    PORT_E.pull_up().set(0b1111);
-    PORT_E.digital().set(0b1111);
-    PORT_F.pull_up().set(0b10);
-    PORT_F.digital().set(0b10);
+    for (port, pins) in [(PORT_E, PINS_E), (PORT_F, PIN_F)] {
+        let pins = u32::from(pins);
+        port.pull_up().set(pins);
+        port.digital().set(pins);
+        // Pressed is low, so a release rises.
+        port.edge().set(pins);
+        port.clear_edges().write(pins);
+    }
     timer0::CTL.write(0);
     // One timer of 32 bits, periodic.
     timer0::CFG.write(0);
@@ -88,12 +84,19 @@ pub fn start(mut systick: SYST) {
 /// Timer 0's interrupt.
 pub fn sample() {
     timer0::ICR.write(1);
-    // Low is pressed; port F's pin 1 becomes bit 4.
-    let pins = PORT_E.data(0b1111).read() | (PORT_F.data(0b10).read() << 3);
+    let rose = both(Port::edges);
+    PORT_E.clear_edges().write(u32::from(PINS_E));
+    PORT_F.clear_edges().write(u32::from(PIN_F));
+    let high = both(|port| port.data(0xFF));
     critical_section::with(|token| {
         let mut buttons = BUTTONS.borrow_ref_mut(token);
-        // Five bits.
-        buttons.take(!pins as u8 & 0b1_1111);
+        let released = buttons.releases.sample(rose, high);
+        for (bit, button) in PINS {
+            if released & bit != 0 {
+                // More than 16 presses in the time of a picture are not kept.
+                let _ = buttons.waiting.push_back(button);
+            }
+        }
         buttons.samples += 1;
         if buttons.samples == SAMPLES_A_TICK {
             buttons.samples = 0;
@@ -121,7 +124,8 @@ pub fn is_quiet() -> bool {
 /// SysTick has 24 bits: at 12.5 MHz it wraps after 1.34 s, and a picture takes a tenth of that.
 const SYSTICK_MASK: u32 = 0x00FF_FFFF;
 
-/// Measures pictures with SysTick. Buttons are not sampled meanwhile, so the count is the engine's alone, to the tick.
+/// Measures pictures with SysTick. The buttons' timer is held meanwhile (their edges are latched), so the count is the
+/// engine's alone.
 #[derive(Debug, Default)]
 pub struct Stopwatch {
     latent: Option<Latent>,
