@@ -104,8 +104,13 @@ impl Board {
         let build = BOARDS
             .into_iter()
             .find(|board| board.name == name)
-            .ok_or_else(|| BoardError::Unknown { given: name.to_owned() })?;
-        let path = repository::root()?.join("firmware/budgets").join(name).with_extension("toml");
+            .ok_or_else(|| BoardError::Unknown {
+                given: name.to_owned(),
+            })?;
+        let path = repository::root()?
+            .join("firmware/budgets")
+            .join(name)
+            .with_extension("toml");
         let bytes = files::read_at_most(&path, FILE_LIMIT)?;
         Self::parse(build, &path, &String::from_utf8_lossy(&bytes))
     }
@@ -117,13 +122,23 @@ impl Board {
         };
         let file: File = toml::from_str(text).map_err(|error| wrong(error.message().to_owned()))?;
         let (memory, budget, count) = (file.memory, file.budget, file.count);
-        if budget.program >= memory.flash || budget.flash > memory.flash || budget.static_ram + budget.stack > memory.ram {
-            return Err(wrong("its budget is larger than the chip's memory".to_owned()));
+        if budget.program >= memory.flash
+            || budget.flash > memory.flash
+            || budget.static_ram + budget.stack > memory.ram
+        {
+            return Err(wrong(
+                "its budget is larger than the chip's memory".to_owned(),
+            ));
         }
         if count.icount_shift > 10 || count.tick_ns >> count.icount_shift == 0 {
             return Err(wrong("its tick is shorter than an instruction".to_owned()));
         }
-        Ok(Self { build, memory, budget, count })
+        Ok(Self {
+            build,
+            memory,
+            budget,
+            count,
+        })
     }
 
     /// The largest model image that fits beside the program, in bytes.
@@ -156,7 +171,10 @@ mod tests {
     #[test]
     fn an_unknown_board_names_those_that_are() {
         let error = Board::find("toaster").unwrap_err().to_string();
-        assert!(error.contains("toaster") && error.contains("lm3s6965evb"), "{error}");
+        assert!(
+            error.contains("toaster") && error.contains("lm3s6965evb"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -164,7 +182,12 @@ mod tests {
         let sound = "[memory]\nflash=1000\nram=100\n[budget]\nflash=1000\nprogram=500\nstatic_ram=50\nstack=50\ninstructions_per_picture=1\n[count]\nicount_shift=4\ntick_ns=80\n";
         let parse = |text: &str| Board::parse(&LM3S6965EVB, Path::new("x.toml"), text);
         assert_eq!(parse(sound).unwrap().instructions_per_tick(), 5);
-        for (from, to) in [("stack=50", "stack=51"), ("ram=100", "rum=100"), ("tick_ns=80", "tick_ns=8"), ("flash=1000\nram", "flash=9\nram")] {
+        for (from, to) in [
+            ("stack=50", "stack=51"),
+            ("ram=100", "rum=100"),
+            ("tick_ns=80", "tick_ns=8"),
+            ("flash=1000\nram", "flash=9\nram"),
+        ] {
             let error = parse(&sound.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains("x.toml") && !error.contains('\n'), "{error}");
         }

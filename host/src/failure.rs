@@ -49,7 +49,10 @@ pub struct Failure {
 impl Failure {
     /// A failure of a kind, with its one line.
     pub fn new(class: Class, message: impl fmt::Display) -> Self {
-        Self { class, message: message.to_string() }
+        Self {
+            class,
+            message: message.to_string(),
+        }
     }
 
     /// A failure whose line is an error's, with what caused it where the error does not say so itself.

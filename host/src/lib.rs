@@ -27,6 +27,7 @@ pub mod preview;
 pub mod programs;
 pub mod quantize;
 pub mod repository;
+pub mod run_export;
 pub mod runtime;
 pub mod sample;
 pub mod session;

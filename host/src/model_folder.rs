@@ -4,26 +4,17 @@ use crate::preview::{Model, PreviewError};
 use crate::repository;
 use std::path::{Path, PathBuf};
 
-/// The float generator.
-pub const GENERATOR: &str = "generator.onnx";
-/// The integer generator as QDQ ONNX.
-pub const GENERATOR_INT8: &str = "generator.int8.onnx";
-/// The model image.
-pub const IMAGE: &str = "model.tgm";
-/// The golden vectors.
-pub const GOLDEN: &str = "golden.json";
-/// The resolved config of the training.
-pub const CONFIG: &str = "config.toml";
-/// Figures of the training and of the export.
-pub const METRICS: &str = "metrics.json";
-/// Real pictures beside float and integer samples.
-pub const SAMPLES: &str = "samples.png";
+pub use crate::pack::names::{
+    CARD, CONFIG, FLOAT_ONNX, GOLDEN, IMAGE, INT8_ONNX, METRICS, REPORT, SAMPLES,
+};
 
 /// A model that cannot be found.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// Neither a file, nor a folder, nor the name of a shipped model.
-    #[error("no model {given}: expected a model folder, a model image ({IMAGE}), or one of the shipped models ({shipped})")]
+    #[error(
+        "no model {given}: expected a model folder, a model image ({IMAGE}), or one of the shipped models ({shipped})"
+    )]
     NotFound {
         /// What was asked for.
         given: String,
@@ -59,18 +50,32 @@ impl ModelFiles {
     pub fn find(given: &str) -> Result<Self, ModelError> {
         let path = Path::new(given);
         if path.is_file() {
-            return Ok(Self { image: path.to_owned(), folder: None });
+            return Ok(Self {
+                image: path.to_owned(),
+                folder: None,
+            });
         }
-        let models = repository::root().map(|root| root.join("models")).unwrap_or_default();
+        let models = repository::root()
+            .map(|root| root.join("models"))
+            .unwrap_or_default();
         for folder in [path.to_owned(), path.join("model"), models.join(given)] {
             if folder.join(IMAGE).is_file() {
-                return Ok(Self { image: folder.join(IMAGE), folder: Some(folder) });
+                return Ok(Self {
+                    image: folder.join(IMAGE),
+                    folder: Some(folder),
+                });
             }
         }
         if path.is_dir() {
-            return Err(ModelError::Incomplete { folder: path.to_owned(), file: IMAGE });
+            return Err(ModelError::Incomplete {
+                folder: path.to_owned(),
+                file: IMAGE,
+            });
         }
-        Err(ModelError::NotFound { given: given.to_owned(), shipped: shipped(&models).join(", ") })
+        Err(ModelError::NotFound {
+            given: given.to_owned(),
+            shipped: shipped(&models).join(", "),
+        })
     }
 
     /// The model image's path.
@@ -91,9 +96,17 @@ impl ModelFiles {
     /// # Errors
     /// [`ModelError::Incomplete`] where it is not there.
     pub fn file(&self, file: &'static str) -> Result<PathBuf, ModelError> {
-        let folder = self.folder.clone().or_else(|| self.image.parent().map(Path::to_owned)).unwrap_or_default();
+        let folder = self
+            .folder
+            .clone()
+            .or_else(|| self.image.parent().map(Path::to_owned))
+            .unwrap_or_default();
         let path = folder.join(file);
-        if path.is_file() { Ok(path) } else { Err(ModelError::Incomplete { folder, file }) }
+        if path.is_file() {
+            Ok(path)
+        } else {
+            Err(ModelError::Incomplete { folder, file })
+        }
     }
 }
 
@@ -117,13 +130,19 @@ mod tests {
     #[test]
     fn a_model_that_is_not_there_is_named() {
         let error = ModelFiles::find("no-such-model").unwrap_err().to_string();
-        assert!(error.contains("no-such-model") && !error.contains('\n'), "{error}");
+        assert!(
+            error.contains("no-such-model") && !error.contains('\n'),
+            "{error}"
+        );
     }
 
     #[test]
     fn an_empty_folder_lacks_its_image() {
         let folder = tempfile::tempdir().unwrap();
         let error = ModelFiles::find(&folder.path().display().to_string()).unwrap_err();
-        assert!(matches!(error, ModelError::Incomplete { file: IMAGE, .. }), "{error}");
+        assert!(
+            matches!(error, ModelError::Incomplete { file: IMAGE, .. }),
+            "{error}"
+        );
     }
 }

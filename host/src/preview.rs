@@ -47,7 +47,10 @@ impl Model {
     /// [`PreviewError::File`] and [`PreviewError::Image`].
     pub fn read(path: &Path) -> Result<Self, PreviewError> {
         let bytes = files::read_at_most(path, u64::from(shared::image::MAX_LEN))?;
-        let model = Self { bytes, path: path.to_owned() };
+        let model = Self {
+            bytes,
+            path: path.to_owned(),
+        };
         model.image()?;
         Ok(model)
     }
@@ -57,8 +60,10 @@ impl Model {
     /// # Errors
     /// [`PreviewError::Image`].
     pub fn image(&self) -> Result<Image<'_>, PreviewError> {
-        Image::new_checked(&self.bytes)
-            .map_err(|source| PreviewError::Image { path: self.path.clone(), source })
+        Image::new_checked(&self.bytes).map_err(|source| PreviewError::Image {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// The file's bytes.
@@ -85,7 +90,10 @@ impl Model {
         let mut arena = vec![0; image.arena_len()];
         let picture = engine
             .generate(&mut arena, latent, observer)
-            .map_err(|source| PreviewError::Engine { model: image.name().to_owned(), source })?;
+            .map_err(|source| PreviewError::Engine {
+                model: image.name().to_owned(),
+                source,
+            })?;
         Ok(GrayImage {
             width: usize::from(picture.width()),
             height: usize::from(picture.height()),
@@ -113,7 +121,10 @@ impl Model {
         let mut arena = vec![0; image.arena_len()];
         let mut frame = FrameBuffer::new();
         draw(view, &engine, &mut arena, &mut frame, &mut ()).map_err(|error| match error {
-            DrawError::Engine(source) => PreviewError::Engine { model: image.name().to_owned(), source },
+            DrawError::Engine(source) => PreviewError::Engine {
+                model: image.name().to_owned(),
+                source,
+            },
             DrawError::Target(never) => match never {},
         })?;
         Ok(frame.levels().collect())
@@ -128,7 +139,11 @@ pub fn panel_picture(levels: &[u8], scale: usize) -> GrayImage {
         // A level of 15 is 255.
         .map(|at| levels.get(at).map_or(0, |level| level * 17))
         .collect();
-    GrayImage { width, height, pixels }
+    GrayImage {
+        width,
+        height,
+        pixels,
+    }
 }
 
 /// Collects the checksum of the input and of each layer.

@@ -17,15 +17,22 @@ pub struct NoRepository {
 /// # Errors
 /// [`NoRepository`] where the source folder was moved and the working folder is not in another one.
 pub fn root() -> Result<PathBuf, NoRepository> {
-    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned();
+    let built_from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+        .to_owned();
     let here = std::env::current_dir().unwrap_or_default();
-    let is_root = |folder: &&Path| folder.join("firmware/Cargo.toml").is_file() && folder.join("models").is_dir();
+    let is_root = |folder: &&Path| {
+        folder.join("firmware/Cargo.toml").is_file() && folder.join("models").is_dir()
+    };
     // A clone that one stands in goes before the one that built the command.
     here.ancestors()
         .find(is_root)
         .or(Some(built_from.as_path()).filter(is_root))
         .map(Path::to_owned)
-        .ok_or(NoRepository { built_from: built_from.clone() })
+        .ok_or(NoRepository {
+            built_from: built_from.clone(),
+        })
 }
 
 #[cfg(test)]

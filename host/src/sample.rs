@@ -1,13 +1,12 @@
 //! Pictures of a model, by either arithmetic: the integers of the device, or the float generator.
 
 use crate::files::{self, FileError};
-use crate::model_folder::{GENERATOR, ModelError, ModelFiles};
+use crate::model_folder::{FLOAT_ONNX, ModelError, ModelFiles};
+use crate::network::InputSpec;
 use crate::picture::GrayImage;
 use crate::preview::{Model, PreviewError};
-use crate::quantize::calibrate;
-use crate::network::InputSpec;
+use crate::quantize::{calibrate, report::float_grey};
 use crate::runtime::{self, Runtime, RuntimeError, tract::Tract};
-use shared::image::{PIXEL_EXPONENT, PixelRange};
 use shared::latent::{Latent, Point};
 
 /// Which arithmetic draws.
@@ -45,7 +44,9 @@ pub enum SampleError {
         expected: String,
     },
     /// The float generator gives another number of pixels than the model image.
-    #[error("generator.onnx gives {found} values a picture, the model image {expected}; export the model again")]
+    #[error(
+        "generator.onnx gives {found} values a picture, the model image {expected}; export the model again"
+    )]
     Shape {
         /// Values of the float generator.
         found: usize,
@@ -70,7 +71,8 @@ impl Sampler {
         let float = match arithmetic {
             Arithmetic::Integer => None,
             Arithmetic::Float => {
-                let bytes = files::read_at_most(&files.file(GENERATOR)?, crate::onnx::MAX_FILE_LEN)?;
+                let bytes =
+                    files::read_at_most(&files.file(FLOAT_ONNX)?, crate::onnx::MAX_FILE_LEN)?;
                 Some(Tract::load(&bytes)?)
             }
         };
@@ -92,39 +94,50 @@ impl Sampler {
         if let Some(point) = points.iter().find(|point| !image.accepts(point.label)) {
             return Err(SampleError::Label {
                 classes,
-                asked: point.label.map_or("none".to_owned(), |label| label.to_string()),
-                expected: classes.checked_sub(1).map_or("none".to_owned(), |last| format!("0 to {last}")),
+                asked: point
+                    .label
+                    .map_or("none".to_owned(), |label| label.to_string()),
+                expected: classes
+                    .checked_sub(1)
+                    .map_or("none".to_owned(), |last| format!("0 to {last}")),
             });
         }
         let Some(float) = &mut self.float else {
-            return points.iter().map(|&point| Ok(self.model.picture(Latent::At(point), &mut ())?)).collect();
+            return points
+                .iter()
+                .map(|&point| Ok(self.model.picture(Latent::At(point), &mut ())?))
+                .collect();
         };
-        let spec = InputSpec { latent: image.latent_len(), classes: usize::from(classes) };
-        let inputs = calibrate::float_inputs(&calibrate::integer_inputs(points, spec, image.prior()));
+        let spec = InputSpec {
+            latent: image.latent_len(),
+            classes: usize::from(classes),
+        };
+        let inputs =
+            calibrate::float_inputs(&calibrate::integer_inputs(points, spec, image.prior()));
         let outputs = float.run_float(&runtime::inputs(inputs.view(), spec.latent))?;
-        let (width, height) = (usize::from(image.output().width), usize::from(image.output().height));
+        let (width, height) = (
+            usize::from(image.output().width),
+            usize::from(image.output().height),
+        );
         let expected = image.output().len() as usize;
         let data = outputs.first().map_or(&[][..], |output| &output.data);
         if data.len() != expected * points.len() {
-            return Err(SampleError::Shape { found: data.len() / points.len().max(1), expected });
+            return Err(SampleError::Shape {
+                found: data.len() / points.len().max(1),
+                expected,
+            });
         }
         Ok(data
             .chunks_exact(expected)
             .map(|values| GrayImage {
                 width,
                 height,
-                pixels: values.iter().take(width * height).map(|&v| grey(v, image.pixel_range())).collect(),
+                pixels: values
+                    .iter()
+                    .take(width * height)
+                    .map(|&v| float_grey(image.pixel_range(), v))
+                    .collect(),
             })
             .collect())
     }
-}
-
-/// The grey level of a float output, without the rounding to int8 in between.
-fn grey(value: f32, range: PixelRange) -> u8 {
-    let level = match range {
-        PixelRange::Signed => (value * 2f32.powi(-i32::from(PIXEL_EXPONENT))).round() + 128.0,
-        PixelRange::Unit => (value * 255.0).round(),
-    };
-    // A float cast saturates, and a NaN is black.
-    level as u8
 }

@@ -26,7 +26,9 @@ pub enum SessionError {
         answer: String,
     },
     /// The firmware's answer makes no sense.
-    #[error("the firmware answered “{answer}”, expected {expected}; firmware and host are of different versions")]
+    #[error(
+        "the firmware answered “{answer}”, expected {expected}; firmware and host are of different versions"
+    )]
     Answer {
         /// What came back.
         answer: String,
@@ -34,7 +36,9 @@ pub enum SessionError {
         expected: &'static str,
     },
     /// The self-test failed.
-    #[error("the firmware's self-test failed: {answer}; the model image and the firmware do not agree")]
+    #[error(
+        "the firmware's self-test failed: {answer}; the model image and the firmware do not agree"
+    )]
     SelfTest {
         /// The view that says where.
         answer: String,
@@ -50,7 +54,10 @@ pub fn ask(qemu: &mut Qemu, line: &str) -> Result<String, SessionError> {
     qemu.send_line(line)?;
     let answer = qemu.read_line(ANSWER_LIMIT)?;
     if answer.starts_with("error ") {
-        return Err(SessionError::Refused { line: line.to_owned(), answer });
+        return Err(SessionError::Refused {
+            line: line.to_owned(),
+            answer,
+        });
     }
     Ok(answer)
 }
@@ -64,7 +71,10 @@ pub fn view(qemu: &mut Qemu) -> Result<View, SessionError> {
     answer
         .strip_prefix("status ")
         .and_then(|view| view.parse().ok())
-        .ok_or(SessionError::Answer { answer, expected: "status and a view" })
+        .ok_or(SessionError::Answer {
+            answer,
+            expected: "status and a view",
+        })
 }
 
 /// Waits until the boot screen with the self-test's result is gone.
@@ -76,7 +86,9 @@ pub fn wait_until_ready(qemu: &mut Qemu) -> Result<View, SessionError> {
     loop {
         match view(qemu)? {
             View::SelfTest(result) if result.failed.is_some() => {
-                return Err(SessionError::SelfTest { answer: View::SelfTest(result).to_string() });
+                return Err(SessionError::SelfTest {
+                    answer: View::SelfTest(result).to_string(),
+                });
             }
             View::SelfTest(_) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(50));

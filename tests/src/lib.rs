@@ -26,13 +26,16 @@ pub fn files(name: &str) -> ModelFiles {
 
 /// A shipped model.
 pub fn model(name: &str) -> Model {
-    files(name).model().unwrap_or_else(|error| panic!("{error}"))
+    files(name)
+        .model()
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The board's firmware with a model image, built once a process and image.
 pub fn firmware(image: &Path) -> FirmwareBuild {
     let root = repository::root().unwrap_or_else(|error| panic!("{error}"));
-    firmware_build::build(&root, board().build, image, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"))
+    firmware_build::build(&root, board().build, image, &mut |_| ())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A board in QEMU with a model image, as it was switched on.
@@ -51,7 +54,8 @@ pub fn boot(name: &str) -> Qemu {
 
 /// Whether `thumbgen verify` found this runtime, so that a test may not do without it.
 pub fn required(runtime: &str) -> bool {
-    std::env::var(host::verify::REQUIRED_VARIABLE).is_ok_and(|list| list.split(',').any(|name| name == runtime))
+    std::env::var(host::verify::REQUIRED_VARIABLE)
+        .is_ok_and(|list| list.split(',').any(|name| name == runtime))
 }
 
 /// The `thumbgen` command of this build.
@@ -60,17 +64,32 @@ pub fn thumbgen() -> Command {
     let program = PROGRAM.get_or_init(|| {
         // target/PROFILE/deps/TEST
         let test = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
-        let profile = test.ancestors().nth(2).unwrap_or_else(|| panic!("{} has no profile", test.display()));
+        let profile = test
+            .ancestors()
+            .nth(2)
+            .unwrap_or_else(|| panic!("{} has no profile", test.display()));
         let name = match profile.file_name().and_then(|name| name.to_str()) {
             Some("debug") | None => "dev",
             Some(other) => other,
         };
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
-            .args(["build", "-q", "-p", "host", "--bin", "thumbgen", "--profile", name])
+            .args([
+                "build",
+                "-q",
+                "-p",
+                "host",
+                "--bin",
+                "thumbgen",
+                "--profile",
+                name,
+            ])
             .current_dir(repository::root().unwrap_or_else(|error| panic!("{error}")))
             .status();
-        assert!(built.is_ok_and(|status| status.success()), "cannot build thumbgen");
+        assert!(
+            built.is_ok_and(|status| status.success()),
+            "cannot build thumbgen"
+        );
         profile.join(format!("thumbgen{}", std::env::consts::EXE_SUFFIX))
     });
     Command::new(program)

@@ -20,7 +20,11 @@ fn weight(dense: &Dense<'_>, inputs: usize, row: usize, column: usize) -> i64 {
         Layout::Int8Rows => i64::from(dense.weights[row * inputs + column] as i8),
         Layout::Int4Rows => {
             let byte = dense.weights[row * inputs.div_ceil(2) + column / 2];
-            let nibble = i64::from(if column % 2 == 0 { byte & 15 } else { byte >> 4 });
+            let nibble = i64::from(if column % 2 == 0 {
+                byte & 15
+            } else {
+                byte >> 4
+            });
             if nibble >= 8 { nibble - 16 } else { nibble }
         }
     }
@@ -30,8 +34,13 @@ fn dense(dense: &Dense<'_>, x: &[i8]) -> Vec<i8> {
     let x_len = x.len();
     (0..dense.shifts.len())
         .map(|row| {
-            let bias = i64::from(i32::from_le_bytes(dense.bias[4 * row..][..4].try_into().unwrap_or_default()));
-            let products = x.iter().enumerate().map(|(column, &x)| i64::from(x) * weight(dense, x_len, row, column));
+            let bias = i64::from(i32::from_le_bytes(
+                dense.bias[4 * row..][..4].try_into().unwrap_or_default(),
+            ));
+            let products = x
+                .iter()
+                .enumerate()
+                .map(|(column, &x)| i64::from(x) * weight(dense, x_len, row, column));
             let sum: i64 = products.sum();
             let accumulator = sum + bias;
             let shift = u32::from(dense.shifts[row]);
@@ -62,7 +71,10 @@ pub fn run(image: &Image<'_>, input: &[i8]) -> Vec<Vec<i8>> {
             let x = arena[from.offset as usize..from.end() as usize].to_vec();
             let y = match op.kind {
                 Kind::Dense(layer) => dense(&layer, &x),
-                Kind::Table(table) => x.iter().map(|&q| table.entries[(i16::from(q) + 128) as usize] as i8).collect(),
+                Kind::Table(table) => x
+                    .iter()
+                    .map(|&q| table.entries[(i16::from(q) + 128) as usize] as i8)
+                    .collect(),
             };
             place(&mut arena, image.region(op.output()).offset, &y);
             y

@@ -19,14 +19,40 @@ fn flash_ram_stack_and_instructions_are_within_the_budget() {
         let image_len = std::fs::metadata(files(name).image()).unwrap().len();
         let build = firmware(files(name).image());
         let program = build.flash_bytes - image_len;
-        println!("{name}: flash {} (program {program}, image {image_len}), static RAM {}", build.flash_bytes, build.ram_bytes);
-        assert!(build.flash_bytes <= budget.flash, "{name}: {} bytes of flash, budget {}", build.flash_bytes, budget.flash);
-        assert!(program <= budget.program, "{name}: a program of {program} bytes, budget {}", budget.program);
-        assert!(build.ram_bytes <= budget.static_ram, "{name}: {} bytes of RAM, budget {}", build.ram_bytes, budget.static_ram);
+        println!(
+            "{name}: flash {} (program {program}, image {image_len}), static RAM {}",
+            build.flash_bytes, build.ram_bytes
+        );
+        assert!(
+            build.flash_bytes <= budget.flash,
+            "{name}: {} bytes of flash, budget {}",
+            build.flash_bytes,
+            budget.flash
+        );
+        assert!(
+            program <= budget.program,
+            "{name}: a program of {program} bytes, budget {}",
+            budget.program
+        );
+        assert!(
+            build.ram_bytes <= budget.static_ram,
+            "{name}: {} bytes of RAM, budget {}",
+            build.ram_bytes,
+            budget.static_ram
+        );
 
         let mut qemu = boot(name);
         // Every screen once, a wrong line and a self-test: the deepest paths.
-        for line in ["grid 1", "2026", "walk 1 0 2 1 9", "walk 1 - 2 - 9", "selftest", "golden 1 0", "nonsense", "digit 1"] {
+        for line in [
+            "grid 1",
+            "2026",
+            "walk 1 0 2 1 9",
+            "walk 1 - 2 - 9",
+            "selftest",
+            "golden 1 0",
+            "nonsense",
+            "digit 1",
+        ] {
             let _ = session::ask(&mut qemu, line);
         }
         let stats = session::ask(&mut qemu, "stats").unwrap();
@@ -34,7 +60,11 @@ fn flash_ram_stack_and_instructions_are_within_the_budget() {
         let stack = stat(&stats, "stack");
         println!("{name}: {stats}, {instructions} instructions a picture");
         assert_eq!(stat(&stats, "flash_image"), image_len);
-        assert!(stack <= budget.stack, "{name}: {stack} bytes of stack, budget {}", budget.stack);
+        assert!(
+            stack <= budget.stack,
+            "{name}: {stack} bytes of stack, budget {}",
+            budget.stack
+        );
         assert!(
             instructions <= budget.instructions_per_picture,
             "{name}: {instructions} instructions a picture, budget {}",

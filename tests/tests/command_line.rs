@@ -5,7 +5,11 @@ use std::process::Output;
 use tests::{complaint, files, thumbgen};
 
 fn run(arguments: &[&str], folder: &Path) -> Output {
-    thumbgen().args(arguments).current_dir(folder).output().unwrap_or_else(|error| panic!("{error}"))
+    thumbgen()
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Runs a command that must fail with this exit code and one line that contains all of `parts`.
@@ -13,17 +17,29 @@ fn fails(arguments: &[&str], folder: &Path, code: i32, parts: &[&str]) {
     let output = run(arguments, folder);
     let text = complaint(&output);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
-    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
+    let errors: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
     assert_eq!(errors.len(), 1, "{arguments:?}: one line, found: {text}");
-    assert_eq!(text.lines().last(), errors.first().copied(), "{arguments:?}: nothing follows the error: {text}");
+    assert_eq!(
+        text.lines().last(),
+        errors.first().copied(),
+        "{arguments:?}: nothing follows the error: {text}"
+    );
     for part in parts {
-        assert!(errors[0].contains(part), "{arguments:?}: expected “{part}” in “{}”", errors[0]);
+        assert!(
+            errors[0].contains(part),
+            "{arguments:?}: expected “{part}” in “{}”",
+            errors[0]
+        );
     }
     assert!(!text.contains("panicked"), "{text}");
 }
 
 fn text_of(path: &Path) -> &str {
-    path.to_str().unwrap_or_else(|| panic!("{} is not UTF-8", path.display()))
+    path.to_str()
+        .unwrap_or_else(|| panic!("{} is not UTF-8", path.display()))
 }
 
 #[test]
@@ -37,28 +53,63 @@ fn bad_input_is_told_in_one_line() {
         path
     };
     let quiet = ["--quiet"];
-    let train = |arguments: &[&'static str]| [&quiet[..], &["train", "--steps", "1"], arguments].concat();
+    let train =
+        |arguments: &[&'static str]| [&quiet[..], &["train", "--steps", "1"], arguments].concat();
 
     // Missing files.
     fails(&train(&["no-such.toml"]), at, 3, &["no-such.toml"]);
-    fails(&train(&["--data", "no-such-folder"]), at, 3, &["no-such-folder"]);
+    fails(
+        &train(&["--data", "no-such-folder"]),
+        at,
+        3,
+        &["no-such-folder"],
+    );
     fails(&["export", "no-such.onnx"], at, 3, &["no-such.onnx"]);
     fails(&["inspect", "no-such.tgm"], at, 3, &["no-such.tgm"]);
-    fails(&["sample", "--model", "no-such-model"], at, 3, &["no-such-model", "cgan"]);
+    fails(
+        &["sample", "--model", "no-such-model"],
+        at,
+        3,
+        &["no-such-model", "cgan"],
+    );
 
     // Truncated IDX and a wrong magic.
     let header = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28];
-    file("cut/train-images-idx3-ubyte", &[&header[..], &[0; 100]].concat());
-    file("cut/train-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 2, 0, 1]);
-    fails(&train(&["--data", "cut"]), at, 3, &["train-images-idx3-ubyte"]);
+    file(
+        "cut/train-images-idx3-ubyte",
+        &[&header[..], &[0; 100]].concat(),
+    );
+    file(
+        "cut/train-labels-idx1-ubyte",
+        &[0, 0, 8, 1, 0, 0, 0, 2, 0, 1],
+    );
+    fails(
+        &train(&["--data", "cut"]),
+        at,
+        3,
+        &["train-images-idx3-ubyte"],
+    );
     file("magic/train-images-idx3-ubyte", &[9; 2000]);
-    file("magic/train-labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 2, 0, 1]);
-    fails(&train(&["--data", "magic"]), at, 3, &["train-images-idx3-ubyte", "magic"]);
+    file(
+        "magic/train-labels-idx1-ubyte",
+        &[0, 0, 8, 1, 0, 0, 0, 2, 0, 1],
+    );
+    fails(
+        &train(&["--data", "magic"]),
+        at,
+        3,
+        &["train-images-idx3-ubyte", "magic"],
+    );
 
     // A key that no config has, a value of the wrong type.
     let config = file("unknown.toml", b"[train]\nsteps = 1\nstep_size = 3\n");
     fails(&["train", text_of(&config)], at, 3, &["step_size"]);
-    fails(&train(&["--set", "train.learning_rate=1"]), at, 3, &["learning_rate"]);
+    fails(
+        &train(&["--set", "train.learning_rate=1"]),
+        at,
+        3,
+        &["learning_rate"],
+    );
     fails(&train(&["--set", "train.batch=many"]), at, 3, &["batch"]);
 
     // ONNX that is none, and ONNX with a NaN.
@@ -80,22 +131,46 @@ fn bad_input_is_told_in_one_line() {
     // A folder that cannot be written: there is a file in its place.
     file("occupied", b"");
     fails(&train(&["--out", "occupied/run"]), at, 3, &["occupied"]);
-    fails(&["--quiet", "sample", "--out", "occupied/x.png"], at, 3, &["occupied"]);
+    fails(
+        &["--quiet", "sample", "--out", "occupied/x.png"],
+        at,
+        3,
+        &["occupied"],
+    );
 
     // What the model or the board cannot do.
     fails(&["sample", "--digit", "11"], at, 3, &["11"]);
     fails(&["sample", "--text", "20x6"], at, 3, &["20x6"]);
-    fails(&["sample", "--model", "gan", "--digit", "1"], at, 3, &["label"]);
-    fails(&["emulate", "--board", "no-such-board"], at, 3, &["no-such-board", "lm3s6965evb"]);
+    fails(
+        &["sample", "--model", "gan", "--digit", "1"],
+        at,
+        3,
+        &["label"],
+    );
+    fails(
+        &["emulate", "--board", "no-such-board"],
+        at,
+        3,
+        &["no-such-board", "lm3s6965evb"],
+    );
     fails(&train(&["--device", "cuda"]), at, 4, &["cuda"]);
 }
 
 #[test]
 fn a_wrong_command_line_is_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
-    for arguments in [&["no-such-command"][..], &["sample", "--grid", "0x0"], &["emulate", "--press", "jump"]] {
+    for arguments in [
+        &["no-such-command"][..],
+        &["sample", "--grid", "0x0"],
+        &["emulate", "--press", "jump"],
+    ] {
         let output = run(arguments, folder.path());
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", complaint(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            complaint(&output)
+        );
     }
 }
 
@@ -111,20 +186,32 @@ fn without_qemu_one_line_says_what_installs_it() {
         .unwrap();
     let text = complaint(&output);
     assert_eq!(output.status.code(), Some(4), "{text}");
-    assert!(text.contains("setup") && text.lines().count() == 1, "{text}");
+    assert!(
+        text.contains("setup") && text.lines().count() == 1,
+        "{text}"
+    );
 }
 
 #[test]
 fn sample_draws_the_same_bytes_twice() {
     let folder = tempfile::tempdir().unwrap();
     let draw = |arguments: &[&str], out: &str| {
-        let output = run(&[&["--quiet", "sample", "--out", out], arguments].concat(), folder.path());
+        let output = run(
+            &[&["--quiet", "sample", "--out", out], arguments].concat(),
+            folder.path(),
+        );
         assert!(output.status.success(), "{}", complaint(&output));
         std::fs::read(folder.path().join(out)).unwrap()
     };
     let one = draw(&["--text", "2026", "--scale", "1"], "one.png");
     assert_eq!(one, draw(&["--text", "2026", "--scale", "1"], "two.png"));
-    assert_ne!(one, draw(&["--text", "2026", "--scale", "1", "--seed", "2"], "three.png"));
+    assert_ne!(
+        one,
+        draw(
+            &["--text", "2026", "--scale", "1", "--seed", "2"],
+            "three.png"
+        )
+    );
     let float = draw(&["--text", "2026", "--scale", "1", "--float"], "four.png");
     assert_ne!(one, float, "the float generator is another arithmetic");
     assert!(float.starts_with(b"\x89PNG"));
@@ -137,9 +224,14 @@ fn help_has_examples_and_exit_codes() {
     let folder = tempfile::tempdir().unwrap();
     let help = run(&["--help"], folder.path());
     assert!(String::from_utf8_lossy(&help.stdout).contains("Exit codes"));
-    for command in ["setup", "demo", "verify", "train", "export", "sample", "inspect", "emulate"] {
+    for command in [
+        "setup", "demo", "verify", "train", "export", "sample", "inspect", "emulate",
+    ] {
         let help = run(&[command, "--help"], folder.path());
-        assert!(String::from_utf8_lossy(&help.stdout).contains("Examples:"), "{command}");
+        assert!(
+            String::from_utf8_lossy(&help.stdout).contains("Examples:"),
+            "{command}"
+        );
     }
 }
 
@@ -147,18 +239,44 @@ fn help_has_examples_and_exit_codes() {
 #[test]
 fn train_resume_export_and_sample() {
     let folder = tempfile::tempdir().unwrap();
-    let small = ["--set", "model.generator=[32,32]", "--set", "model.discriminator=[32]", "--set", "train.batch=32"];
+    let small = [
+        "--set",
+        "model.generator=[32,32]",
+        "--set",
+        "model.discriminator=[32]",
+        "--set",
+        "train.batch=32",
+    ];
     let train = |out: &str, steps: &str, rest: &[&str]| {
-        let arguments = [&["--quiet", "train", "--out", out, "--steps", steps], &small[..], rest].concat();
+        let arguments = [
+            &["--quiet", "train", "--out", out, "--steps", steps],
+            &small[..],
+            rest,
+        ]
+        .concat();
         let output = run(&arguments, folder.path());
         assert!(output.status.success(), "{}", complaint(&output));
     };
     train("whole", "60", &["--export"]);
     let model = folder.path().join("whole/model");
-    for file in ["generator.onnx", "generator.int8.onnx", "model.tgm", "golden.json", "config.toml", "metrics.json", "README.md", "samples.png"] {
+    for file in [
+        "generator.onnx",
+        "generator.int8.onnx",
+        "model.tgm",
+        "golden.json",
+        "config.toml",
+        "metrics.json",
+        "README.md",
+        "samples.png",
+    ] {
         assert!(model.join(file).is_file(), "{file}");
     }
-    let sample = run(&["--quiet", "sample", "--model", "whole", "--digit", "3", "--out", "3.png"], folder.path());
+    let sample = run(
+        &[
+            "--quiet", "sample", "--model", "whole", "--digit", "3", "--out", "3.png",
+        ],
+        folder.path(),
+    );
     assert!(sample.status.success(), "{}", complaint(&sample));
     let inspect = run(&["inspect", "whole/model/model.tgm"], folder.path());
     let text = String::from_utf8_lossy(&inspect.stdout).into_owned();
@@ -166,10 +284,17 @@ fn train_resume_export_and_sample() {
 
     // The run that was stopped half way and resumed gives the same weights.
     train("half", "30", &[]);
-    let resume = run(&["--quiet", "train", "--resume", "half", "--steps", "60"], folder.path());
+    let resume = run(
+        &["--quiet", "train", "--resume", "half", "--steps", "60"],
+        folder.path(),
+    );
     assert!(resume.status.success(), "{}", complaint(&resume));
-    let generator = |run: &str| std::fs::read(folder.path().join(run).join("generator.onnx")).unwrap();
-    assert!(generator("whole") == generator("half"), "a resumed run differs from one that was not stopped");
+    let generator =
+        |run: &str| std::fs::read(folder.path().join(run).join("generator.onnx")).unwrap();
+    assert!(
+        generator("whole") == generator("half"),
+        "a resumed run differs from one that was not stopped"
+    );
 }
 
 /// A model that cannot fit is refused with the sizes that would.
@@ -178,7 +303,15 @@ fn what_cannot_fit_is_refused_with_sizes() {
     let folder = tempfile::tempdir().unwrap();
     let generator = files("cgan").file("generator.onnx").unwrap();
     fails(
-        &["--quiet", "export", text_of(&generator), "--flash-budget", "100000", "--out", "out"],
+        &[
+            "--quiet",
+            "export",
+            text_of(&generator),
+            "--flash-budget",
+            "100000",
+            "--out",
+            "out",
+        ],
         folder.path(),
         6,
         &["100000", "4"],

@@ -10,7 +10,8 @@ use tests::{boot, files, model, switch_on};
 
 /// Compares the panel with the host's rendering of what the firmware says it shows.
 fn equal_screen(qemu: &mut Qemu, model: &Model) -> View {
-    let (view, panel, expected) = session::compare(qemu, model).unwrap_or_else(|error| panic!("{error}"));
+    let (view, panel, expected) =
+        session::compare(qemu, model).unwrap_or_else(|error| panic!("{error}"));
     if let Some((x, y, found, expected)) = panel.first_difference(&expected) {
         panic!("{view}: pixel {x},{y} is {found}, expected {expected:?}");
     }
@@ -35,13 +36,31 @@ fn golden(name: &str) {
     assert_eq!(goldens.vectors.len(), 64);
     let mut qemu = boot(name);
     for vector in &goldens.vectors {
-        let label = vector.label.map_or("-".to_owned(), |label| label.to_string());
+        let label = vector
+            .label
+            .map_or("-".to_owned(), |label| label.to_string());
         let answer = ask(&mut qemu, &format!("golden {} {label}", vector.seed));
         let found: Vec<&str> = answer.split(' ').skip(3).collect();
-        let expected: Vec<String> = vector.checksums.iter().map(|crc| format!("{crc:08x}")).collect();
-        assert_eq!(found, expected, "seed {}, label {label}: the input, then each layer", vector.seed);
-        let latent = Latent::At(Point { seed: vector.seed, label: vector.label });
-        assert_eq!(model.checksums(latent).unwrap(), vector.checksums, "host, seed {}", vector.seed);
+        let expected: Vec<String> = vector
+            .checksums
+            .iter()
+            .map(|crc| format!("{crc:08x}"))
+            .collect();
+        assert_eq!(
+            found, expected,
+            "seed {}, label {label}: the input, then each layer",
+            vector.seed
+        );
+        let latent = Latent::At(Point {
+            seed: vector.seed,
+            label: vector.label,
+        });
+        assert_eq!(
+            model.checksums(latent).unwrap(),
+            vector.checksums,
+            "host, seed {}",
+            vector.seed
+        );
     }
 }
 
@@ -61,11 +80,20 @@ fn latents_on_a_walk_are_equal_on_the_emulated_core() {
     let mut qemu = boot("cgan");
     for step in [0, 1, 31, 32, 33, WALK_STEPS - 1, WALK_STEPS] {
         let answer = ask(&mut qemu, &format!("golden 5 3 4294967295 8 {step}"));
-        let from = Point { seed: 5, label: Some(3) };
-        let to = Point { seed: u32::MAX, label: Some(8) };
+        let from = Point {
+            seed: 5,
+            label: Some(3),
+        };
+        let to = Point {
+            seed: u32::MAX,
+            label: Some(8),
+        };
         let expected = model.checksums(Latent::Between { from, to, step }).unwrap();
         let expected: Vec<String> = expected.iter().map(|crc| format!("{crc:08x}")).collect();
-        assert!(answer.ends_with(&expected.join(" ")), "step {step}: {answer}, expected {expected:?}");
+        assert!(
+            answer.ends_with(&expected.join(" ")),
+            "step {step}: {answer}, expected {expected:?}"
+        );
     }
 }
 
@@ -74,26 +102,45 @@ fn latents_on_a_walk_are_equal_on_the_emulated_core() {
 fn buttons_and_screens_of_cgan() {
     let model = model("cgan");
     let mut qemu = boot("cgan");
-    let View::Digit { point } = equal_screen(&mut qemu, &model) else { panic!("does not start with a digit") };
+    let View::Digit { point } = equal_screen(&mut qemu, &model) else {
+        panic!("does not start with a digit")
+    };
 
-    let View::Digit { point: up } = press(&mut qemu, Button::Up) else { panic!("left the mode") };
-    assert_eq!((up.seed, up.label), (point.seed, point.label.map(|label| (label + 1) % 10)));
+    let View::Digit { point: up } = press(&mut qemu, Button::Up) else {
+        panic!("left the mode")
+    };
+    assert_eq!(
+        (up.seed, up.label),
+        (point.seed, point.label.map(|label| (label + 1) % 10))
+    );
     equal_screen(&mut qemu, &model);
-    let View::Digit { point: down } = press(&mut qemu, Button::Down) else { panic!("left the mode") };
+    let View::Digit { point: down } = press(&mut qemu, Button::Down) else {
+        panic!("left the mode")
+    };
     assert_eq!(down, point);
-    let View::Digit { point: right } = press(&mut qemu, Button::Right) else { panic!("left the mode") };
+    let View::Digit { point: right } = press(&mut qemu, Button::Right) else {
+        panic!("left the mode")
+    };
     assert_eq!((right.seed, right.label), (point.seed + 1, point.label));
     equal_screen(&mut qemu, &model);
-    let View::Digit { point: left } = press(&mut qemu, Button::Left) else { panic!("left the mode") };
+    let View::Digit { point: left } = press(&mut qemu, Button::Left) else {
+        panic!("left the mode")
+    };
     assert_eq!(left, point);
 
-    let View::Grid { seed, .. } = press(&mut qemu, Button::Select) else { panic!("no grid") };
+    let View::Grid { seed, .. } = press(&mut qemu, Button::Select) else {
+        panic!("no grid")
+    };
     equal_screen(&mut qemu, &model);
-    let View::Grid { seed: next, .. } = press(&mut qemu, Button::Right) else { panic!("left the mode") };
+    let View::Grid { seed: next, .. } = press(&mut qemu, Button::Right) else {
+        panic!("left the mode")
+    };
     assert_ne!(next, seed);
     equal_screen(&mut qemu, &model);
 
-    let View::Walk { .. } = press(&mut qemu, Button::Select) else { panic!("no walk") };
+    let View::Walk { .. } = press(&mut qemu, Button::Select) else {
+        panic!("no walk")
+    };
     let first = walk_step(&mut qemu);
     while walk_step(&mut qemu) == first {
         std::thread::sleep(Duration::from_millis(20));
@@ -104,20 +151,34 @@ fn buttons_and_screens_of_cgan() {
             break;
         }
     }
-    let View::Walk { step, .. } = equal_screen(&mut qemu, &model) else { panic!("left the mode") };
+    let View::Walk { step, .. } = equal_screen(&mut qemu, &model) else {
+        panic!("left the mode")
+    };
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(walk_step(&mut qemu), step, "a paused walk stands still");
 
-    let View::Number { number, cursor, .. } = press(&mut qemu, Button::Select) else { panic!("no number") };
+    let View::Number { number, cursor, .. } = press(&mut qemu, Button::Select) else {
+        panic!("no number")
+    };
     equal_screen(&mut qemu, &model);
-    let View::Number { cursor: moved, .. } = press(&mut qemu, Button::Right) else { panic!("left the mode") };
+    let View::Number { cursor: moved, .. } = press(&mut qemu, Button::Right) else {
+        panic!("left the mode")
+    };
     assert_eq!(moved, (cursor + 1) % 4);
-    let View::Number { number: changed, .. } = press(&mut qemu, Button::Up) else { panic!("left the mode") };
+    let View::Number {
+        number: changed, ..
+    } = press(&mut qemu, Button::Up)
+    else {
+        panic!("left the mode")
+    };
     let at = usize::from(moved);
     assert_eq!(changed.digits()[at], (number.digits()[at] + 1) % 10);
     equal_screen(&mut qemu, &model);
 
-    assert!(matches!(press(&mut qemu, Button::Select), View::Digit { .. }));
+    assert!(matches!(
+        press(&mut qemu, Button::Select),
+        View::Digit { .. }
+    ));
     equal_screen(&mut qemu, &model);
 }
 
@@ -134,7 +195,9 @@ fn a_number_sent_over_the_uart_is_drawn() {
     let mut qemu = boot("cgan");
     let answer = ask(&mut qemu, "2026");
     assert!(answer.starts_with("status number digits=2026"), "{answer}");
-    let View::Number { number, .. } = equal_screen(&mut qemu, &model) else { panic!("no number") };
+    let View::Number { number, .. } = equal_screen(&mut qemu, &model) else {
+        panic!("no number")
+    };
     assert_eq!(number.digits(), [2, 0, 2, 6]);
     for number in ["7", "42", "909"] {
         ask(&mut qemu, number);
@@ -147,18 +210,32 @@ fn a_number_sent_over_the_uart_is_drawn() {
 fn buttons_and_screens_of_gan() {
     let model = model("gan");
     let mut qemu = boot("gan");
-    let View::Digit { point } = equal_screen(&mut qemu, &model) else { panic!("does not start with a digit") };
+    let View::Digit { point } = equal_screen(&mut qemu, &model) else {
+        panic!("does not start with a digit")
+    };
     assert_eq!(point.label, None);
     press(&mut qemu, Button::Right);
     equal_screen(&mut qemu, &model);
-    assert!(matches!(press(&mut qemu, Button::Select), View::Grid { label: None, .. }));
+    assert!(matches!(
+        press(&mut qemu, Button::Select),
+        View::Grid { label: None, .. }
+    ));
     equal_screen(&mut qemu, &model);
-    assert!(matches!(press(&mut qemu, Button::Select), View::Walk { .. }));
+    assert!(matches!(
+        press(&mut qemu, Button::Select),
+        View::Walk { .. }
+    ));
     ask(&mut qemu, "walk 3 - 4 - 20");
     equal_screen(&mut qemu, &model);
-    assert!(matches!(press(&mut qemu, Button::Select), View::Digit { .. }), "a number without labels");
+    assert!(
+        matches!(press(&mut qemu, Button::Select), View::Digit { .. }),
+        "a number without labels"
+    );
     let refused = session::ask(&mut qemu, "2026");
-    assert!(matches!(refused, Err(SessionError::Refused { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(SessionError::Refused { .. })),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -166,22 +243,38 @@ fn the_self_test_passes_at_boot_and_says_so() {
     let name = "cgan";
     let model = model(name);
     let mut qemu = switch_on(files(name).image());
-    let View::SelfTest(result) = session::view(&mut qemu).unwrap() else { panic!("no boot screen") };
-    assert_eq!(usize::from(result.goldens), model.image().unwrap().goldens().len());
+    let View::SelfTest(result) = session::view(&mut qemu).unwrap() else {
+        panic!("no boot screen")
+    };
+    assert_eq!(
+        usize::from(result.goldens),
+        model.image().unwrap().goldens().len()
+    );
     assert_eq!(result.failed, None);
     equal_text(&mut qemu, &model, View::SelfTest(result));
     session::wait_until_ready(&mut qemu).unwrap();
     let answer = ask(&mut qemu, "selftest");
     assert_eq!(answer, format!("selftest ok {}", result.goldens));
-    let logged = qemu.drain_logs().into_iter().map(|record| record.to_string()).collect::<Vec<_>>().join("\n");
-    assert!(logged.contains("cgan") && logged.to_lowercase().contains("self-test"), "{logged}");
+    let logged = qemu
+        .drain_logs()
+        .into_iter()
+        .map(|record| record.to_string())
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(
+        logged.contains("cgan") && logged.to_lowercase().contains("self-test"),
+        "{logged}"
+    );
 }
 
 /// As `equal_screen`, for a screen of text in black and white.
 fn equal_text(qemu: &mut Qemu, model: &Model, view: View) {
     let expected = model.screen(view).unwrap();
-    qemu.wait_for_screen(|panel| panel.levels() == expected.as_slice(), Duration::from_secs(20))
-        .unwrap_or_else(|error| panic!("{error}"));
+    qemu.wait_for_screen(
+        |panel| panel.levels() == expected.as_slice(),
+        Duration::from_secs(20),
+    )
+    .unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// An image whose golden vectors say something else: the firmware tells which layer differs, and goes on answering.
@@ -196,11 +289,16 @@ fn a_wrong_golden_vector_is_found_at_boot() {
     let path = folder.path().join("wrong.tgm");
     std::fs::write(&path, tests::resealed(bytes)).unwrap();
     let mut qemu = switch_on(&path);
-    let View::SelfTest(result) = session::view(&mut qemu).unwrap() else { panic!("no self-test") };
+    let View::SelfTest(result) = session::view(&mut qemu).unwrap() else {
+        panic!("no self-test")
+    };
     let fault = result.failed.expect("the fault is found");
     assert_eq!((fault.golden, fault.op), (1, Some(1)));
     equal_text(&mut qemu, &model("cgan"), View::SelfTest(result));
-    assert!(matches!(session::wait_until_ready(&mut qemu), Err(SessionError::SelfTest { .. })));
+    assert!(matches!(
+        session::wait_until_ready(&mut qemu),
+        Err(SessionError::SelfTest { .. })
+    ));
 }
 
 /// A damaged image: the firmware says so on the display and in its log, instead of drawing noise.
@@ -214,10 +312,15 @@ fn a_damaged_image_is_refused_by_the_firmware() {
     std::fs::write(&path, bytes).unwrap();
     let mut qemu = switch_on(&path);
     let record = qemu
-        .wait_for_log(|record| record.message.contains("damaged"), Duration::from_secs(30))
+        .wait_for_log(
+            |record| record.message.contains("damaged"),
+            Duration::from_secs(30),
+        )
         .unwrap_or_else(|error| panic!("{error}"));
     assert!(record.message.contains("checksum"), "{record}");
-    let panel = qemu.wait_until_screen_is_stable(Duration::from_millis(300), Duration::from_secs(20)).unwrap();
+    let panel = qemu
+        .wait_until_screen_is_stable(Duration::from_millis(300), Duration::from_secs(20))
+        .unwrap();
     let white = panel.levels().iter().filter(|&&level| level == 15).count();
     assert!(white > 500, "a message is shown: {white} white pixels");
 }
@@ -227,12 +330,28 @@ fn a_damaged_image_is_refused_by_the_firmware() {
 fn hostile_lines_leave_the_device_alive() {
     let mut qemu = boot("cgan");
     let before = session::view(&mut qemu).unwrap();
-    for line in ["", "golden", "golden 1", "golden 1 99", "digit 99999999999 1", "walk 1 2 3 4 65", "\u{1}\u{7f}", "é", "20267"] {
+    for line in [
+        "",
+        "golden",
+        "golden 1",
+        "golden 1 99",
+        "digit 99999999999 1",
+        "walk 1 2 3 4 65",
+        "\u{1}\u{7f}",
+        "é",
+        "20267",
+    ] {
         let answer = session::ask(&mut qemu, line);
-        assert!(matches!(answer, Err(SessionError::Refused { .. })), "{line:?}: {answer:?}");
+        assert!(
+            matches!(answer, Err(SessionError::Refused { .. })),
+            "{line:?}: {answer:?}"
+        );
     }
     let long = "x".repeat(5000);
-    assert!(matches!(session::ask(&mut qemu, &long), Err(SessionError::Refused { .. })));
+    assert!(matches!(
+        session::ask(&mut qemu, &long),
+        Err(SessionError::Refused { .. })
+    ));
     assert_eq!(session::view(&mut qemu).unwrap(), before);
 }
 
@@ -240,6 +359,15 @@ fn hostile_lines_leave_the_device_alive() {
 #[test]
 fn host_and_firmware_know_the_same_buttons() {
     let names = Button::ALL.map(|button| button.name().to_owned());
-    let app = [AppButton::Up, AppButton::Down, AppButton::Left, AppButton::Right, AppButton::Select];
-    assert_eq!(names, app.map(|button| format!("{button:?}").to_lowercase()));
+    let app = [
+        AppButton::Up,
+        AppButton::Down,
+        AppButton::Left,
+        AppButton::Right,
+        AppButton::Select,
+    ];
+    assert_eq!(
+        names,
+        app.map(|button| format!("{button:?}").to_lowercase())
+    );
 }

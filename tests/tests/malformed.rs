@@ -31,7 +31,10 @@ fn every_flipped_byte_of_a_real_image_is_refused() {
         }
         bytes[at] ^= flip;
     }
-    assert!(Image::new_checked(&bytes).is_ok(), "the image is whole again");
+    assert!(
+        Image::new_checked(&bytes).is_ok(),
+        "the image is whole again"
+    );
 }
 
 /// With a forged checksum the structure is what is left to check; whatever passes must run without leaving its arena.
@@ -57,9 +60,14 @@ fn every_changed_field_under_a_forged_checksum_is_refused_or_runs() {
             let (arena, _) = rest.split_at_mut(image.arena_len());
             let label = (image.classes() > 0).then_some(0);
             let latent = Latent::At(Point { seed: 3, label });
-            Engine::new(image).generate(arena, latent, &mut ()).unwrap_or_else(|error| panic!("byte {at}: {error}"));
+            Engine::new(image)
+                .generate(arena, latent, &mut ())
+                .unwrap_or_else(|error| panic!("byte {at}: {error}"));
             let guards = memory[..32].iter().chain(&memory[memory.len() - 32..]);
-            assert!(guards.copied().all(|guard| guard == 0x55), "byte {at}: wrote outside the arena");
+            assert!(
+                guards.copied().all(|guard| guard == 0x55),
+                "byte {at}: wrote outside the arena"
+            );
         }
     }
     // Names, the card, golden checksums and seeds may say anything; structure may not.

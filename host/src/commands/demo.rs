@@ -8,7 +8,7 @@ use crate::failure::{Class, Failure, OrFail};
 use crate::firmware_build;
 use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
-use crate::picture::{Grid, grid, write_png};
+use crate::picture::{Grid, grid};
 use crate::preview::panel_picture;
 use crate::repository;
 use crate::session;
@@ -42,14 +42,21 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let start = Instant::now();
     let tools = super::setup::install(args.yes, console)?;
     if !tools.is_sufficient() {
-        return Err(Failure::new(Class::Environment, format!("{} is missing; run `thumbgen setup`", Tool::Qemu.name())));
+        return Err(Failure::new(
+            Class::Environment,
+            format!("{} is missing; run `thumbgen setup`", Tool::Qemu.name()),
+        ));
     }
     let out = args.out.clone().unwrap_or_else(|| free_folder("demo"));
     let target = board("lm3s6965evb")?;
     let files = if args.pretrained {
         ModelFiles::find("cgan").or_fail(Class::Input)?
     } else {
-        let keys: Vec<String> = args.steps.map(|steps| format!("train.steps={steps}")).into_iter().collect();
+        let keys: Vec<String> = args
+            .steps
+            .map(|steps| format!("train.steps={steps}"))
+            .into_iter()
+            .collect();
         let config = Config::resolve("cgan", &keys).or_fail(Class::Input)?;
         train(&config, &out, false, console)?;
         let folder = out.join("model");
@@ -58,7 +65,8 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     };
     let model = files.model().or_fail(Class::Input)?;
     let image = model.image().or_fail(Class::Input)?;
-    let target = target.ok_or_else(|| Failure::new(Class::Other, "the demo's board is not known"))?;
+    let target =
+        target.ok_or_else(|| Failure::new(Class::Other, "the demo's board is not known"))?;
 
     console.step("building the firmware with the model");
     let root = repository::root().or_fail(Class::Environment)?;
@@ -91,45 +99,99 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     if let Some(last) = screens.last() {
         print(render(&panel_picture(last, 1), Palette::of_stdout()));
     }
-    let tiles: Vec<_> = screens.iter().map(|levels| panel_picture(levels, 3)).collect();
-    let picture = grid(&tiles, Grid { columns: 2, gap: 4, ..Grid::default() }).or_fail(Class::Other)?;
+    let tiles: Vec<_> = screens
+        .iter()
+        .map(|levels| panel_picture(levels, 3))
+        .collect();
+    let picture = grid(
+        &tiles,
+        Grid {
+            columns: 2,
+            gap: 4,
+            ..Grid::default()
+        },
+    )
+    .or_fail(Class::Other)?;
     let png = out.join("screens.png");
-    write_png(&png, &picture).or_fail(Class::Input)?;
+    picture.write_png(&png).or_fail(Class::Input)?;
 
     let field = |name: &str| {
-        let value = stats.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        let value = stats
+            .split(' ')
+            .find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
         value.and_then(|value| value.parse::<u64>().ok())
     };
     let instructions = field("ticks").map(|ticks| ticks * target.instructions_per_tick());
     let row = |name: &str, value: String| print(format_args!("{name:24} {value}"));
     print("");
-    row("model", format!("{} ({})", files.image().display(), image.card()));
+    row(
+        "model",
+        format!("{} ({})", files.image().display(), image.card()),
+    );
     row("display", png.display().to_string());
     row("firmware", build.elf.display().to_string());
-    row("flash", format!("{} of {} bytes, {} of them the model", build.flash_bytes, target.memory.flash, image.len()));
+    row(
+        "flash",
+        format!(
+            "{} of {} bytes, {} of them the model",
+            build.flash_bytes,
+            target.memory.flash,
+            image.len()
+        ),
+    );
     let stack = field("stack").unwrap_or_default();
-    row("RAM", format!("{} of {} bytes: {} static, {stack} stack", build.ram_bytes + stack, target.memory.ram, build.ram_bytes));
-    row("a picture", instructions.map_or("not counted".to_owned(), |n| format!("{n} instructions")));
-    row("equal to the host", format!("{} screens, every pixel; self-test of {} golden vectors", screens.len(), image.goldens().len()));
+    row(
+        "RAM",
+        format!(
+            "{} of {} bytes: {} static, {stack} stack",
+            build.ram_bytes + stack,
+            target.memory.ram,
+            build.ram_bytes
+        ),
+    );
+    row(
+        "a picture",
+        instructions.map_or("not counted".to_owned(), |n| format!("{n} instructions")),
+    );
+    row(
+        "equal to the host",
+        format!(
+            "{} screens, every pixel; self-test of {} golden vectors",
+            screens.len(),
+            image.goldens().len()
+        ),
+    );
     row("time", format!("{:.0} s", start.elapsed().as_secs_f64()));
     print("");
-    let named = if args.pretrained { "cgan".to_owned() } else { out.display().to_string() };
-    print(format_args!("next: cargo run --release -p host -- emulate --model {named}         play with it in a window"));
-    print(format_args!("      cargo run --release -p host -- sample --model {named} --text 42   draw a number"));
-    print("      cargo run --release -p host -- train --data FOLDER --export      your own pictures");
+    let named = if args.pretrained {
+        "cgan".to_owned()
+    } else {
+        out.display().to_string()
+    };
+    print(format_args!(
+        "next: cargo run --release -p host -- emulate --model {named}         play with it in a window"
+    ));
+    print(format_args!(
+        "      cargo run --release -p host -- sample --model {named} --text 42   draw a number"
+    ));
+    print(
+        "      cargo run --release -p host -- train --data FOLDER --export      your own pictures",
+    );
     Ok(())
 }
 
 /// The panel's levels for a view; an error where they are not the host's.
 fn screen(qemu: &mut Qemu, model: &crate::preview::Model, view: View) -> Result<Vec<u8>, Failure> {
-    let (view, panel, expected) = session::compare(qemu, model).or_fail(Class::Environment).map_err(|failure| {
-        Failure::new(failure.class(), format!("{view}: {failure}"))
-    })?;
+    let (view, panel, expected) = session::compare(qemu, model)
+        .or_fail(Class::Environment)
+        .map_err(|failure| Failure::new(failure.class(), format!("{view}: {failure}")))?;
     match panel.first_difference(&expected) {
         None => Ok(expected),
         Some((x, y, found, expected)) => Err(Failure::new(
             Class::Mismatch,
-            format!("{view}: the display's pixel {x},{y} has level {found}, the host's {expected:?}; please report this"),
+            format!(
+                "{view}: the display's pixel {x},{y} has level {found}, the host's {expected:?}; please report this"
+            ),
         )),
     }
 }

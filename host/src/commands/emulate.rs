@@ -7,7 +7,6 @@ use crate::failure::{Class, Failure, OrFail};
 use crate::firmware_build;
 use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
-use crate::picture::write_png;
 use crate::preview::panel_picture;
 use crate::repository;
 use crate::session;
@@ -47,14 +46,23 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
     files.model().or_fail(Class::Input)?;
     let root = repository::root().or_fail(Class::Environment)?;
-    console.step(format_args!("building the firmware of {} with {}", args.board, files.image().display()));
-    let build = firmware_build::build(&root, board.build, files.image(), console.is_quiet())
-        .map_err(|error| super::firmware_failure(&error))?;
+    console.step(format_args!(
+        "building the firmware of {} with {}",
+        args.board,
+        files.image().display()
+    ));
+    let build = firmware_build::build(&root, board.build, files.image(), &mut |line| {
+        console.note(line)
+    })
+    .map_err(|error| super::firmware_failure(&error))?;
     let mut options = Options::new(&build.elf);
     // The board's clocks, and the counts of `stats`, mean something only when instructions are counted.
     options.icount_shift = Some(board.count.icount_shift);
 
-    let headless = args.no_window || args.screenshot.is_some() || !args.press.is_empty() || !args.line.is_empty();
+    let headless = args.no_window
+        || args.screenshot.is_some()
+        || !args.press.is_empty()
+        || !args.line.is_empty();
     if !headless && window_is_possible(&options) {
         console.step("in QEMU's window: arrows and left ctrl are the buttons; close it or press Ctrl-C to end");
         let stop = crate::train::stop_on_ctrl_c().or_fail(Class::Other)?;
@@ -62,7 +70,10 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
             .or_fail(Class::Environment)?;
         return match code {
             0 => Ok(()),
-            code => Err(Failure::new(Class::Mismatch, format!("the firmware ended with status {code}"))),
+            code => Err(Failure::new(
+                Class::Mismatch,
+                format!("the firmware ended with status {code}"),
+            )),
         };
     }
 
@@ -86,7 +97,9 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         print(render(&panel.to_gray(), Palette::of_stdout()));
     }
     if let Some(file) = &args.screenshot {
-        write_png(file, &panel_picture(panel.levels(), 4)).or_fail(Class::Input)?;
+        panel_picture(panel.levels(), 4)
+            .write_png(file)
+            .or_fail(Class::Input)?;
         print(file.display());
     }
     Ok(())

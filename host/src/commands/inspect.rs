@@ -1,8 +1,9 @@
 //! `thumbgen inspect`.
 
 use crate::console::{Console, print};
-use crate::failure::{Failure, OrFail, Class};
+use crate::failure::{Class, Failure, OrFail};
 use crate::model_folder::ModelFiles;
+use crate::onnx::read::ReadOptions;
 use crate::pack::inspect;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,9 @@ pub struct Args {
     /// An ONNX file, a model image, a model folder, or the name of a shipped model.
     #[arg(value_name = "MODEL")]
     model: String,
+    /// For an ONNX file with one input: how many of its last elements are the one-hot label.
+    #[arg(long, value_name = "N")]
+    classes: Option<usize>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -24,9 +28,16 @@ pub fn run(args: Args, _: Console) -> Result<(), Failure> {
     let path = Path::new(&args.model);
     let path: PathBuf = match path.is_file() {
         true => path.to_owned(),
-        false => ModelFiles::find(&args.model).or_fail(Class::Input)?.image().to_owned(),
+        false => ModelFiles::find(&args.model)
+            .or_fail(Class::Input)?
+            .image()
+            .to_owned(),
     };
-    let description = inspect::file(&path).or_fail(Class::Input)?;
+    let options = ReadOptions {
+        name: None,
+        classes: args.classes,
+    };
+    let description = inspect::file(&path, &options).or_fail(Class::Input)?;
     if args.json {
         print(serde_json::to_string_pretty(&description).or_fail(Class::Other)?);
     } else {

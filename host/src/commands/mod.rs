@@ -10,7 +10,8 @@ mod train;
 mod verify;
 
 use crate::console::Console;
-use crate::failure::{EXIT_CODES, Failure};
+use crate::failure::{Class, EXIT_CODES, Failure};
+use crate::firmware_build::FirmwareBuildError;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Command {
 
 /// Parses the command line, runs the command and gives the exit code.
 pub fn run() -> ExitCode {
+    // Where this process was started to try a GPU, it does that and ends.
+    crate::train::answer_probe();
     let cli = Cli::parse();
     let console = Console::new(cli.quiet);
     let result = match cli.command {
@@ -66,6 +69,16 @@ pub fn run() -> ExitCode {
             ExitCode::from(failure.class().exit_code())
         }
     }
+}
+
+/// What a firmware build's failure means to the user.
+fn firmware_failure(error: &FirmwareBuildError) -> Failure {
+    let class = match error {
+        FirmwareBuildError::Overflow { .. } => Class::TooLarge,
+        FirmwareBuildError::File(_) => Class::Input,
+        _ => Class::Environment,
+    };
+    Failure::from_error(class, error)
 }
 
 fn report(failure: &Failure) {
@@ -88,7 +101,11 @@ mod tests {
     fn every_command_has_examples() {
         for command in Cli::command().get_subcommands() {
             let help = command.clone().render_long_help().to_string();
-            assert!(help.contains("Examples:"), "{} has no examples in its help", command.get_name());
+            assert!(
+                help.contains("Examples:"),
+                "{} has no examples in its help",
+                command.get_name()
+            );
         }
     }
 }

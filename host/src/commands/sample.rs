@@ -4,14 +4,14 @@ use crate::console::{Console, print};
 use crate::failure::{Class, Failure, OrFail};
 use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
-use crate::picture::{Grid, grid, write_png};
+use crate::picture::{Grid, grid};
 use crate::sample::{Arithmetic, Sampler};
 use shared::latent::Point;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
-  thumbgen sample                          a grid: one row of samples a digit
+  thumbgen sample                          a grid: one column a digit
   thumbgen sample --digit 3 --seed 7       one picture
   thumbgen sample --text 2026 --scale 4    the digits of a number
   thumbgen sample --digit 5 --grid 8x4     32 fives
@@ -54,14 +54,35 @@ fn columns_and_rows(text: &str) -> Result<(usize, usize), String> {
 
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
-    let arithmetic = if args.float { Arithmetic::Float } else { Arithmetic::Integer };
-    let sampler = Sampler::new(&files, arithmetic).or_fail(Class::Input)?;
+    let arithmetic = if args.float {
+        Arithmetic::Float
+    } else {
+        Arithmetic::Integer
+    };
+    let mut sampler = Sampler::new(&files, arithmetic).or_fail(Class::Input)?;
     let (points, columns) = points(&args, sampler.classes())?;
     let tiles = sampler.pictures(&points).or_fail(Class::Input)?;
-    let picture = grid(&tiles, Grid { columns, gap: 1, scale: usize::from(args.scale) }).or_fail(Class::Input)?;
-    write_png(&args.out, &picture).or_fail(Class::Input)?;
+    let picture = grid(
+        &tiles,
+        Grid {
+            columns,
+            gap: 1,
+            scale: usize::from(args.scale),
+            ..Grid::default()
+        },
+    )
+    .or_fail(Class::Input)?;
+    picture.write_png(&args.out).or_fail(Class::Input)?;
     if !console.is_quiet() && tiles.len() <= 8 {
-        let small = grid(&tiles, Grid { columns, gap: 1, scale: 1 }).or_fail(Class::Input)?;
+        let small = grid(
+            &tiles,
+            Grid {
+                columns,
+                gap: 1,
+                ..Grid::default()
+            },
+        )
+        .or_fail(Class::Input)?;
         print(render(&small, Palette::of_stdout()));
     }
     print(args.out.display());
@@ -70,28 +91,41 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
 
 /// What to draw, and in how many columns.
 fn points(args: &Args, classes: u8) -> Result<(Vec<Point>, usize), Failure> {
-    let from = |i: usize, label: Option<u8>| Point { seed: args.seed.wrapping_add(i as u32), label };
+    let from = |i: usize, label: Option<u8>| Point {
+        seed: args.seed.wrapping_add(i as u32),
+        label,
+    };
     if let Some(text) = &args.text {
-        let digits: Option<Vec<u8>> =
-            text.chars().map(|c| c.to_digit(10).map(|d| d as u8)).collect();
+        let digits: Option<Vec<u8>> = text
+            .chars()
+            .map(|c| c.to_digit(10).map(|d| d as u8))
+            .collect();
         return match digits {
             Some(digits) if (1..=64).contains(&digits.len()) => {
-                let points = digits.iter().enumerate().map(|(i, &d)| from(i, Some(d))).collect();
+                let points = digits
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &d)| from(i, Some(d)))
+                    .collect();
                 Ok((points, digits.len()))
             }
-            _ => Err(Failure::new(Class::Input, format!("--text {text}: expected 1 to 64 digits"))),
+            _ => Err(Failure::new(
+                Class::Input,
+                format!("--text {text}: expected 1 to 64 digits"),
+            )),
         };
     }
-    let (columns, rows) = match (args.grid, args.digit, classes) {
-        (Some(size), _, _) => size,
-        (None, Some(_), _) => (1, 1),
-        (None, None, 0) => (10, 10),
-        (None, None, classes) => (10, usize::from(classes)),
+    let (columns, rows) = match (args.grid, args.digit) {
+        (Some(size), _) => size,
+        (None, Some(_)) => (1, 1),
+        // Ten columns, or one a class where there are fewer.
+        (None, None) if (1..10).contains(&classes) => (usize::from(classes), 10),
+        (None, None) => (10, 10),
     };
     let points = (0..columns * rows)
         .map(|i| {
-            // One row a class where none is asked for.
-            let class = (classes > 0).then(|| (i / columns % usize::from(classes.max(1))) as u8);
+            // All classes in turn where none is asked for; below 255, so the cast loses nothing.
+            let class = i.checked_rem(usize::from(classes)).map(|class| class as u8);
             from(i, args.digit.or(class))
         })
         .collect();

@@ -22,7 +22,9 @@ pub struct Args {
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let report = if args.check {
         let root = repository::root().or_fail(Class::Environment)?;
-        let system = ThisMachine { folder: root.clone() };
+        let system = ThisMachine {
+            folder: root.clone(),
+        };
         Setup::new(&system, &root).check()
     } else {
         install(args.yes, console)?
@@ -31,17 +33,24 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     if report.is_sufficient() {
         Ok(())
     } else {
-        Err(Failure::new(Class::Environment, "something needed is missing; run `thumbgen setup`"))
+        Err(Failure::new(
+            Class::Environment,
+            "something needed is missing; run `thumbgen setup`",
+        ))
     }
 }
 
 /// Installs what is missing; other commands start with it.
 pub fn install(yes: bool, console: Console) -> Result<Report, Failure> {
     let root = repository::root().or_fail(Class::Environment)?;
-    let system = ThisMachine { folder: root.clone() };
+    let system = ThisMachine {
+        folder: root.clone(),
+    };
     let mut output: Box<dyn std::io::Write> = match console.is_quiet() {
         true => Box::new(std::io::sink()),
         false => Box::new(std::io::stderr()),
     };
-    Setup::new(&system, &root).install(yes, &mut output).or_fail(Class::Environment)
+    Setup::new(&system, &root)
+        .install(yes, &mut output)
+        .or_fail(Class::Environment)
 }

@@ -53,31 +53,65 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     keys.extend(args.data.as_ref().map(|data| format!("data={data}")));
     keys.extend(args.seed.map(|seed| format!("seed={seed}")));
     keys.extend(args.steps.map(|steps| format!("train.steps={steps}")));
-    keys.extend(args.device.as_ref().map(|device| format!("device={device}")));
+    keys.extend(
+        args.device
+            .as_ref()
+            .map(|device| format!("device={device}")),
+    );
     let source = match &args.resume {
         Some(folder) => folder.join("config.toml").display().to_string(),
         None => args.config.clone(),
     };
-    let config = Config::resolve(&source, &keys).map_err(TrainError::from).map_err(failure)?;
-    let out = args.resume.clone().or(args.out.clone()).unwrap_or_else(|| free_folder(&config.name));
+    let config = Config::resolve(&source, &keys)
+        .map_err(TrainError::from)
+        .map_err(failure)?;
+    let out = args
+        .resume
+        .clone()
+        .or(args.out.clone())
+        .unwrap_or_else(|| free_folder(&config.name));
     let board = super::export::board(&args.board)?;
     let summary = train(&config, &out, args.resume.is_some(), console)?;
     if args.export {
-        super::export::export_run(&summary.folder, &summary.folder.join("model"), board, console)?;
+        super::export::export_run(
+            &summary.folder,
+            &summary.folder.join("model"),
+            board,
+            console,
+        )?;
         print(summary.folder.join("model").display());
     } else {
         print(summary.folder.display());
-        console.note(format_args!("next: thumbgen export {}", summary.folder.display()));
+        console.note(format_args!(
+            "next: thumbgen export {}",
+            summary.folder.display()
+        ));
     }
     Ok(())
 }
 
 /// Trains until the end; being interrupted is a failure of its own class.
-pub fn train(config: &Config, out: &Path, resume: bool, console: Console) -> Result<Summary, Failure> {
+pub fn train(
+    config: &Config,
+    out: &Path,
+    resume: bool,
+    console: Console,
+) -> Result<Summary, Failure> {
     let stop = stop_on_ctrl_c().map_err(failure)?;
-    console.step(format_args!("training {} for {} steps, into {}", config.name, config.train.steps, out.display()));
-    let options = Options { out: out.to_owned(), resume, quiet: console.is_quiet(), ..Options::default() };
-    let outcome = crate::train::train(config, &options, &stop, &mut super::export::write_generator).map_err(failure)?;
+    console.step(format_args!(
+        "training {} for {} steps, into {}",
+        config.name,
+        config.train.steps,
+        out.display()
+    ));
+    let options = Options {
+        out: out.to_owned(),
+        resume,
+        quiet: console.is_quiet(),
+        ..Options::default()
+    };
+    let outcome = crate::train::train(config, &options, &stop, &mut super::export::write_generator)
+        .map_err(failure)?;
     match outcome {
         Outcome::Finished(summary) => {
             console.note(format_args!(
@@ -104,12 +138,18 @@ pub fn train(config: &Config, out: &Path, resume: bool, console: Console) -> Res
 pub fn free_folder(name: &str) -> PathBuf {
     let runs = Path::new("runs");
     let numbered = (2..10_000).map(|n| runs.join(format!("{name}-{n}")));
-    std::iter::once(runs.join(name)).chain(numbered).find(|folder| !folder.exists()).unwrap_or_else(|| runs.join(name))
+    std::iter::once(runs.join(name))
+        .chain(numbered)
+        .find(|folder| !folder.exists())
+        .unwrap_or_else(|| runs.join(name))
 }
 
 fn failure(error: TrainError) -> Failure {
     let class = match &error {
-        TrainError::Config(_) | TrainError::Dataset(_) | TrainError::File(_) | TrainError::Checkpoint(_) => Class::Input,
+        TrainError::Config(_)
+        | TrainError::Dataset(_)
+        | TrainError::File(_)
+        | TrainError::Checkpoint(_) => Class::Input,
         TrainError::RunExists { .. } | TrainError::AlreadyPast { .. } => Class::Input,
         TrainError::Device(_) => Class::Environment,
         _ => Class::Other,

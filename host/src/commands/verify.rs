@@ -23,6 +23,9 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     crate::console::print(&summary);
     match summary.failed() {
         0 => Ok(()),
-        n => Err(Failure::new(Class::Mismatch, format!("{n} of the checks failed; their output stands above"))),
+        n => Err(Failure::new(
+            Class::Mismatch,
+            format!("{n} of the checks failed; their output stands above"),
+        )),
     }
 }

@@ -21,9 +21,9 @@ mod process;
 mod qemu;
 mod qmp;
 mod screen;
-mod window;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use arguments::{Button, Options, UnknownButton};
 pub use error::EmulatorError;

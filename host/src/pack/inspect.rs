@@ -36,7 +36,7 @@ pub enum InspectError {
 }
 
 /// A line of the table.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct LayerRow {
     /// The layer's name.
     pub name: String,
@@ -59,7 +59,7 @@ pub struct LayerRow {
 }
 
 /// What a file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Description {
     /// "model image" or "float ONNX generator".
     pub format: &'static str,

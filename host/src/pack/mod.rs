@@ -20,6 +20,12 @@ pub mod names {
     pub const GOLDEN: &str = "golden.json";
     /// What quantization measured.
     pub const REPORT: &str = "report.json";
+    /// The resolved config of the training; not there for an ONNX file from elsewhere.
+    pub const CONFIG: &str = "config.toml";
+    /// Figures of the training and of the export.
+    pub const METRICS: &str = "metrics.json";
+    /// Real pictures beside float and integer samples.
+    pub const SAMPLES: &str = "samples.png";
     /// The card, for people.
     pub const CARD: &str = "README.md";
 }

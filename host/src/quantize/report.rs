@@ -8,6 +8,7 @@ use ndarray::Array2;
 use serde::Serialize;
 use shared::image::PixelRange;
 use shared::latent::Point;
+use std::fmt;
 
 /// How many points measurements use where nothing else is asked for.
 pub const MEASURING_POINTS: usize = 1000;
@@ -63,6 +64,45 @@ pub struct QuantizationReport {
     pub layers: Vec<LayerReport>,
     /// The pictures' difference.
     pub picture: PictureReport,
+}
+
+impl fmt::Display for QuantizationReport {
+    /// A table of the steps, and a line for the pictures.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:16} {:>7} {:>12} {:>9} {:>8} {:>9} {:>10} {:>12}",
+            "layer", "weights", "shape", "MACs", "bytes", "SQNR", "largest", "accumulator"
+        )?;
+        for layer in &self.layers {
+            let dash = || "-".to_owned();
+            let weights = layer.weights.map_or_else(dash, |bits| bits.to_string());
+            let accumulator = layer
+                .largest_accumulator
+                .map_or_else(dash, |bound| bound.to_string());
+            writeln!(
+                f,
+                "{:16} {:>7} {:>12} {:>9} {:>8} {:>6.1} dB {:>10.4} {:>12}",
+                layer.name,
+                weights,
+                format!("{}x{}", layer.inputs, layer.outputs),
+                layer.macs,
+                layer.bytes,
+                layer.sqnr_db,
+                layer.largest_difference,
+                accumulator
+            )?;
+        }
+        write!(
+            f,
+            "pictures: {:.1} dB SQNR, {:.1} dB PSNR, grey levels apart {:.2} on average and {} at most, on {} pictures",
+            self.picture.sqnr_db,
+            self.picture.psnr_db,
+            self.picture.mean_grey,
+            self.picture.largest_grey,
+            self.picture.pictures
+        )
+    }
 }
 
 /// A float value as a grey level.

@@ -3,6 +3,7 @@
 use super::report::picture_sqnr;
 use super::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork};
 use serde::Serialize;
+use std::fmt;
 
 /// Choices are searched exhaustively up to so many layers, and greedily beyond.
 const EXHAUSTIVE: usize = 14;
@@ -40,6 +41,32 @@ pub struct Choice {
     pub all_int4_bytes: usize,
     /// One row a dense layer; empty where int8 everywhere fits.
     pub costs: Vec<LayerCost>,
+}
+
+impl fmt::Display for Choice {
+    /// What was chosen, and what each layer's 4 bits would save and cost.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits: Vec<String> = self.bits.iter().map(Bits::to_string).collect();
+        write!(
+            f,
+            "weights {}: {} of {} bytes, {:.1} dB (int8 everywhere: {} bytes, {:.1} dB; int4 everywhere: {} bytes)",
+            bits.join(", "),
+            self.bytes,
+            self.budget,
+            self.sqnr_db,
+            self.all_int8_bytes,
+            self.all_int8_sqnr_db,
+            self.all_int4_bytes
+        )?;
+        for cost in &self.costs {
+            write!(
+                f,
+                "\n  {} alone at int4 saves {} bytes and gives {:.1} dB",
+                cost.layer, cost.saves, cost.sqnr_db
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// Chooses widths for a budget in bytes. `fixed` sets those of single layers beforehand, in the layers' order; the

@@ -45,17 +45,7 @@ impl Samples {
         let count = ROWS * columns;
         // At most 10 columns.
         let labels: Vec<u8> = (0..count).map(|i| (i % columns) as u8).collect();
-        let mut next = 0;
-        let mut tiles = Vec::new();
-        for label in &labels {
-            let found = (next..data.len())
-                .chain(0..next)
-                .find(|i| classes == 0 || data.labels[*i] == *label);
-            let index = found.unwrap_or(0);
-            next = (index + 1) % data.len().max(1);
-            let pixels = data.image(index).unwrap_or_default().to_vec();
-            tiles.push(GrayImage::new(data.width, data.height, pixels)?);
-        }
+        let tiles = real_pictures(data, classes, &labels)?;
         Ok(Self {
             latents: normal(&mut rng(seed, Purpose::Samples, 0), count * latent),
             labels,
@@ -94,4 +84,28 @@ impl Samples {
             ..Grid::default()
         }
     }
+}
+
+/// Real pictures, in the order of the dataset: one of the class of each label, or any where there are no classes.
+///
+/// # Errors
+/// [`PictureError`].
+pub fn real_pictures(
+    data: &Dataset,
+    classes: usize,
+    labels: &[u8],
+) -> Result<Vec<GrayImage>, PictureError> {
+    let mut next = 0;
+    labels
+        .iter()
+        .map(|label| {
+            let found = (next..data.len())
+                .chain(0..next)
+                .find(|i| classes == 0 || data.labels.get(*i) == Some(label));
+            let index = found.unwrap_or(0);
+            next = (index + 1) % data.len().max(1);
+            let pixels = data.image(index).unwrap_or_default().to_vec();
+            GrayImage::new(data.width, data.height, pixels)
+        })
+        .collect()
 }

@@ -1,0 +1,170 @@
+//! `thumbgen export`.
+
+use crate::board::Board;
+use crate::console::{Console, print};
+use crate::export::{ExportError, ExportOptions, ExportReport, export};
+use crate::failure::{Class, Failure, OrFail};
+use crate::files;
+use crate::model_folder::{CONFIG, FLOAT_ONNX};
+use crate::network::Network;
+use crate::onnx::write::{self, WriteOptions};
+use crate::quantize::{Bits, QuantizeError};
+use crate::run_export;
+use crate::train::BoxError;
+use shared::latent::Prior;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  thumbgen export runs/cgan                            the model folder runs/cgan/model, for lm3s6965evb
+  thumbgen export gan.onnx --board none --out model    8-bit weights everywhere, whatever the size
+  thumbgen export gan.onnx --flash-budget 120000 --out model
+  thumbgen export pytorch.onnx --classes 10 --prior uniform --out model
+  thumbgen export runs/cgan --bits dense_2=4           4-bit weights in one layer")]
+pub struct Args {
+    /// A run folder, or an ONNX file of a generator, from this program or from PyTorch.
+    #[arg(value_name = "RUN|ONNX")]
+    source: PathBuf,
+    /// The model folder; RUN/model, or the ONNX file's name without its ending, unless given.
+    #[arg(long, short, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// The board that the model has to fit, or none.
+    #[arg(long, short, default_value = "lm3s6965evb")]
+    board: String,
+    /// The most bytes of flash that the model may take, instead of a board.
+    #[arg(long, value_name = "BYTES", conflicts_with = "board")]
+    flash_budget: Option<usize>,
+    /// Set the width of a layer's weights, as dense_2=4; may be given several times.
+    #[arg(long, value_name = "LAYER=BITS", value_parser = layer_bits)]
+    bits: Vec<(String, Bits)>,
+    /// Name of the model; that of the ONNX graph unless given.
+    #[arg(long)]
+    name: Option<String>,
+    /// For an ONNX file with one input: how many of its last elements are the one-hot label.
+    #[arg(long, value_name = "N")]
+    classes: Option<usize>,
+    /// What latent vectors are drawn from: normal, or uniform on -1 to 1. What the file says, or normal, unless given.
+    #[arg(long, value_parser = prior)]
+    prior: Option<Prior>,
+    /// Seed of the latent vectors that calibrate the exponents.
+    #[arg(long, default_value_t = 0)]
+    seed: u32,
+}
+
+fn layer_bits(text: &str) -> Result<(String, Bits), String> {
+    let wrong = || format!("expected LAYER=4 or LAYER=8, found {text}");
+    let (layer, bits) = text.rsplit_once('=').ok_or_else(wrong)?;
+    match bits {
+        "4" => Ok((layer.to_owned(), Bits::Four)),
+        "8" => Ok((layer.to_owned(), Bits::Eight)),
+        _ => Err(wrong()),
+    }
+}
+
+fn prior(text: &str) -> Result<Prior, String> {
+    match text {
+        "normal" => Ok(Prior::Normal),
+        "uniform" => Ok(Prior::Uniform),
+        other => Err(format!("expected normal or uniform, found {other}")),
+    }
+}
+
+pub fn run(args: Args, console: Console) -> Result<(), Failure> {
+    let is_run = args.source.is_dir();
+    let onnx = if is_run {
+        args.source.join(FLOAT_ONNX)
+    } else {
+        args.source.clone()
+    };
+    let out = args.out.clone().unwrap_or_else(|| match is_run {
+        true => args.source.join("model"),
+        false => args.source.with_extension(""),
+    });
+    if out == onnx {
+        return Err(Failure::new(
+            Class::Input,
+            format!("{}: give the model folder with --out", out.display()),
+        ));
+    }
+    let mut options = ExportOptions::new(onnx, &out);
+    options.name.clone_from(&args.name);
+    options.classes = args.classes;
+    options.prior = args.prior;
+    options.seed = args.seed;
+    options.bits.clone_from(&args.bits);
+    options.budget = match args.flash_budget {
+        Some(budget) => Some(budget),
+        None => budget(board(&args.board)?.as_ref()),
+    };
+    let run = is_run.then_some(args.source.as_path());
+    finish(&options, run, console)?;
+    print(out.display());
+    Ok(())
+}
+
+/// A board by name; `none` for no limit.
+pub fn board(name: &str) -> Result<Option<Board>, Failure> {
+    match name {
+        "none" => Ok(None),
+        name => Board::find(name).map(Some).or_fail(Class::Input),
+    }
+}
+
+/// What a board leaves for the model, in bytes.
+fn budget(board: Option<&Board>) -> Option<usize> {
+    board.map(|board| usize::try_from(board.model_budget()).unwrap_or(usize::MAX))
+}
+
+/// Exports a run folder for a board.
+pub fn export_run(
+    run: &Path,
+    out: &Path,
+    board: Option<Board>,
+    console: Console,
+) -> Result<(), Failure> {
+    let mut options = ExportOptions::new(run.join(FLOAT_ONNX), out);
+    options.budget = budget(board.as_ref());
+    finish(&options, Some(run), console)
+}
+
+/// Writes the network of a training run as generator.onnx into its folder.
+pub fn write_generator(network: &Network, run: &Path) -> Result<(), BoxError> {
+    let bytes = write::to_bytes(network, &WriteOptions::default())?;
+    Ok(files::write_atomically(&run.join(FLOAT_ONNX), &bytes)?)
+}
+
+fn finish(options: &ExportOptions, run: Option<&Path>, console: Console) -> Result<(), Failure> {
+    console.step(format_args!(
+        "exporting {} to {}",
+        options.onnx.display(),
+        options.folder.display()
+    ));
+    let report = export(options, &mut |step| console.note(step)).map_err(failure)?;
+    let has_config = run.is_some_and(|run| run.join(CONFIG).is_file());
+    run_export::complete(&report, &options.folder, run.filter(|_| has_config))
+        .or_fail(Class::Input)?;
+    if !console.is_quiet() {
+        print(table(&report));
+    }
+    Ok(())
+}
+
+/// What the export cost, layer by layer, and how the widths were chosen.
+fn table(report: &ExportReport) -> String {
+    let mut text = report.measured.to_string();
+    if let Some(choice) = &report.choice {
+        text.push_str(&format!("\n{choice}"));
+    }
+    text
+}
+
+fn failure(error: ExportError) -> Failure {
+    let class = match &error {
+        ExportError::Quantize {
+            source: QuantizeError::Budget { .. },
+            ..
+        } => Class::TooLarge,
+        _ => Class::Input,
+    };
+    Failure::from_error(class, &error)
+}
