@@ -200,7 +200,11 @@ impl Run<'_, '_> {
         ];
         let mut info = RunInfo::new(config, self.data, self.choice, parameters);
         info.steps_done = first;
-        info.write(folder)?;
+        // A finished run that is resumed only to be exported keeps the times of its training.
+        let steps_left = first < config.train.steps;
+        if steps_left {
+            info.write(folder)?;
+        }
 
         let mut progress = Progress::new(self.options.quiet, first, config.train.steps);
         progress.say(&format!("device: {}", self.choice.reason));
@@ -262,7 +266,9 @@ impl Run<'_, '_> {
         info.steps_done = step;
         info.seconds = started.elapsed().as_secs_f64();
         info.steps_per_second = (step - first) as f64 / info.seconds.max(1e-9);
-        info.write(folder)?;
+        if steps_left {
+            info.write(folder)?;
+        }
         plot::write(&records, &folder.join("loss.png"))?;
         progress.finish();
         let summary = Summary {
@@ -300,6 +306,8 @@ impl Run<'_, '_> {
         same.data = "any".to_owned();
         same.device = device::DeviceChoice::Auto;
         let any = Config::resolve(super::PRESETS[0].0, &[])?;
+        // It changes what is drawn and exported, not what is trained.
+        same.model.truncation = any.model.truncation;
         same.report = any.report;
         same.alarm = any.alarm;
         let batch = same.train.batch;
