@@ -88,36 +88,13 @@ pub fn draw_message<D: DrawTarget<Color = Gray4>>(
     text: &str,
     target: &mut D,
 ) -> Result<(), D::Error> {
-    const COLUMNS: usize = 25;
     target.clear(Gray4::BLACK)?;
     let bar = Rectangle::new(Point::zero(), Size::new(128, 11));
     target.fill_solid(&bar, WHITE)?;
     let mut painter = Painter { target };
-    painter.text(
-        title,
-        Point::new(2, 1),
-        &FONT_6X10,
-        Gray4::BLACK,
-        Alignment::Left,
-    )?;
-    let mut line = heapless::String::<COLUMNS>::new();
-    let mut y = 14;
-    for word in text.split_whitespace() {
-        let gap = usize::from(!line.is_empty());
-        if line.len() + gap + word.len() > COLUMNS && !line.is_empty() {
-            painter.text(&line, Point::new(1, y), &FONT_5X8, WHITE, Alignment::Left)?;
-            line.clear();
-            y += 8;
-        }
-        if !line.is_empty() {
-            let _ = line.push(' ');
-        }
-        // A word longer than a line is cut.
-        for character in word.chars() {
-            let _ = line.push(character);
-        }
-    }
-    painter.text(&line, Point::new(1, y), &FONT_5X8, WHITE, Alignment::Left)
+    let at = Point::new(2, 1);
+    painter.text(title, at, &FONT_6X10, Gray4::BLACK, Alignment::Left)?;
+    painter.wrapped(text, Point::new(1, 14), 6, WHITE, Alignment::Left)
 }
 
 /// Where the picture of that number lies.
@@ -185,6 +162,38 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
         let mut line = heapless::String::<32>::new();
         let _ = line.write_fmt(text);
         self.text(&line, at, font, colour, alignment)
+    }
+
+    /// Lines of up to 25 characters, broken between words; what does not fit is left out.
+    fn wrapped(
+        &mut self,
+        text: &str,
+        mut at: Point,
+        lines: usize,
+        colour: Gray4,
+        alignment: Alignment,
+    ) -> Result<(), D::Error> {
+        const COLUMNS: usize = 25;
+        let mut words = text.split_ascii_whitespace().peekable();
+        for _ in 0..lines {
+            let mut line = heapless::String::<{ 4 * COLUMNS }>::new();
+            let mut columns = 0;
+            while let Some(&word) = words.peek() {
+                let gap = usize::from(columns > 0);
+                let length = word.chars().count();
+                if columns > 0 && columns + gap + length > COLUMNS {
+                    break;
+                }
+                // At most four bytes a character, so both fit; a word longer than a line is cut.
+                let _ = line.push_str(if gap == 1 { " " } else { "" });
+                let _ = line.push_str(clip(word, COLUMNS));
+                columns += gap + length;
+                words.next();
+            }
+            self.text(&line, at, &FONT_5X8, colour, alignment)?;
+            at.y += 8;
+        }
+        Ok(())
     }
 
     /// The frame around a large picture.
@@ -341,7 +350,7 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
     fn self_test(&mut self, result: SelfTest, engine: &Engine<'_>) -> Result<(), D::Error> {
         let image = engine.image();
         let centre = |y| Point::new(63, y);
-        // 21 and 25 characters of their fonts fit the width.
+        // 21 characters fit the width.
         self.text(
             clip(image.name(), 21),
             centre(2),
@@ -349,33 +358,27 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
             WHITE,
             Alignment::Center,
         )?;
-        self.text(
-            clip(image.card(), 25),
-            centre(14),
-            &FONT_5X8,
-            DIM,
-            Alignment::Center,
-        )?;
+        self.wrapped(image.card(), centre(12), 2, DIM, Alignment::Center)?;
         let size = format_args!("image {} B, {:08x}", image.len(), image.crc());
-        self.format(size, centre(24), &FONT_5X8, DIM, Alignment::Center)?;
+        self.format(size, centre(29), &FONT_5X8, DIM, Alignment::Center)?;
         match result.failed {
             None => {
                 self.text(
                     "self-test passed",
-                    centre(38),
+                    centre(41),
                     &FONT_6X10,
                     WHITE,
                     Alignment::Center,
                 )?;
                 let goldens = format_args!("{} golden pictures equal", result.goldens);
-                self.format(goldens, centre(51), &FONT_5X8, DIM, Alignment::Center)
+                self.format(goldens, centre(54), &FONT_5X8, DIM, Alignment::Center)
             }
             Some(Fault { golden, op }) => {
-                let bar = Rectangle::new(Point::new(0, 36), Size::new(128, 13));
+                let bar = Rectangle::new(Point::new(0, 39), Size::new(128, 13));
                 self.target.fill_solid(&bar, WHITE)?;
                 self.text(
                     "self-test FAILED",
-                    centre(38),
+                    centre(41),
                     &FONT_6X10,
                     Gray4::BLACK,
                     Alignment::Center,
@@ -384,7 +387,7 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
                     .and_then(|op| image.ops().nth(usize::from(op)))
                     .map_or("input", |op| op.name);
                 let what = format_args!("golden {golden}: {}", clip(name, 14));
-                self.format(what, centre(51), &FONT_5X8, WHITE, Alignment::Center)
+                self.format(what, centre(54), &FONT_5X8, WHITE, Alignment::Center)
             }
         }
     }
