@@ -164,7 +164,7 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
         self.text(&line, at, font, colour, alignment)
     }
 
-    /// Lines of up to 25 characters, broken between words; what does not fit is left out.
+    /// Lines of up to 25 characters, broken between words where possible; what does not fit is left out.
     fn wrapped(
         &mut self,
         text: &str,
@@ -174,21 +174,32 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
         alignment: Alignment,
     ) -> Result<(), D::Error> {
         const COLUMNS: usize = 25;
-        let mut words = text.split_ascii_whitespace().peekable();
+        let mut words = text.split_ascii_whitespace();
+        let mut word = "";
         for _ in 0..lines {
+            // At most four bytes a character, so every push below fits.
             let mut line = heapless::String::<{ 4 * COLUMNS }>::new();
             let mut columns = 0;
-            while let Some(&word) = words.peek() {
-                let gap = usize::from(columns > 0);
-                let length = word.chars().count();
-                if columns > 0 && columns + gap + length > COLUMNS {
-                    break;
+            loop {
+                if word.is_empty() {
+                    let Some(next) = words.next() else { break };
+                    word = next;
                 }
-                // At most four bytes a character, so both fit; a word longer than a line is cut.
-                let _ = line.push_str(if gap == 1 { " " } else { "" });
-                let _ = line.push_str(clip(word, COLUMNS));
-                columns += gap + length;
-                words.next();
+                let gap = if columns > 0 { " " } else { "" };
+                let length = gap.len() + word.chars().count();
+                if columns + length <= COLUMNS {
+                    let _ = line.push_str(gap);
+                    let _ = line.push_str(word);
+                    columns += length;
+                    word = "";
+                    continue;
+                }
+                if columns == 0 {
+                    let head = clip(word, COLUMNS);
+                    let _ = line.push_str(head);
+                    word = word.get(head.len()..).unwrap_or_default();
+                }
+                break;
             }
             self.text(&line, at, &FONT_5X8, colour, alignment)?;
             at.y += 8;
