@@ -306,20 +306,18 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
                 Alignment::Center,
             )?;
         }
-        self.format(
-            format_args!("{}", from.seed),
-            Point::new(COLUMN, 34),
-            &FONT_5X8,
-            DIM,
-            Alignment::Center,
-        )?;
-        self.format(
-            format_args!("{}", to.seed),
-            Point::new(COLUMN, 43),
-            &FONT_5X8,
-            DIM,
-            Alignment::Center,
-        )?;
+        let centre = |y| Point::new(COLUMN, y);
+        let mut seeds = heapless::String::<12>::new();
+        // Where both do not fit a line, each has its own.
+        if write!(seeds, "{}>{}", from.seed, to.seed).is_ok() {
+            self.text("seeds", centre(34), &FONT_5X8, DIM, Alignment::Center)?;
+            self.text(&seeds, centre(43), &FONT_5X8, DIM, Alignment::Center)?;
+        } else {
+            for (seed, y) in [(from.seed, 34), (to.seed, 43)] {
+                let seed = format_args!("{seed}");
+                self.format(seed, centre(y), &FONT_5X8, DIM, Alignment::Center)?;
+            }
+        }
         let bar = Rectangle::new(Point::new(67, 54), Size::new(57, 7));
         bar.into_styled(PrimitiveStyle::with_stroke(DIM, 1))
             .draw(self.target)?;
@@ -373,6 +371,12 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
         let size = format_args!("image {} B, {:08x}", image.len(), image.crc());
         self.format(size, centre(29), &FONT_5X8, DIM, Alignment::Center)?;
         match result.failed {
+            None if result.goldens == 0 => {
+                let what = "no golden pictures";
+                self.text(what, centre(41), &FONT_6X10, WHITE, Alignment::Center)?;
+                let so = "nothing to test against";
+                self.text(so, centre(54), &FONT_5X8, DIM, Alignment::Center)
+            }
             None => {
                 self.text(
                     "self-test passed",

@@ -6,7 +6,7 @@ use shared::layer::{Dense, Layout, unpack_int4};
 /// Outputs computed in one pass over the input, so that a loaded input serves several rows. As many as leave the inner
 /// loop's values in the fourteen registers of a Cortex-M3.
 const INT8_ROWS: usize = 4;
-const INT4_ROWS: usize = 3;
+const INT4_ROWS: usize = 2;
 
 /// `output = requantize(weights * input + bias)`: NUMERICS, "power-of-two QDQ".
 ///
@@ -72,27 +72,21 @@ fn int8(rows: [&[u8]; INT8_ROWS], input: &[i8], sums: &mut [i32; INT8_ROWS]) {
     *sums = [sum_a, sum_b, sum_c, sum_d];
 }
 
-/// As [`int8`], for three rows of two weights a byte, eight columns a turn: one load brings eight weights of a row.
+/// As [`int8`], for two rows of two weights a byte, eight columns a turn: one load brings eight weights of a row.
 #[inline(never)]
 fn int4(rows: [&[u8]; INT4_ROWS], input: &[i8], sums: &mut [i32; INT4_ROWS]) {
-    let [mut sum_a, mut sum_b, mut sum_c] = *sums;
+    let [mut sum_a, mut sum_b] = *sums;
     let (eights, last) = input.as_chunks::<8>();
-    let [row_a, row_b, row_c] = rows;
+    let [row_a, row_b] = rows;
     let (a, _) = row_a.as_chunks::<4>();
     let (b, _) = row_b.as_chunks::<4>();
-    let (c, _) = row_c.as_chunks::<4>();
-    for (((x, &a), &b), &c) in eights.iter().zip(a).zip(b).zip(c) {
-        let (a, b, c) = (
-            u32::from_le_bytes(a),
-            u32::from_le_bytes(b),
-            u32::from_le_bytes(c),
-        );
+    for ((x, &a), &b) in eights.iter().zip(a).zip(b) {
+        let (a, b) = (u32::from_le_bytes(a), u32::from_le_bytes(b));
         macro_rules! column {
             ($i:literal) => {
                 let x = i32::from(x[$i]);
                 sum_a = sum_a.wrapping_add(nibble::<$i>(a) * x);
                 sum_b = sum_b.wrapping_add(nibble::<$i>(b) * x);
-                sum_c = sum_c.wrapping_add(nibble::<$i>(c) * x);
             };
         }
         column!(0);
@@ -104,7 +98,7 @@ fn int4(rows: [&[u8]; INT4_ROWS], input: &[i8], sums: &mut [i32; INT4_ROWS]) {
         column!(6);
         column!(7);
     }
-    *sums = [sum_a, sum_b, sum_c];
+    *sums = [sum_a, sum_b];
     if last.is_empty() {
         return;
     }
