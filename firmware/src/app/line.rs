@@ -13,6 +13,7 @@
 //! | `selftest` | replays the golden vectors, shows the result | `selftest ok <n>` or `selftest failed <why>` |
 //! | anything else | nothing | `error <what is wrong>, expected <what>` |
 //!
+//! After boot, when the first screen is shown, the device sends `ready <board> <CRC-32 of the image>` of its own accord.
 //! A label is `-` where the model has no classes. Checksums are CRC-32 in eight hexadecimal digits: of the input, then of
 //! each operation's output. An answer is sent when the screen shows the view that it tells of. `status` and views, with
 //! `FromStr` of [`View`](super::View), are made to be read by programs.

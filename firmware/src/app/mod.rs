@@ -1,7 +1,8 @@
 //! The app, without hardware in it.
 //!
 //! event -> [`App`] (state machine) -> [`View`] (everything that decides the screen) -> [`draw`] -> pixels. [`Device`]
-//! joins these for a board: one event in, a drawn screen and an answered line out. The serial protocol is in [`line`].
+//! joins these for a board: one event in, a drawn screen and an answered line out. The serial protocol is in
+//! [`mod@line`].
 
 mod buttons;
 mod device;

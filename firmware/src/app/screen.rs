@@ -88,36 +88,13 @@ pub fn draw_message<D: DrawTarget<Color = Gray4>>(
     text: &str,
     target: &mut D,
 ) -> Result<(), D::Error> {
-    const COLUMNS: usize = 25;
     target.clear(Gray4::BLACK)?;
     let bar = Rectangle::new(Point::zero(), Size::new(128, 11));
     target.fill_solid(&bar, WHITE)?;
     let mut painter = Painter { target };
-    painter.text(
-        title,
-        Point::new(2, 1),
-        &FONT_6X10,
-        Gray4::BLACK,
-        Alignment::Left,
-    )?;
-    let mut line = heapless::String::<COLUMNS>::new();
-    let mut y = 14;
-    for word in text.split_whitespace() {
-        let gap = usize::from(!line.is_empty());
-        if line.len() + gap + word.len() > COLUMNS && !line.is_empty() {
-            painter.text(&line, Point::new(1, y), &FONT_5X8, WHITE, Alignment::Left)?;
-            line.clear();
-            y += 8;
-        }
-        if !line.is_empty() {
-            let _ = line.push(' ');
-        }
-        // A word longer than a line is cut.
-        for character in word.chars() {
-            let _ = line.push(character);
-        }
-    }
-    painter.text(&line, Point::new(1, y), &FONT_5X8, WHITE, Alignment::Left)
+    let at = Point::new(2, 1);
+    painter.text(title, at, &FONT_6X10, Gray4::BLACK, Alignment::Left)?;
+    painter.wrapped(text, Point::new(1, 14), 6, WHITE, Alignment::Left)
 }
 
 /// Where the picture of that number lies.
@@ -185,6 +162,49 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
         let mut line = heapless::String::<32>::new();
         let _ = line.write_fmt(text);
         self.text(&line, at, font, colour, alignment)
+    }
+
+    /// Lines of up to 25 characters, broken between words where possible; what does not fit is left out.
+    fn wrapped(
+        &mut self,
+        text: &str,
+        mut at: Point,
+        lines: usize,
+        colour: Gray4,
+        alignment: Alignment,
+    ) -> Result<(), D::Error> {
+        const COLUMNS: usize = 25;
+        let mut words = text.split_ascii_whitespace();
+        let mut word = "";
+        for _ in 0..lines {
+            // At most four bytes a character, so every push below fits.
+            let mut line = heapless::String::<{ 4 * COLUMNS }>::new();
+            let mut columns = 0;
+            loop {
+                if word.is_empty() {
+                    let Some(next) = words.next() else { break };
+                    word = next;
+                }
+                let gap = if columns > 0 { " " } else { "" };
+                let length = gap.len() + word.chars().count();
+                if columns + length <= COLUMNS {
+                    let _ = line.push_str(gap);
+                    let _ = line.push_str(word);
+                    columns += length;
+                    word = "";
+                    continue;
+                }
+                if columns == 0 {
+                    let head = clip(word, COLUMNS);
+                    let _ = line.push_str(head);
+                    word = word.get(head.len()..).unwrap_or_default();
+                }
+                break;
+            }
+            self.text(&line, at, &FONT_5X8, colour, alignment)?;
+            at.y += 8;
+        }
+        Ok(())
     }
 
     /// The frame around a large picture.
@@ -286,20 +306,18 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
                 Alignment::Center,
             )?;
         }
-        self.format(
-            format_args!("{}", from.seed),
-            Point::new(COLUMN, 34),
-            &FONT_5X8,
-            DIM,
-            Alignment::Center,
-        )?;
-        self.format(
-            format_args!("{}", to.seed),
-            Point::new(COLUMN, 43),
-            &FONT_5X8,
-            DIM,
-            Alignment::Center,
-        )?;
+        let centre = |y| Point::new(COLUMN, y);
+        let mut seeds = heapless::String::<12>::new();
+        // Where both do not fit a line, each has its own.
+        if write!(seeds, "{}>{}", from.seed, to.seed).is_ok() {
+            self.text("seeds", centre(34), &FONT_5X8, DIM, Alignment::Center)?;
+            self.text(&seeds, centre(43), &FONT_5X8, DIM, Alignment::Center)?;
+        } else {
+            for (seed, y) in [(from.seed, 34), (to.seed, 43)] {
+                let seed = format_args!("{seed}");
+                self.format(seed, centre(y), &FONT_5X8, DIM, Alignment::Center)?;
+            }
+        }
         let bar = Rectangle::new(Point::new(67, 54), Size::new(57, 7));
         bar.into_styled(PrimitiveStyle::with_stroke(DIM, 1))
             .draw(self.target)?;
@@ -341,7 +359,7 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
     fn self_test(&mut self, result: SelfTest, engine: &Engine<'_>) -> Result<(), D::Error> {
         let image = engine.image();
         let centre = |y| Point::new(63, y);
-        // 21 and 25 characters of their fonts fit the width.
+        // 21 characters fit the width.
         self.text(
             clip(image.name(), 21),
             centre(2),
@@ -349,33 +367,33 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
             WHITE,
             Alignment::Center,
         )?;
-        self.text(
-            clip(image.card(), 25),
-            centre(14),
-            &FONT_5X8,
-            DIM,
-            Alignment::Center,
-        )?;
+        self.wrapped(image.card(), centre(12), 2, DIM, Alignment::Center)?;
         let size = format_args!("image {} B, {:08x}", image.len(), image.crc());
-        self.format(size, centre(24), &FONT_5X8, DIM, Alignment::Center)?;
+        self.format(size, centre(29), &FONT_5X8, DIM, Alignment::Center)?;
         match result.failed {
+            None if result.goldens == 0 => {
+                let what = "no golden pictures";
+                self.text(what, centre(41), &FONT_6X10, WHITE, Alignment::Center)?;
+                let so = "nothing to test against";
+                self.text(so, centre(54), &FONT_5X8, DIM, Alignment::Center)
+            }
             None => {
                 self.text(
                     "self-test passed",
-                    centre(38),
+                    centre(41),
                     &FONT_6X10,
                     WHITE,
                     Alignment::Center,
                 )?;
                 let goldens = format_args!("{} golden pictures equal", result.goldens);
-                self.format(goldens, centre(51), &FONT_5X8, DIM, Alignment::Center)
+                self.format(goldens, centre(54), &FONT_5X8, DIM, Alignment::Center)
             }
             Some(Fault { golden, op }) => {
-                let bar = Rectangle::new(Point::new(0, 36), Size::new(128, 13));
+                let bar = Rectangle::new(Point::new(0, 39), Size::new(128, 13));
                 self.target.fill_solid(&bar, WHITE)?;
                 self.text(
                     "self-test FAILED",
-                    centre(38),
+                    centre(41),
                     &FONT_6X10,
                     Gray4::BLACK,
                     Alignment::Center,
@@ -384,7 +402,7 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
                     .and_then(|op| image.ops().nth(usize::from(op)))
                     .map_or("input", |op| op.name);
                 let what = format_args!("golden {golden}: {}", clip(name, 14));
-                self.format(what, centre(51), &FONT_5X8, WHITE, Alignment::Center)
+                self.format(what, centre(54), &FONT_5X8, WHITE, Alignment::Center)
             }
         }
     }

@@ -112,6 +112,16 @@ impl<'a> Engine<'a> {
         latent: Latent,
         observer: &mut impl Observer,
     ) -> Result<Picture<'m>, EngineError> {
+        // One copy of the walk, whatever the observer: it is called a few times a picture.
+        self.walk(arena, latent, observer)
+    }
+
+    fn walk<'m>(
+        &self,
+        arena: &'m mut [i8],
+        latent: Latent,
+        observer: &mut dyn Observer,
+    ) -> Result<Picture<'m>, EngineError> {
         let (needed, found) = (self.image.arena_len(), arena.len());
         let arena = arena
             .get_mut(..needed)

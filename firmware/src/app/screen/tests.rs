@@ -172,7 +172,7 @@ fn a_failed_self_test_is_seen_at_once() {
         op: Some(0),
     });
     let frame = drawn(View::SelfTest(SelfTest { goldens: 8, failed }), &image).unwrap();
-    assert!((0..128).all(|x| frame.level(x, 36) == 15));
+    assert!((0..128).all(|x| frame.level(x, 40) == 15));
     let passed = drawn(
         View::SelfTest(SelfTest {
             goldens: 8,
@@ -181,7 +181,7 @@ fn a_failed_self_test_is_seen_at_once() {
         &image,
     )
     .unwrap();
-    assert!((0..128).all(|x| passed.level(x, 36) == 0));
+    assert!((0..128).all(|x| passed.level(x, 40) == 0));
     assert_ne!(frame, passed);
 }
 
