@@ -19,21 +19,23 @@ pub struct Board {
     /// How its firmware is built.
     pub build: &'static BoardBuild,
     /// What the chip has.
-    pub memory: Memory,
+    pub capacity: Capacity,
     /// What the program may use; measured by tests.
     pub budget: Budget,
     /// How QEMU counts its instructions.
     pub count: Count,
 }
 
-/// A chip's memory in bytes.
+/// What a chip has, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Memory {
+pub struct Capacity {
     /// Flash.
     pub flash: u64,
     /// RAM.
     pub ram: u64,
+    /// RAM that the program sets aside for a model's arena.
+    pub arena: u64,
 }
 
 /// What a board's firmware may use, in bytes and instructions.
@@ -41,11 +43,11 @@ pub struct Memory {
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// Flash of program and model together.
-    pub flash: u64,
+    pub flash_total: u64,
     /// Flash of the program without the model.
-    pub program: u64,
+    pub flash_program: u64,
     /// RAM that is always taken, the arena included.
-    pub static_ram: u64,
+    pub ram_static: u64,
     /// The deepest stack.
     pub stack: u64,
     /// Instructions for one picture of a shipped model.
@@ -65,7 +67,9 @@ pub struct Count {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    memory: Memory,
+    board: String,
+    target: String,
+    capacity: Capacity,
     budget: Budget,
     count: Count,
 }
@@ -121,10 +125,15 @@ impl Board {
             reason: reason.split_whitespace().collect::<Vec<_>>().join(" "),
         };
         let file: File = toml::from_str(text).map_err(|error| wrong(error.message().to_owned()))?;
-        let (memory, budget, count) = (file.memory, file.budget, file.count);
-        if budget.program >= memory.flash
-            || budget.flash > memory.flash
-            || budget.static_ram + budget.stack > memory.ram
+        let (capacity, budget, count) = (file.capacity, file.budget, file.count);
+        if (file.board.as_str(), file.target.as_str()) != (build.name, build.target) {
+            return Err(wrong(format!("it is for {} on {}", file.board, file.target)));
+        }
+        let ram = budget.ram_static.saturating_add(budget.stack);
+        if budget.flash_program >= budget.flash_total
+            || budget.flash_total > capacity.flash
+            || ram > capacity.ram
+            || capacity.arena > budget.ram_static
         {
             return Err(wrong(
                 "its budget is larger than the chip's memory".to_owned(),
@@ -135,7 +144,7 @@ impl Board {
         }
         Ok(Self {
             build,
-            memory,
+            capacity,
             budget,
             count,
         })
@@ -143,7 +152,7 @@ impl Board {
 
     /// The largest model image that fits beside the program, in bytes.
     pub fn model_budget(&self) -> u64 {
-        self.budget.flash - self.budget.program
+        self.budget.flash_total - self.budget.flash_program
     }
 
     /// Instructions in one tick of the board's counter under `-icount`.
@@ -179,7 +188,9 @@ mod tests {
 
     #[test]
     fn a_wrong_budget_is_one_line() {
-        let sound = "[memory]\nflash=1000\nram=100\n[budget]\nflash=1000\nprogram=500\nstatic_ram=50\nstack=50\ninstructions_per_picture=1\n[count]\nicount_shift=4\ntick_ns=80\n";
+        let sound = "board='lm3s6965evb'\ntarget='thumbv7m-none-eabi'\n[capacity]\nflash=1000\nram=100\narena=20\n\
+                     [budget]\nflash_total=1000\nflash_program=500\nram_static=50\nstack=50\n\
+                     instructions_per_picture=1\n[count]\nicount_shift=4\ntick_ns=80\n";
         let parse = |text: &str| Board::parse(&LM3S6965EVB, Path::new("x.toml"), text);
         assert_eq!(parse(sound).unwrap().instructions_per_tick(), 5);
         for (from, to) in [

@@ -41,6 +41,8 @@ pub struct ExportOptions {
     pub seed: u32,
     /// The most bytes that the model image may have; no limit where absent.
     pub budget: Option<usize>,
+    /// The most bytes of scratch memory that the model may need; no limit where absent.
+    pub arena: Option<usize>,
     /// Widths that are set for single layers, by name.
     pub bits: Vec<(String, Bits)>,
 }
@@ -56,6 +58,7 @@ impl ExportOptions {
             prior: None,
             seed: 0,
             budget: None,
+            arena: None,
             bits: Vec::new(),
         }
     }
@@ -103,6 +106,18 @@ pub enum ExportError {
         path: PathBuf,
         /// What is wrong.
         source: QuantizeError,
+    },
+    /// The network's tensors do not fit the scratch memory.
+    #[error(
+        "{path}: the model needs {needed} bytes of scratch memory (its arena), and there are {limit}; make its widest layers smaller"
+    )]
+    Arena {
+        /// Which file.
+        path: PathBuf,
+        /// What the model needs.
+        needed: usize,
+        /// What there is.
+        limit: usize,
     },
     /// The network does not fit the image's format.
     #[error("{path}: {source}")]
@@ -210,6 +225,13 @@ pub fn export(
     let in_image = golden.get(..golden_count).unwrap_or(&golden);
     let image = pack(&quantized, &card::line(&quantized), in_image).map_err(packing)?;
     let arena_len = plan(&quantized).map_err(packing)?.arena_len as usize;
+    if let Some(limit) = options.arena.filter(|&limit| arena_len > limit) {
+        return Err(ExportError::Arena {
+            path: options.onnx.clone(),
+            needed: arena_len,
+            limit,
+        });
+    }
     let shape = quantized.output;
     let goldens = GoldenFile {
         model: quantized.name.clone(),

@@ -24,21 +24,21 @@ fn flash_ram_stack_and_instructions_are_within_the_budget() {
             build.flash_bytes, build.ram_bytes
         );
         assert!(
-            build.flash_bytes <= budget.flash,
+            build.flash_bytes <= budget.flash_total,
             "{name}: {} bytes of flash, budget {}",
             build.flash_bytes,
-            budget.flash
+            budget.flash_total
         );
         assert!(
-            program <= budget.program,
+            program <= budget.flash_program,
             "{name}: a program of {program} bytes, budget {}",
-            budget.program
+            budget.flash_program
         );
         assert!(
-            build.ram_bytes <= budget.static_ram,
+            build.ram_bytes <= budget.ram_static,
             "{name}: {} bytes of RAM, budget {}",
             build.ram_bytes,
-            budget.static_ram
+            budget.ram_static
         );
 
         let mut qemu = boot(name);
@@ -71,6 +71,6 @@ fn flash_ram_stack_and_instructions_are_within_the_budget() {
             budget.instructions_per_picture
         );
         // Static RAM and the worst stack together are within the board's.
-        assert!(build.ram_bytes + stack <= board.memory.ram);
+        assert!(build.ram_bytes + stack <= board.capacity.ram);
     }
 }

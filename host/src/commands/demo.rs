@@ -135,7 +135,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         format!(
             "{} of {} bytes, {} of them the model",
             build.flash_bytes,
-            target.memory.flash,
+            target.capacity.flash,
             image.len()
         ),
     );
@@ -145,7 +145,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         format!(
             "{} of {} bytes: {} static, {stack} stack",
             build.ram_bytes + stack,
-            target.memory.ram,
+            target.capacity.ram,
             build.ram_bytes
         ),
     );

@@ -92,10 +92,10 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     options.prior = args.prior;
     options.seed = args.seed;
     options.bits.clone_from(&args.bits);
-    options.budget = match args.flash_budget {
-        Some(budget) => Some(budget),
-        None => budget(board(&args.board)?.as_ref()),
-    };
+    match args.flash_budget {
+        Some(budget) => options.budget = Some(budget),
+        None => fit(&mut options, board(&args.board)?.as_ref()),
+    }
     let run = is_run.then_some(args.source.as_path());
     finish(&options, run, console)?;
     print(out.display());
@@ -110,9 +110,11 @@ pub fn board(name: &str) -> Result<Option<Board>, Failure> {
     }
 }
 
-/// What a board leaves for the model, in bytes.
-fn budget(board: Option<&Board>) -> Option<usize> {
-    board.map(|board| usize::try_from(board.model_budget()).unwrap_or(usize::MAX))
+/// Limits an export to what a board leaves for a model.
+fn fit(options: &mut ExportOptions, board: Option<&Board>) {
+    let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    options.budget = board.map(|board| bytes(board.model_budget()));
+    options.arena = board.map(|board| bytes(board.capacity.arena));
 }
 
 /// Exports a run folder for a board.
@@ -123,7 +125,7 @@ pub fn export_run(
     console: Console,
 ) -> Result<(), Failure> {
     let mut options = ExportOptions::new(run.join(FLOAT_ONNX), out);
-    options.budget = budget(board.as_ref());
+    fit(&mut options, board.as_ref());
     finish(&options, Some(run), console)
 }
 
@@ -163,7 +165,8 @@ fn failure(error: ExportError) -> Failure {
         ExportError::Quantize {
             source: QuantizeError::Budget { .. },
             ..
-        } => Class::TooLarge,
+        }
+        | ExportError::Arena { .. } => Class::TooLarge,
         _ => Class::Input,
     };
     Failure::from_error(class, &error)
