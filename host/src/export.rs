@@ -97,7 +97,7 @@ pub enum ExportError {
         /// Which file.
         path: PathBuf,
         /// What is wrong.
-        source: OnnxError,
+        source: Box<OnnxError>,
     },
     /// The network cannot be quantized, or not for the budget.
     #[error("{path}: {source}")]
@@ -156,7 +156,7 @@ pub fn export(
 ) -> Result<ExportReport, ExportError> {
     let onnx = |source| ExportError::Onnx {
         path: options.onnx.clone(),
-        source,
+        source: Box::new(source),
     };
     let quantizing = |source| ExportError::Quantize {
         path: options.onnx.clone(),
@@ -334,7 +334,7 @@ pub fn pictures(
     points: &[Point],
 ) -> Vec<Pictures> {
     let inputs = integer_inputs(points, network.input, quantized.prior);
-    let floats = forward::run(network, float_inputs(&inputs).view());
+    let floats = forward::run(network, float_inputs(&inputs, network.input).view());
     let steps = crate::quantize::simulate::all_steps(quantized, inputs.view());
     let range = quantized.pixel_range;
     let integers = steps

@@ -417,7 +417,7 @@ pub(super) fn matrix(
     Array2::from_shape_vec((rows, columns), floats.to_vec()).map_err(|_| {
         wrong(
             "weight",
-            &[rows, columns],
+            [rows, columns],
             format!("{} values", floats.len()),
         )
     })

@@ -14,7 +14,7 @@ enum Bytes {
         bias: Vec<u8>,
         layout: Layout,
     },
-    Table([u8; 256]),
+    Table(Box<[u8; 256]>),
 }
 
 /// The bytes of a network's image; `card` is one line about the model.
@@ -75,7 +75,7 @@ fn with_repr<T>(
                 },
             },
             // The same bits.
-            StepKind::Table(table) => Bytes::Table(table.map(|q| q as u8)),
+            StepKind::Table(table) => Bytes::Table(Box::new(table.map(|q| q as u8))),
         })
         .collect();
     let mut ops = Vec::with_capacity(network.steps.len());

@@ -31,7 +31,7 @@ pub enum InspectError {
         /// Which file.
         path: PathBuf,
         /// What is wrong.
-        source: OnnxError,
+        source: Box<OnnxError>,
     },
 }
 
@@ -83,8 +83,10 @@ pub fn file(path: &Path, options: &ReadOptions) -> Result<Description, InspectEr
             Image::new_checked(&bytes).map_err(|source| InspectError::Image { path, source })?;
         return Ok(self::image(&image));
     }
-    let import =
-        from_bytes(&bytes, options).map_err(|source| InspectError::Onnx { path, source })?;
+    let import = from_bytes(&bytes, options).map_err(|source| InspectError::Onnx {
+        path,
+        source: Box::new(source),
+    })?;
     Ok(network(&import.network, &import.producer, bytes.len()))
 }
 

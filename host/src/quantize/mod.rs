@@ -1,14 +1,16 @@
 //! From a float network to integers: the arithmetic of `shared::arithmetic`, exponents that are powers of two.
 //!
 //! [`fold`] takes batch normalisation into the layers before it; [`calibrate`] runs the float network on latents of the
-//! prior; [`Prepared`] holds both. [`Prepared::quantize`] goes through the layers in order, each calibrated on what the
+//! prior; [`equalize`] makes hidden channels fill int8; [`Prepared`] holds all that. [`Prepared::quantize`] goes through the layers in order, each calibrated on what the
 //! quantized layers before it give: [`exponents`] searches the scales, [`weights`] rounds. [`widths`] chooses 8 or 4
 //! bits a layer for a flash budget, [`oracle`] runs the result slowly and obviously, [`report`] says what it costs.
 
 pub mod calibrate;
+pub mod equalize;
 mod error;
 pub mod exponents;
 pub mod fold;
+pub mod label;
 pub mod linalg;
 pub mod oracle;
 pub mod prepared;
@@ -104,7 +106,7 @@ pub enum StepKind {
 }
 
 /// One step of a quantized network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// The layer's name; no two are equal.
     pub name: String,
@@ -116,10 +118,13 @@ pub struct Step {
     pub len: usize,
     /// Exponent of the outputs: real value = output * `2^exponent`.
     pub exponent: i8,
+    /// The float layer's output is the real value times this, one factor an output; empty where it is 1. The next
+    /// step's weights make up for it, so nothing but comparisons with the float network needs it.
+    pub factors: Vec<f64>,
 }
 
 /// A generator in integers, independent of any file format.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct QuantizedNetwork {
     /// Short name.
     pub name: String,

@@ -1,9 +1,11 @@
 //! The way through the layers: each one's exponents and weights, calibrated on what the quantized layers before give.
 
 use super::calibrate::{Calibration, integer_inputs};
+use super::equalize::equalize;
 use super::exponents::{self, RANGE, power};
 use super::fold::{Folded, FoldedKind, Function, fold, pixels_name};
-use super::weights::{Hessian, Limits, Method, covering_exponent, round_row};
+use super::label::fit_label_columns;
+use super::weights::{Hessian, Limits, Method, Row, covering_exponent, round_row};
 use super::{Bits, QuantizeError, QuantizedDense, QuantizedNetwork, Step, StepKind, simulate};
 use crate::network::{Layer, Network};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
@@ -35,6 +37,8 @@ pub struct Prepared<'a> {
     inputs: Array2<i8>,
     /// Each folded layer's float output, shape (points, length).
     targets: Vec<Array2<f64>>,
+    /// What equalization divided each layer's output by.
+    factors: Vec<Option<Array1<f64>>>,
 }
 
 /// What one dense layer is quantized with.
@@ -57,7 +61,8 @@ impl<'a> Prepared<'a> {
     /// # Errors
     /// [`QuantizeError`] where the network cannot be folded, or a layer gives values that are not finite.
     pub fn new(network: &'a Network, calibration: &Calibration) -> Result<Self, QuantizeError> {
-        let folded = fold(network)?;
+        let mut folded = fold(network)?;
+        fit_label_columns(&mut folded, network.input);
         let prior = calibration.prior;
         let inputs = integer_inputs(
             &calibration.draw(network.input.classes),
@@ -77,12 +82,14 @@ impl<'a> Prepared<'a> {
             }
             targets.push(target);
         }
+        let factors = equalize(&mut folded, &mut targets);
         Ok(Self {
             network,
             prior,
             folded,
             inputs,
             targets,
+            factors,
         })
     }
 
@@ -178,6 +185,13 @@ impl<'a> Prepared<'a> {
                 kind,
                 len: x.ncols(),
                 exponent: exponent_of_step,
+                factors: self
+                    .factors
+                    .get(index)
+                    .cloned()
+                    .flatten()
+                    .map(|f| f.to_vec())
+                    .unwrap_or_default(),
             });
             if last && exponent_of_step != PIXEL_EXPONENT {
                 let pixels =
@@ -188,6 +202,7 @@ impl<'a> Prepared<'a> {
                     kind: StepKind::Table(pixels),
                     len: x.ncols(),
                     exponent: PIXEL_EXPONENT,
+                    factors: Vec::new(),
                 });
             }
         }
@@ -262,6 +277,45 @@ impl<'a> Prepared<'a> {
 }
 
 impl Task<'_> {
+    /// Each row and its bias, or the bound that it cannot keep. Rows are independent: any number of threads gives the
+    /// same result.
+    fn round_rows(&self, limits: Limits) -> Vec<Result<(Row, i32), i64>> {
+        let round = |channel: usize| {
+            let mean = self.means.get(channel).copied().unwrap_or(0.0);
+            // The bias takes in what rounding, here and before, did to the mean.
+            let bias_at = |row: &Row| {
+                let products = row
+                    .weights
+                    .iter()
+                    .zip(&self.input_means)
+                    .map(|(&w, m)| f64::from(w) * m);
+                let weighted = products.sum::<f64>() * power(row.exponent);
+                (mean - weighted) * power(-self.input_exponent - row.exponent)
+            };
+            let row = self.weight.row(channel);
+            round_row(row, &self.hessian, self.bits, self.method, limits, bias_at)
+        };
+        let outputs = self.weight.nrows();
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(outputs)
+            .max(1);
+        let (round, share) = (&round, outputs.div_ceil(threads));
+        std::thread::scope(|scope| {
+            let parts: Vec<_> = (0..threads)
+                .map(|thread| {
+                    let rows = thread * share..((thread + 1) * share).min(outputs);
+                    scope.spawn(move || rows.map(round).collect::<Vec<_>>())
+                })
+                .collect();
+            // A panic in a thread is a bug of this program; it goes on as one.
+            parts
+                .into_iter()
+                .flat_map(|part| part.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
+                .collect()
+        })
+    }
+
     fn quantize(&self, output_exponent: i32) -> Result<QuantizedDense, QuantizeError> {
         let span = output_exponent - self.input_exponent;
         let limits = Limits {
@@ -281,40 +335,22 @@ impl Task<'_> {
         let (outputs, inputs) = self.weight.dim();
         let mut weights = Array2::zeros((outputs, inputs));
         let (mut weight_exponents, mut bias, mut shifts) = (vec![], vec![], vec![]);
-        let channels = self
-            .weight
-            .rows()
-            .into_iter()
-            .zip(weights.rows_mut())
-            .zip(&self.means);
-        for (channel, ((row, mut rounded), &mean)) in channels.enumerate() {
-            // The bias takes in what rounding, here and before, did to the mean.
-            let bias_at = |row: &super::weights::Row| {
-                let weighted = row
-                    .weights
-                    .iter()
-                    .zip(&self.input_means)
-                    .map(|(&w, m)| f64::from(w) * m)
-                    .sum::<f64>();
-                (mean - weighted * power(row.exponent)) * power(-self.input_exponent - row.exponent)
-            };
-            let (row, bias_of_row) =
-                round_row(row, &self.hessian, self.bits, self.method, limits, bias_at).map_err(
-                    |bound| QuantizeError::Accumulator {
-                        layer: self.name.to_owned(),
-                        channel,
-                        bound,
-                        weights: inputs,
-                    },
-                )?;
+        let rows = self.round_rows(limits);
+        for (channel, (row, mut rounded)) in rows.into_iter().zip(weights.rows_mut()).enumerate() {
+            let layer = || self.name.to_owned();
+            let (row, bias_of_row) = row.map_err(|bound| QuantizeError::Accumulator {
+                layer: layer(),
+                channel,
+                bound,
+                weights: inputs,
+            })?;
             rounded.assign(&ArrayView1::from(&row.weights));
             let shift = span - row.exponent;
             let allowed = u8::try_from(shift)
                 .ok()
                 .filter(|&s| self.activation.allows_shift(s));
-            let layer = self.name.to_owned();
-            shifts.push(allowed.ok_or(QuantizeError::Shift {
-                layer,
+            shifts.push(allowed.ok_or_else(|| QuantizeError::Shift {
+                layer: layer(),
                 channel,
                 shift,
             })?);

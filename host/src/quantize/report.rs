@@ -127,7 +127,7 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 pub fn picture_sqnr(network: &Network, quantized: &QuantizedNetwork, count: usize) -> f64 {
     let (_, floats, steps) = run(network, quantized, count);
     match (floats.last(), steps.last()) {
-        (Some(float), Some(step)) => difference(float, step, -7).0,
+        (Some(float), Some(step)) => difference(float, step, -7, &[]).0,
         _ => 0.0,
     }
 }
@@ -137,21 +137,29 @@ type Runs = (Vec<Point>, Vec<Array2<f32>>, Vec<Array2<i8>>);
 fn run(network: &Network, quantized: &QuantizedNetwork, count: usize) -> Runs {
     let points = points(MEASURING_SEEDS, count, network.input.classes);
     let inputs = integer_inputs(&points, network.input, quantized.prior);
-    let floats = forward::all_layers(network, float_inputs(&inputs).view());
+    let floats = forward::all_layers(network, float_inputs(&inputs, network.input).view());
     let steps = simulate::all_steps(quantized, inputs.view());
     (points, floats, steps)
 }
 
-/// SQNR and largest difference.
-fn difference(float: &Array2<f32>, integer: &Array2<i8>, exponent: i8) -> (f64, f64) {
+/// SQNR and largest difference; `factors` as in [`super::Step`].
+fn difference(
+    float: &Array2<f32>,
+    integer: &Array2<i8>,
+    exponent: i8,
+    factors: &[f64],
+) -> (f64, f64) {
     let scale = 2f64.powi(i32::from(exponent));
     let (mut signal, mut noise, mut largest) = (0.0, 0.0, 0f64);
-    for (&float, &q) in float.iter().zip(integer) {
-        let float = f64::from(float);
-        let difference = float - f64::from(q) * scale;
-        signal += float * float;
-        noise += difference * difference;
-        largest = largest.max(difference.abs());
+    for (float, integer) in float.rows().into_iter().zip(integer.rows()) {
+        let factors = factors.iter().copied().chain(std::iter::repeat(1.0));
+        for ((&float, &q), factor) in float.iter().zip(integer).zip(factors) {
+            let float = f64::from(float);
+            let difference = float - f64::from(q) * scale * factor;
+            signal += float * float;
+            noise += difference * difference;
+            largest = largest.max(difference.abs());
+        }
     }
     (decibels(signal, noise), largest)
 }
@@ -165,9 +173,9 @@ pub fn measure(
     let (points, floats, steps) = run(network, quantized, count);
     let mut layers = Vec::new();
     for (index, (step, output)) in quantized.steps.iter().zip(&steps).enumerate() {
-        let (sqnr_db, largest_difference) = floats
-            .get(step.layer)
-            .map_or((0.0, 0.0), |float| difference(float, output, step.exponent));
+        let (sqnr_db, largest_difference) = floats.get(step.layer).map_or((0.0, 0.0), |float| {
+            difference(float, output, step.exponent, &step.factors)
+        });
         let inputs = quantized.input_len(index);
         let mut row = LayerReport {
             name: step.name.clone(),

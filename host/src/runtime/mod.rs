@@ -133,11 +133,10 @@ mod tests {
     fn check_float(network: &Network, samples: usize) {
         let bytes = write::to_bytes(network, &WriteOptions::default()).unwrap();
         let points = calibrate::points(7, samples, network.input.classes);
-        let inputs = calibrate::float_inputs(&calibrate::integer_inputs(
-            &points,
+        let inputs = calibrate::float_inputs(
+            &calibrate::integer_inputs(&points, network.input, Prior::Normal),
             network.input,
-            Prior::Normal,
-        ));
+        );
         let expected = forward::run(network, inputs.view());
         for mut runtime in runtimes(&bytes) {
             let outputs = runtime
