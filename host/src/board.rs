@@ -127,7 +127,10 @@ impl Board {
         let file: File = toml::from_str(text).map_err(|error| wrong(error.message().to_owned()))?;
         let (capacity, budget, count) = (file.capacity, file.budget, file.count);
         if (file.board.as_str(), file.target.as_str()) != (build.name, build.target) {
-            return Err(wrong(format!("it is for {} on {}", file.board, file.target)));
+            return Err(wrong(format!(
+                "it is for {} on {}",
+                file.board, file.target
+            )));
         }
         let ram = budget.ram_static.saturating_add(budget.stack);
         if budget.flash_program >= budget.flash_total

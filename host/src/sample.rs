@@ -112,8 +112,8 @@ impl Sampler {
             latent: image.latent_len(),
             classes: usize::from(classes),
         };
-        let inputs =
-            calibrate::float_inputs(&calibrate::integer_inputs(points, spec, image.prior()));
+        let integers = calibrate::integer_inputs(points, spec, image.prior());
+        let inputs = calibrate::float_inputs(&integers, spec);
         let outputs = float.run_float(&runtime::inputs(inputs.view(), spec.latent))?;
         let (width, height) = (
             usize::from(image.output().width),

@@ -32,7 +32,8 @@ fn press(qemu: &mut Qemu, button: Button) -> View {
 /// Every golden vector of the model folder, replayed on the emulated core: the input and every layer.
 fn golden(name: &str) {
     let model = model(name);
-    let goldens = host::pack::golden::read(&files(name).file("golden.json").unwrap()).unwrap();
+    let json = std::fs::read(files(name).file("golden.json").unwrap()).unwrap();
+    let goldens = host::pack::golden::GoldenFile::from_json(&json).unwrap();
     assert_eq!(goldens.vectors.len(), 64);
     let mut qemu = boot(name);
     for vector in &goldens.vectors {
@@ -42,7 +43,7 @@ fn golden(name: &str) {
         let answer = ask(&mut qemu, &format!("golden {} {label}", vector.seed));
         let found: Vec<&str> = answer.split(' ').skip(3).collect();
         let expected: Vec<String> = vector
-            .checksums
+            .checksums()
             .iter()
             .map(|crc| format!("{crc:08x}"))
             .collect();
@@ -57,7 +58,7 @@ fn golden(name: &str) {
         });
         assert_eq!(
             model.checksums(latent).unwrap(),
-            vector.checksums,
+            vector.checksums(),
             "host, seed {}",
             vector.seed
         );

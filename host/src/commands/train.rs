@@ -1,7 +1,7 @@
 //! `thumbgen train`.
 
 use crate::console::{Console, print};
-use crate::failure::{Class, Failure, OrFail};
+use crate::failure::{Class, Failure};
 use crate::train::{Config, Options, Outcome, Summary, TrainError, stop_on_ctrl_c};
 use std::path::{Path, PathBuf};
 
