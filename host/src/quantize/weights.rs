@@ -297,8 +297,11 @@ fn nearest_plane(
 
 /// Moves single weights to their best value given all others, until none moves.
 fn descend(q: &mut [f64], error: Vec<f64>, h: &Array2<f64>, step: f64, (low, high): (f64, f64)) {
-    let error = ndarray::Array1::from_vec(error);
-    let mut gradient = h.dot(&error).to_vec();
+    let mut gradient: Vec<f64> = h
+        .rows()
+        .into_iter()
+        .map(|row| dot(&row, &error, 0))
+        .collect();
     for _ in 0..ROUNDS {
         let mut moved = false;
         for i in 0..q.len() {
@@ -308,7 +311,8 @@ fn descend(q: &mut [f64], error: Vec<f64>, h: &Array2<f64>, step: f64, (low, hig
             if change != 0.0 {
                 q[i] = best;
                 moved = true;
-                for (g, h) in gradient.iter_mut().zip(h.row(i)) {
+                let row = h.row(i);
+                for (g, h) in gradient.iter_mut().zip(row.to_slice().unwrap_or_default()) {
                     *g -= change * h;
                 }
             }
