@@ -31,7 +31,7 @@ pub struct ExportOptions {
     pub onnx: PathBuf,
     /// The model folder; made where it is missing.
     pub folder: PathBuf,
-    /// Name of the model; that of the ONNX graph where absent.
+    /// Name of the model; that of the folder where absent.
     pub name: Option<String>,
     /// How many of a single input's last elements are the one-hot label.
     pub classes: Option<usize>,
@@ -169,8 +169,19 @@ pub fn export(
 
     progress("reading the network");
     let float_onnx = read_at_most(&options.onnx, MAX_FILE_LEN)?;
+    let of_folder = || {
+        options
+            .folder
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let name = options
+        .name
+        .clone()
+        .or_else(of_folder)
+        .unwrap_or_else(|| "model".to_owned());
     let read = ReadOptions {
-        name: options.name.clone(),
+        name: Some(name),
         classes: options.classes,
     };
     let import = from_bytes(&float_onnx, &read).map_err(onnx)?;

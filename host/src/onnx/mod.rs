@@ -1,7 +1,7 @@
 //! ONNX, the joint between training and everything after it: what the trainer writes and what PyTorch writes come in
 //! through the same reader.
 //!
-//! [`write`] makes generator.onnx from a float [`Network`](crate::network::Network); [`read`] makes a network from a
+//! [`mod@write`] makes generator.onnx from a float [`Network`](crate::network::Network); [`read`] makes a network from a
 //! file of either origin; [`qdq`] makes generator.int8.onnx from a quantized network. [`proto`] is the file format,
 //! [`tensor`] its constants, [`limits`] the guard before decoding.
 
@@ -14,6 +14,8 @@ pub mod qdq;
 pub mod read;
 mod shape;
 pub mod tensor;
+#[cfg(test)]
+mod tests;
 mod walk;
 pub mod write;
 
