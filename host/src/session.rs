@@ -52,7 +52,8 @@ pub enum SessionError {
 pub fn ask(qemu: &mut Qemu, line: &str) -> Result<String, SessionError> {
     qemu.drain_lines();
     qemu.send_line(line)?;
-    let answer = qemu.read_line(ANSWER_LIMIT)?;
+    // At boot the firmware says, unasked, that it is ready.
+    let answer = qemu.wait_for_line(|line| !line.starts_with("ready "), ANSWER_LIMIT)?;
     if answer.starts_with("error ") {
         return Err(SessionError::Refused {
             line: line.to_owned(),

@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::onnx::write::{self, WriteOptions};
 use crate::quantize::{Bits, QuantizeError};
 use crate::run_export;
-use crate::train::BoxError;
+use crate::train::{BoxError, Config};
 use shared::latent::Prior;
 use std::path::{Path, PathBuf};
 
@@ -87,7 +87,10 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         ));
     }
     let mut options = ExportOptions::new(onnx, &out);
-    options.name.clone_from(&args.name);
+    options.name = match &args.name {
+        Some(name) => Some(name.clone()),
+        None => is_run.then(|| run_name(&args.source)).flatten(),
+    };
     options.classes = args.classes;
     options.prior = args.prior;
     options.seed = args.seed;
@@ -117,6 +120,11 @@ fn fit(options: &mut ExportOptions, board: Option<&Board>) {
     options.arena = board.map(|board| bytes(board.capacity.arena));
 }
 
+/// What a run calls its model.
+fn run_name(run: &Path) -> Option<String> {
+    Config::read(&run.join(CONFIG)).ok().map(|config| config.name)
+}
+
 /// Exports a run folder for a board.
 pub fn export_run(
     run: &Path,
@@ -125,6 +133,7 @@ pub fn export_run(
     console: Console,
 ) -> Result<(), Failure> {
     let mut options = ExportOptions::new(run.join(FLOAT_ONNX), out);
+    options.name = run_name(run);
     fit(&mut options, board.as_ref());
     finish(&options, Some(run), console)
 }
