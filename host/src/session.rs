@@ -3,10 +3,14 @@
 use crate::emulator::{Button, EmulatorError, Panel, Qemu};
 use crate::preview::{Model, PreviewError};
 use firmware::app::View;
+use shared::latent::Point;
 use std::time::{Duration, Instant};
 
 /// How long the firmware may take for one answer; a busy machine emulates slowly.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a press may take to show.
+const PRESS_LIMIT: Duration = Duration::from_secs(10);
 
 /// A conversation that went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +56,7 @@ pub enum SessionError {
 pub fn ask(qemu: &mut Qemu, line: &str) -> Result<String, SessionError> {
     qemu.drain_lines();
     qemu.send_line(line)?;
-    // At boot the firmware says, unasked, that it is ready.
-    let answer = qemu.wait_for_line(|line| !line.starts_with("ready "), ANSWER_LIMIT)?;
+    let answer = qemu.read_line(ANSWER_LIMIT)?;
     if answer.starts_with("error ") {
         return Err(SessionError::Refused {
             line: line.to_owned(),
@@ -78,11 +81,20 @@ pub fn view(qemu: &mut Qemu) -> Result<View, SessionError> {
         })
 }
 
+/// Waits until the firmware says that it listens: `ready`, the board, and the checksum of its image. What is sent before
+/// may be lost. To be called once, first.
+///
+/// # Errors
+/// [`SessionError::Emulator`] where it never says so; its log tells why.
+pub fn boot(qemu: &mut Qemu) -> Result<String, SessionError> {
+    Ok(qemu.wait_for_line(|line| line.starts_with("ready "), ANSWER_LIMIT)?)
+}
+
 /// Waits until the boot screen with the self-test's result is gone.
 ///
 /// # Errors
 /// [`SessionError::SelfTest`] where the self-test failed.
-pub fn wait_until_ready(qemu: &mut Qemu) -> Result<View, SessionError> {
+pub fn pass_self_test(qemu: &mut Qemu) -> Result<View, SessionError> {
     let deadline = Instant::now() + ANSWER_LIMIT;
     loop {
         match view(qemu)? {
@@ -99,20 +111,34 @@ pub fn wait_until_ready(qemu: &mut Qemu) -> Result<View, SessionError> {
     }
 }
 
-/// Presses a button and waits until the firmware shows another view.
+/// Presses a button and waits until the firmware shows another view, [`PRESS_LIMIT`] at most: a press may change
+/// nothing. The steps of a walk, which go on by themselves, count as one view.
 ///
 /// # Errors
 /// [`SessionError`].
 pub fn press(qemu: &mut Qemu, button: Button) -> Result<View, SessionError> {
-    let before = view(qemu)?;
+    let before = at_rest(view(qemu)?);
     qemu.press(button)?;
-    let deadline = Instant::now() + ANSWER_LIMIT;
+    let deadline = Instant::now() + PRESS_LIMIT;
     loop {
         let now = view(qemu)?;
-        if now != before || Instant::now() >= deadline {
+        if at_rest(now) != before || Instant::now() >= deadline {
             return Ok(now);
         }
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A view without what changes by itself.
+fn at_rest(view: View) -> View {
+    match view {
+        View::Walk { paused: false, .. } => View::Walk {
+            from: Point::default(),
+            to: Point::default(),
+            step: 0,
+            paused: false,
+        },
+        view => view,
     }
 }
 

@@ -48,7 +48,8 @@ pub fn switch_on(image: &Path) -> Qemu {
 /// A board in QEMU with a shipped model, past its self-test.
 pub fn boot(name: &str) -> Qemu {
     let mut qemu = switch_on(files(name).image());
-    session::wait_until_ready(&mut qemu).unwrap_or_else(|error| panic!("{error}"));
+    session::boot(&mut qemu).unwrap_or_else(|error| panic!("{error}"));
+    session::pass_self_test(&mut qemu).unwrap_or_else(|error| panic!("{error}"));
     qemu
 }
 

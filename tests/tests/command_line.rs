@@ -235,22 +235,24 @@ fn help_has_examples_and_exit_codes() {
     }
 }
 
-/// Trains, is stopped, goes on, exports, and draws: through the command alone.
+/// A network that trains in seconds.
+const SMALL: [&str; 6] = [
+    "--set",
+    "model.generator=[32,32]",
+    "--set",
+    "model.discriminator=[32]",
+    "--set",
+    "train.batch=32",
+];
+
+/// Trains, exports, and draws: through the command alone.
 #[test]
-fn train_resume_export_and_sample() {
+fn train_export_and_sample() {
     let folder = tempfile::tempdir().unwrap();
-    let small = [
-        "--set",
-        "model.generator=[32,32]",
-        "--set",
-        "model.discriminator=[32]",
-        "--set",
-        "train.batch=32",
-    ];
     let train = |out: &str, steps: &str, rest: &[&str]| {
         let arguments = [
             &["--quiet", "train", "--out", out, "--steps", steps],
-            &small[..],
+            &SMALL[..],
             rest,
         ]
         .concat();
@@ -282,17 +284,74 @@ fn train_resume_export_and_sample() {
     let text = String::from_utf8_lossy(&inspect.stdout).into_owned();
     assert!(inspect.status.success() && text.contains("arena"), "{text}");
 
-    // The run that was stopped half way and resumed gives the same weights.
-    train("half", "30", &[]);
-    let resume = run(
-        &["--quiet", "train", "--resume", "half", "--steps", "60"],
-        folder.path(),
+    assert_eq!(complaint(&inspect), "");
+}
+
+/// A run that was killed, resumed, interrupted and resumed again gives the weights of one that was not.
+#[cfg(unix)]
+#[test]
+fn killed_and_interrupted_runs_resume_to_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |out: &str, resume: bool| {
+        let mut command = thumbgen();
+        command
+            .current_dir(folder.path())
+            .arg("--quiet")
+            .arg("train");
+        match resume {
+            true => command.args(["--resume", out]),
+            false => command.args(["--out", out, "--steps", "800"]).args(SMALL),
+        };
+        command.args(["--set", "report.checkpoint_every=100"]);
+        command
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let finished = |child: std::process::Child| {
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), complaint(&output))
+    };
+    // Sends a signal as soon as there is another checkpoint.
+    let stop = |out: &str, resume: bool, signal: &str| {
+        let checkpoint = folder.path().join(out).join("checkpoint.safetensors");
+        let written = || {
+            std::fs::metadata(&checkpoint)
+                .and_then(|data| data.modified())
+                .ok()
+        };
+        let before = written();
+        let mut child = start(out, resume);
+        while written() == before {
+            assert_eq!(
+                child.try_wait().unwrap(),
+                None,
+                "{out} ended before its first checkpoint"
+            );
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let sent = std::process::Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+        finished(child)
+    };
+
+    assert_eq!(finished(start("whole", false)), (Some(0), String::new()));
+    assert_eq!(
+        stop("stopped", false, "-KILL").0,
+        None,
+        "killed by a signal"
     );
-    assert!(resume.status.success(), "{}", complaint(&resume));
+    let (code, text) = stop("stopped", true, "-INT");
+    assert_eq!(code, Some(130), "{text}");
+    assert!(text.contains("--resume stopped"), "{text}");
+    assert_eq!(finished(start("stopped", true)), (Some(0), String::new()));
+
     let generator =
         |run: &str| std::fs::read(folder.path().join(run).join("generator.onnx")).unwrap();
     assert!(
-        generator("whole") == generator("half"),
+        generator("whole") == generator("stopped"),
         "a resumed run differs from one that was not stopped"
     );
 }

@@ -78,10 +78,11 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let mut options = Options::new(&build.elf);
     options.icount_shift = Some(target.count.icount_shift);
     let mut qemu = Qemu::start(&options).or_fail(Class::Environment)?;
-    let first = session::wait_until_ready(&mut qemu).or_fail(Class::Mismatch)?;
+    let booted = session::boot(&mut qemu).and_then(|_| session::pass_self_test(&mut qemu));
     for record in qemu.drain_logs() {
         console.note(record);
     }
+    let first = booted.or_fail(Class::Mismatch)?;
     let lines: &[&str] = match image.classes() {
         0 => &["grid 1", "walk 1 - 2 - 32"],
         _ => &["grid 1", "walk 1 3 2 8 32", "2026"],

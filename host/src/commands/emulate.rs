@@ -2,12 +2,16 @@
 
 use crate::board::Board;
 use crate::console::{Console, print};
-use crate::emulator::{Button, Options, Qemu, run_in_window, typed_lines, window_is_possible};
+use crate::emulator::{
+    Button, EmulatorError, Options, QEMU_PROGRAM, Qemu, run_in_window, typed_lines,
+    window_is_possible,
+};
 use crate::failure::{Class, Failure, OrFail};
 use crate::firmware_build;
 use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
 use crate::preview::panel_picture;
+use crate::programs;
 use crate::repository;
 use crate::session;
 use std::path::PathBuf;
@@ -45,6 +49,11 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let board = Board::find(&args.board).or_fail(Class::Input)?;
     let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
     files.model().or_fail(Class::Input)?;
+    // Before a build of half a minute.
+    if programs::find(QEMU_PROGRAM).is_none() {
+        let program = QEMU_PROGRAM.to_owned();
+        return Err(EmulatorError::Missing { program }).or_fail(Class::Environment);
+    }
     let root = repository::root().or_fail(Class::Environment)?;
     console.step(format_args!(
         "building the firmware of {} with {}",
@@ -79,7 +88,8 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
 
     let mut qemu = Qemu::start(&options).or_fail(Class::Environment)?;
     let shown = (|| {
-        session::wait_until_ready(&mut qemu)?;
+        session::boot(&mut qemu)?;
+        session::pass_self_test(&mut qemu)?;
         for &button in &args.press {
             session::press(&mut qemu, button)?;
         }

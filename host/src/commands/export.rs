@@ -122,7 +122,9 @@ fn fit(options: &mut ExportOptions, board: Option<&Board>) {
 
 /// What a run calls its model.
 fn run_name(run: &Path) -> Option<String> {
-    Config::read(&run.join(CONFIG)).ok().map(|config| config.name)
+    Config::read(&run.join(CONFIG))
+        .ok()
+        .map(|config| config.name)
 }
 
 /// Exports a run folder for a board.
