@@ -60,10 +60,10 @@ pub enum CheckpointError {
     },
 }
 
-/// What must be equal for a run to go on: model and seed as TOML, batch size, dataset.
+/// What must be equal for a run to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The `[model]` table, seed and batch size.
+    /// Seed, batch size and the `[model]` table, a line a key.
     pub config: String,
     /// SHA-256 of the dataset.
     pub dataset: String,
@@ -170,6 +170,15 @@ pub fn load<B: AutodiffBackend>(
     Ok(())
 }
 
+/// The lines of `text` that `other` does not have, on one line.
+fn differing(text: &str, other: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !other.lines().any(|theirs| theirs == *line))
+        .collect();
+    one_line(&lines.join(", "))
+}
+
 /// Reads the bytes of a checkpoint; `path` is for messages.
 fn parse<B: AutodiffBackend>(
     trainer: &Trainer<B>,
@@ -205,8 +214,8 @@ fn parse<B: AutodiffBackend>(
             return Err(CheckpointError::OtherRun {
                 path: path.to_owned(),
                 what,
-                found: one_line(&found),
-                expected: one_line(expected),
+                found: differing(&found, expected),
+                expected: differing(expected, &found),
             });
         }
     }

@@ -300,21 +300,8 @@ impl Run<'_, '_> {
 
     /// What a checkpoint must agree with.
     fn identity(&self) -> Result<Identity, TrainError> {
-        // The whole config, with the keys that a resumed run may change at fixed values.
-        let mut same = self.config.clone();
-        same.name = "any".to_owned();
-        same.data = "any".to_owned();
-        same.device = device::DeviceChoice::Auto;
-        let any = Config::resolve(super::PRESETS[0].0, &[])?;
-        // It changes what is drawn and exported, not what is trained.
-        same.model.truncation = any.model.truncation;
-        same.report = any.report;
-        same.alarm = any.alarm;
-        let batch = same.train.batch;
-        same.train = any.train;
-        same.train.batch = batch;
         Ok(Identity {
-            config: same.to_toml()?,
+            config: self.config.identity()?,
             dataset: self.data.sha256.clone(),
         })
     }

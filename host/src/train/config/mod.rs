@@ -226,11 +226,27 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Type`], where a number does not fit TOML (a seed over 2^63).
     pub fn to_toml(&self) -> Result<String, ConfigError> {
-        toml::to_string(self).map_err(|error| ConfigError::Type {
-            origin: "config.toml".to_owned(),
-            reason: one_line(&error.to_string()),
-        })
+        toml(self)
     }
+
+    /// What a resumed run may not change, a line a key: seed, batch size and model. The rest (steps, learning rates,
+    /// reports) it may; and the truncation, which changes what is drawn and exported, not what is trained.
+    ///
+    /// # Errors
+    /// As [`Config::to_toml`].
+    pub fn identity(&self) -> Result<String, ConfigError> {
+        let mut model = self.model.clone();
+        model.truncation = 1.0;
+        let (seed, batch) = (self.seed, self.train.batch);
+        Ok(format!("seed = {seed}\nbatch = {batch}\n{}", toml(&model)?))
+    }
+}
+
+fn toml(value: &impl Serialize) -> Result<String, ConfigError> {
+    toml::to_string(value).map_err(|error| ConfigError::Type {
+        origin: "config.toml".to_owned(),
+        reason: one_line(&error.to_string()),
+    })
 }
 
 #[cfg(test)]
