@@ -97,6 +97,10 @@ impl System for Fake {
         let found = programs.iter().find(|name| *name == program)?;
         Some(PathBuf::from("/usr/bin").join(found))
     }
+    fn variable(&self, _: &str) -> Option<std::ffi::OsString> {
+        None
+    }
+
     fn is_root(&self) -> bool {
         self.root
     }

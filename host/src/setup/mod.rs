@@ -95,7 +95,7 @@ impl<'a> Setup<'a> {
             Tool::RustTarget => self.check_target(),
             Tool::Qemu => self.check_qemu(),
             Tool::OnnxRuntime => {
-                let named = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from);
+                let named = self.system.variable("ORT_DYLIB_PATH").map(PathBuf::from);
                 python::check_runtime(self.system, &self.workspace, named)
             }
             Tool::OnnxChecker => python::check_checker(self.system, &self.workspace),

@@ -60,6 +60,8 @@ pub trait System {
     fn os(&self) -> Os;
     /// Where a program is, as the shell would find it.
     fn find(&self, program: &str) -> Option<PathBuf>;
+    /// An environment variable.
+    fn variable(&self, name: &str) -> Option<OsString>;
     /// Whether this process may install packages without `sudo`.
     fn is_root(&self) -> bool;
     /// Whether windows can be opened.
@@ -103,6 +105,10 @@ impl System for ThisMachine {
 
     fn find(&self, program: &str) -> Option<PathBuf> {
         crate::programs::find(program)
+    }
+
+    fn variable(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name)
     }
 
     fn is_root(&self) -> bool {
