@@ -1,5 +1,6 @@
 //! The machine as set-up sees it; tests put another in its place.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
