@@ -1,6 +1,6 @@
 //! The firmware on the emulated board, against what the host computes and draws.
 
-use firmware::app::{Button as AppButton, View};
+use firmware::app::View;
 use host::emulator::{Button, Qemu};
 use host::preview::Model;
 use host::session::{self, SessionError};
@@ -357,21 +357,4 @@ fn hostile_lines_leave_the_device_alive() {
         Err(SessionError::Refused { .. })
     ));
     assert_eq!(session::view(&mut qemu).unwrap(), before);
-}
-
-/// The names of the buttons are one set on both sides.
-#[test]
-fn host_and_firmware_know_the_same_buttons() {
-    let names = Button::ALL.map(|button| button.name().to_owned());
-    let app = [
-        AppButton::Up,
-        AppButton::Down,
-        AppButton::Left,
-        AppButton::Right,
-        AppButton::Select,
-    ];
-    assert_eq!(
-        names,
-        app.map(|button| format!("{button:?}").to_lowercase())
-    );
 }

@@ -12,9 +12,9 @@ mod screen;
 mod state;
 mod view;
 
-pub use buttons::Releases;
+pub use buttons::{Button, Releases, UnknownButton};
 pub use device::{Device, DeviceError, Ports, Probe, Stats};
 pub use number::Number;
 pub use screen::{DrawError, draw, draw_message};
-pub use state::{App, Button, Event, TICK_HZ};
+pub use state::{App, Event, TICK_HZ};
 pub use view::{Fault, GRID_COLUMNS, GRID_LEN, GRID_ROWS, SelfTest, View, ViewError};

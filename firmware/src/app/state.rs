@@ -1,5 +1,6 @@
 //! The state machine: which view follows from which event.
 
+use super::buttons::Button;
 use super::line::{Command, LineError, Request};
 use super::{GRID_LEN, Number, SelfTest, View};
 use shared::image::Image;
@@ -10,21 +11,6 @@ pub const TICK_HZ: u32 = 8;
 
 /// How long a passed self-test is shown at boot.
 const BOOT_TICKS: u8 = 2 * TICK_HZ as u8;
-
-/// The board's buttons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Button {
-    /// Next label or digit.
-    Up,
-    /// Previous label or digit.
-    Down,
-    /// Previous seed or digit; pauses a walk.
-    Left,
-    /// Next seed, digit or target of a walk.
-    Right,
-    /// Next mode.
-    Select,
-}
 
 /// What comes from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

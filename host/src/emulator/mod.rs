@@ -25,8 +25,9 @@ mod screen;
 mod tests;
 mod window;
 
-pub use arguments::{Button, Options, UnknownButton};
+pub use arguments::Options;
 pub use error::EmulatorError;
+pub use firmware::app::Button;
 pub use log::{Level, LogRecord};
 pub use panel::{Panel, PanelError};
 pub use qemu::{Qemu, window_is_possible};

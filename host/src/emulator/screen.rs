@@ -1,10 +1,11 @@
 //! The panel and the buttons of an emulated board.
 
-use super::arguments::Button;
+use super::arguments::key_code;
 use super::error::EmulatorError;
 use super::panel::Panel;
 use super::qemu::Qemu;
 use crate::files;
+use firmware::app::Button;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -98,7 +99,7 @@ impl Qemu {
     pub fn press(&mut self, button: Button) -> Result<(), EmulatorError> {
         // send-key times the release by the guest's clock; a pause here would be real time, in which a busy machine
         // may run no instruction of the guest.
-        let key = json!({"type": "qcode", "data": button.key_code()});
+        let key = json!({"type": "qcode", "data": key_code(button)});
         self.execute("send-key", json!({"keys": [key], "hold-time": PRESS_MS}))?;
         Ok(())
     }
@@ -108,7 +109,7 @@ impl Qemu {
     /// # Errors
     /// As [`Qemu::execute`].
     pub fn set_button(&mut self, button: Button, down: bool) -> Result<(), EmulatorError> {
-        let key = json!({"type": "qcode", "data": button.key_code()});
+        let key = json!({"type": "qcode", "data": key_code(button)});
         let event = json!({"type": "key", "data": {"down": down, "key": key}});
         self.execute("input-send-event", json!({"events": [event]}))?;
         Ok(())
