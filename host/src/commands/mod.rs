@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 /// Train an image generator, quantize it, and run it on a microcontroller's display, equal to the byte at every step.
 #[derive(Debug, Parser)]
-#[command(name = "thumbgen", version, about, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "thumbgen", version, after_help = EXIT_CODES, propagate_version = true)]
 struct Cli {
     /// Say nothing but results and errors.
     #[arg(long, short, global = true)]
