@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[command(after_long_help = "Examples:
   thumbgen train --export                                 the conditional GAN on MNIST, exported to runs/cgan/model
   thumbgen train gan --steps 2000 --seed 7
-  thumbgen train --data pictures/                         one sub-folder of pictures a class
+  thumbgen train --data pictures/ --name mine             one sub-folder of pictures a class
   thumbgen train my.toml --set train.lr_generator=1e-3    a config file, one key changed
   thumbgen train --resume runs/cgan                       go on where a run was stopped
   thumbgen train --device cuda                            with `cargo run --release -p host --features cuda -- ...`
@@ -19,6 +19,9 @@ pub struct Args {
     /// A preset (cgan, gan) or a TOML file.
     #[arg(default_value = "cgan", value_name = "CONFIG")]
     config: String,
+    /// Name of the model; the config's unless given.
+    #[arg(long)]
+    name: Option<String>,
     /// mnist (shipped), a folder of IDX files, or a folder with one sub-folder of pictures a class.
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
@@ -51,6 +54,7 @@ pub struct Args {
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let mut keys = args.set.clone();
     keys.extend(args.data.as_ref().map(|data| format!("data={data}")));
+    keys.extend(args.name.as_ref().map(|name| format!("name={name}")));
     keys.extend(args.seed.map(|seed| format!("seed={seed}")));
     keys.extend(args.steps.map(|steps| format!("train.steps={steps}")));
     keys.extend(
