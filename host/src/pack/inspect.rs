@@ -1,5 +1,6 @@
 //! What a model image or an ONNX file holds, as a table.
 
+use super::inspect_graph::graph;
 use crate::files::{FileError, read_at_most};
 use crate::network::{Layer, Network};
 use crate::onnx::read::{ReadOptions, from_bytes};
@@ -71,7 +72,7 @@ pub struct Description {
     pub layers: Vec<LayerRow>,
 }
 
-/// Describes a file: a model image where it starts like one, else an ONNX generator.
+/// Describes a file: a model image where it starts like one, else an ONNX generator, else any ONNX graph.
 ///
 /// # Errors
 /// [`InspectError`] names the file and what is wrong with it.
@@ -83,11 +84,14 @@ pub fn file(path: &Path, options: &ReadOptions) -> Result<Description, InspectEr
             Image::new_checked(&bytes).map_err(|source| InspectError::Image { path, source })?;
         return Ok(self::image(&image));
     }
-    let import = from_bytes(&bytes, options).map_err(|source| InspectError::Onnx {
-        path,
-        source: Box::new(source),
-    })?;
-    Ok(network(&import.network, &import.producer, bytes.len()))
+    match from_bytes(&bytes, options) {
+        Ok(import) => Ok(network(&import.network, &import.producer, bytes.len())),
+        // A graph all the same: described, with the reason. Else the reason alone.
+        Err(source) => graph(&bytes, &source).map_err(|_| InspectError::Onnx {
+            path,
+            source: Box::new(source),
+        }),
+    }
 }
 
 fn shape_of(region: &Region) -> String {

@@ -6,6 +6,7 @@
 pub mod golden;
 pub mod image;
 pub mod inspect;
+pub mod inspect_graph;
 pub mod plan;
 
 /// Names of the files in a model folder.

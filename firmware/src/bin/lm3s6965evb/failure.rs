@@ -29,6 +29,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     semihosting::process::exit(1)
 }
 
+// SAFETY: it only ends the program, by a panic; nothing that the fault interrupted goes on.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     panic!("hard fault at {:08x}", frame.pc())

@@ -3,6 +3,7 @@
 use core::ptr::addr_of;
 use cortex_m_rt::STACK_PAINT_VALUE;
 
+// SAFETY: symbols of cortex-m-rt's linker script; only their addresses are taken.
 unsafe extern "C" {
     /// Lowest word of the stack: the linker's first address behind all statics.
     static _stack_end: u32;
