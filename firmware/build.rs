@@ -10,24 +10,33 @@ const VARIABLE: &str = "THUMBGEN_MODEL";
 /// Where it is taken from otherwise, relative to this package.
 const DEFAULT: &str = "../models/cgan/model.tgm";
 
+/// Features, and folders under `src/bin`.
+const BOARDS: [&str; 2] = ["lm3s6965evb", "netduinoplus2"];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed={VARIABLE}");
-    let for_board = env::var_os("CARGO_FEATURE_LM3S6965EVB").is_some();
-    if !for_board || env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os != "none") {
+    let chosen = |board: &&str| {
+        let feature = format!("CARGO_FEATURE_{}", board.to_uppercase());
+        env::var_os(feature).is_some()
+    };
+    let Some(board) = BOARDS.into_iter().find(chosen) else {
+        return;
+    };
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os != "none") {
         return;
     }
-    if let Err(message) = prepare() {
+    if let Err(message) = prepare(board) {
         println!("cargo::error={message}");
     }
 }
 
-fn prepare() -> Result<(), String> {
+fn prepare(board: &str) -> Result<(), String> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?);
-    let memory = "src/bin/lm3s6965evb/memory.x";
+    let memory = format!("src/bin/{board}/memory.x");
     println!("cargo::rerun-if-changed={memory}");
     println!("cargo::rustc-link-search={}", out.display());
-    copy(Path::new(memory), &out.join("memory.x"))?;
+    copy(Path::new(&memory), &out.join("memory.x"))?;
 
     let named = env::var_os(VARIABLE).map(PathBuf::from);
     let model = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT));

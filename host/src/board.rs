@@ -2,13 +2,13 @@
 //! knows them.
 
 use crate::files::{self, FileError};
-use crate::firmware_build::{BoardBuild, LM3S6965EVB};
+use crate::firmware_build::{BoardBuild, LM3S6965EVB, NETDUINOPLUS2};
 use crate::repository::{self, NoRepository};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 /// All boards.
-const BOARDS: [&BoardBuild; 1] = [&LM3S6965EVB];
+pub const BOARDS: [&BoardBuild; 2] = [&LM3S6965EVB, &NETDUINOPLUS2];
 
 /// A budget file has a few hundred bytes.
 const FILE_LIMIT: u64 = 64 << 10;
@@ -165,7 +165,7 @@ impl Board {
 }
 
 fn names() -> String {
-    BOARDS.map(|board| board.name).join(", ")
+    BOARDS.map(|board| board.name).join(" and ")
 }
 
 #[cfg(test)]

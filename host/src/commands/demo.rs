@@ -75,8 +75,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         .map_err(|error| super::firmware_failure(&error))?;
 
     console.step("booting it in QEMU");
-    let mut options = Options::new(&build.elf);
-    options.icount_shift = Some(target.count.icount_shift);
+    let options = Options::for_board(&target, &build.elf);
     let mut qemu = Qemu::start(&options).or_fail(Class::Environment)?;
     let booted = session::boot(&mut qemu).and_then(|_| session::pass_self_test(&mut qemu));
     for record in qemu.drain_logs() {

@@ -7,7 +7,7 @@ use crate::emulator::{
     window_is_possible,
 };
 use crate::failure::{Class, Failure, OrFail};
-use crate::firmware_build;
+use crate::firmware_build::{self, Display};
 use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
 use crate::preview::panel_picture;
@@ -64,11 +64,11 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         console.note(line)
     })
     .map_err(|error| super::firmware_failure(&error))?;
-    let mut options = Options::new(&build.elf);
     // The board's clocks, and the counts of `stats`, mean something only when instructions are counted.
-    options.icount_shift = Some(board.count.icount_shift);
+    let options = Options::for_board(&board, &build.elf);
 
     let headless = args.no_window
+        || board.build.display == Display::Memory
         || args.screenshot.is_some()
         || !args.press.is_empty()
         || !args.line.is_empty();

@@ -1,14 +1,20 @@
 //! QEMU's command line.
 
 use super::error::EmulatorError;
+use crate::board::Board;
+use crate::firmware_build::{Display, LM3S6965EVB};
 use firmware::app::Button;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// How an emulator is started.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The firmware's ELF file.
     pub elf: PathBuf,
+    /// QEMU's name of the machine.
+    pub machine: &'static str,
+    /// Where the picture is.
+    pub display: Display,
     /// Where given, the guest's clock counts instructions: each takes 2^shift nanoseconds. Without it, the guest's
     /// timers follow the host's clock: they mean nothing, and on a busy machine a button can be pressed and let go
     /// before the guest has run a single instruction.
@@ -24,10 +30,22 @@ impl Options {
     /// of the order of the board's 50 MHz, and QEMU keeps up with that.
     pub const DEFAULT_ICOUNT_SHIFT: u8 = 4;
 
-    /// No window, instructions counted with [`Options::DEFAULT_ICOUNT_SHIFT`].
+    /// For a board's firmware: no window, instructions counted as the board's counter wants it.
+    pub fn for_board(board: &Board, elf: impl Into<PathBuf>) -> Self {
+        Self {
+            machine: board.build.name,
+            display: board.build.display,
+            icount_shift: Some(board.count.icount_shift),
+            ..Self::new(elf)
+        }
+    }
+
+    /// For any program on lm3s6965evb: no window, instructions counted with [`Options::DEFAULT_ICOUNT_SHIFT`].
     pub fn new(elf: impl Into<PathBuf>) -> Self {
         Self {
             elf: elf.into(),
+            machine: LM3S6965EVB.name,
+            display: LM3S6965EVB.display,
             icount_shift: Some(Self::DEFAULT_ICOUNT_SHIFT),
             window: false,
             program: super::QEMU_PROGRAM.into(),
@@ -52,14 +70,13 @@ pub(super) struct Chardevs<'a> {
 
 /// All arguments of QEMU; `display` is the value of `-display`.
 pub(super) fn arguments(
-    elf: &Path,
-    icount_shift: Option<u8>,
+    options: &Options,
     display: &str,
     chardevs: &Chardevs<'_>,
 ) -> Vec<std::ffi::OsString> {
     let mut list: Vec<std::ffi::OsString> = [
         "-machine",
-        "lm3s6965evb",
+        options.machine,
         // Neither a configuration file of the user nor default devices change what is emulated.
         "-no-user-config",
         "-nodefaults",
@@ -82,10 +99,10 @@ pub(super) fn arguments(
     ]
     .map(Into::into)
     .into();
-    if let Some(shift) = icount_shift {
+    if let Some(shift) = options.icount_shift {
         list.extend(["-icount".into(), format!("shift={shift}").into()]);
     }
-    list.extend(["-kernel".into(), elf.into()]);
+    list.extend(["-kernel".into(), options.elf.clone().into()]);
     list
 }
 
@@ -131,10 +148,13 @@ mod tests {
             uart: "u",
             log: "l",
         };
-        let plain = arguments(Path::new("/a b"), None, "none", &chardevs);
+        let mut options = Options::new("/a b");
+        options.icount_shift = None;
+        let plain = arguments(&options, "none", &chardevs);
         assert_eq!(plain.last().unwrap(), "/a b");
         assert!(!plain.iter().any(|argument| argument == "-icount"));
-        let counted = arguments(Path::new("/a b"), Some(4), "none", &chardevs);
+        options.icount_shift = Some(4);
+        let counted = arguments(&options, "none", &chardevs);
         let position = counted.iter().position(|a| a == "-icount").unwrap();
         assert_eq!(counted[position + 1], "shift=4");
     }

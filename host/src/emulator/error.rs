@@ -78,6 +78,14 @@ pub enum EmulatorError {
         /// What is wrong with the answer.
         reason: String,
     },
+    /// A board without a panel, and nothing to look at instead.
+    #[error(
+        "{path}: no static variable FRAME, where this board's picture is drawn; build it with `cargo build -p firmware`"
+    )]
+    NoFrame {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The picture of the panel is not one that the panel can show.
     #[error("QEMU's picture of the panel is not as expected: {0}")]
     Picture(#[from] PanelError),

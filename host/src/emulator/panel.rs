@@ -60,6 +60,26 @@ impl Panel {
     /// QEMU draws each of the panel's pixels as a block of this many columns and rows.
     const SCALE: usize = 4;
 
+    /// Bytes of a frame buffer: two pixels a byte.
+    pub const FRAME_LEN: usize = Self::WIDTH * Self::HEIGHT / 2;
+
+    /// Reads a frame buffer's bytes, the high nibble left.
+    ///
+    /// # Errors
+    /// [`PanelError::Length`] for another length than [`Panel::FRAME_LEN`].
+    pub fn from_frame(bytes: &[u8]) -> Result<Self, PanelError> {
+        if bytes.len() != Self::FRAME_LEN {
+            return Err(PanelError::Length {
+                found: bytes.len(),
+                expected: Self::FRAME_LEN,
+            });
+        }
+        let levels = bytes.iter().flat_map(|pair| [pair >> 4, pair & 0xF]);
+        Ok(Self {
+            levels: levels.collect(),
+        })
+    }
+
     /// Reads a `screendump` of QEMU in PPM format.
     ///
     /// # Errors

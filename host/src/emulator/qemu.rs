@@ -5,9 +5,11 @@ use super::channel::{Listener, Stream};
 use super::error::EmulatorError;
 use super::inbox::{Inbox, Popped, Writer};
 use super::log::{self, LogRecord};
+use super::panel::Panel;
 use super::process::Process;
 use super::qmp::{Qmp, QmpError};
 use crate::files;
+use crate::firmware_build::{Display, symbol};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::Write;
@@ -22,6 +24,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// Firmware ELF files with debug information have some megabytes.
 const ELF_LIMIT: u64 = 256 << 20;
+/// Part of the frame buffer's mangled name: Rust writes a name's length before it.
+const FRAME_SYMBOL: &str = "5FRAME";
 
 /// A board in QEMU. Dropping it kills QEMU and removes its folder, also in a test that panics.
 pub struct Qemu {
@@ -34,6 +38,8 @@ pub struct Qemu {
     elf: PathBuf,
     has_defmt: bool,
     is_counting: bool,
+    /// Address of the frame buffer, where the board has no panel.
+    pub(super) frame: Option<u64>,
     pub(super) folder: tempfile::TempDir,
 }
 
@@ -46,7 +52,8 @@ impl Qemu {
     /// [`EmulatorError::NoWindow`] where a window is asked for and there can be none, [`EmulatorError::Exited`] with
     /// QEMU's own words where it does not start.
     pub fn start(options: &Options) -> Result<Self, EmulatorError> {
-        let table = read_elf(options)?.map(Arc::new);
+        let (table, frame) = read_elf(options)?;
+        let table = table.map(Arc::new);
         let display = match options.window {
             true => window(options)?,
             false => "none",
@@ -61,7 +68,7 @@ impl Qemu {
             uart: &uart.argument,
             log: &log.argument,
         };
-        let list = arguments::arguments(&options.elf, options.icount_shift, display, &chardevs);
+        let list = arguments::arguments(options, display, &chardevs);
         let (mut process, stdout) = Process::start(&options.program, &list)?;
 
         let deadline = Instant::now() + START_LIMIT;
@@ -107,6 +114,7 @@ impl Qemu {
             elf: options.elf.clone(),
             has_defmt,
             is_counting: options.icount_shift.is_some(),
+            frame,
             folder,
         };
         qemu.execute("cont", json!({}))?;
@@ -304,10 +312,21 @@ impl Qemu {
     }
 }
 
-/// The log table, where the ELF file has one.
-fn read_elf(options: &Options) -> Result<Option<defmt_decoder::Table>, EmulatorError> {
+/// The log table, where the ELF file has one, and the address of the frame buffer, where that is the display.
+fn read_elf(
+    options: &Options,
+) -> Result<(Option<defmt_decoder::Table>, Option<u64>), EmulatorError> {
     let elf = files::read_at_most(&options.elf, ELF_LIMIT)?;
-    log::read_table(&options.elf, &elf)
+    let frame = match options.display {
+        Display::Panel => None,
+        Display::Memory => {
+            let address = symbol(&elf, FRAME_SYMBOL, Panel::FRAME_LEN as u64);
+            Some(address.ok_or_else(|| EmulatorError::NoFrame {
+                path: options.elf.clone(),
+            })?)
+        }
+    };
+    Ok((log::read_table(&options.elf, &elf)?, frame))
 }
 
 /// Whether QEMU can open a window here: there is a desktop, and QEMU was built with a window for it.

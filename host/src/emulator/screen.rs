@@ -22,6 +22,13 @@ impl Qemu {
     /// # Errors
     /// [`EmulatorError::Picture`] where QEMU's picture is not one that the panel can show.
     pub fn screendump(&mut self) -> Result<Panel, EmulatorError> {
+        if let Some(address) = self.frame {
+            let file = self.folder.path().join("frame");
+            let arguments = json!({"val": address, "size": Panel::FRAME_LEN, "filename": file.to_string_lossy()});
+            self.execute("pmemsave", arguments)?;
+            let bytes = files::read_at_most(&file, Panel::FRAME_LEN as u64)?;
+            return Ok(Panel::from_frame(&bytes)?);
+        }
         let file = self.folder.path().join("panel.ppm");
         self.execute("screendump", json!({"filename": file.to_string_lossy()}))?;
         let ppm = files::read_at_most(&file, PICTURE_LIMIT)?;

@@ -2,7 +2,7 @@
 
 use object::elf::{PT_LOAD, SHF_ALLOC, SHF_WRITE};
 use object::read::elf::{ElfFile32, ProgramHeader};
-use object::{Architecture, LittleEndian, Object, ObjectSection, SectionFlags};
+use object::{Architecture, LittleEndian, Object, ObjectSection, ObjectSymbol, SectionFlags};
 
 /// Bytes of flash and of RAM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,16 @@ impl ElfSizes {
             .sum();
         Ok(Self { flash, ram })
     }
+}
+
+/// The address of the one symbol of `len` bytes whose name has `part` in it.
+pub fn symbol(elf: &[u8], part: &str, len: u64) -> Option<u64> {
+    let file = ElfFile32::<LittleEndian>::parse(elf).ok()?;
+    let mut found = file.symbols().filter(|symbol| {
+        symbol.size() == len && symbol.name().is_ok_and(|name| name.contains(part))
+    });
+    let address = found.next()?.address();
+    found.next().is_none().then_some(address)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 mod cargo;
 mod elf;
 
-pub use elf::{ElfError, ElfSizes};
+pub use elf::{ElfError, ElfSizes, symbol};
 
 use crate::files::{self, FileError};
 use std::fs::File;
@@ -29,12 +29,32 @@ pub struct BoardBuild {
     pub name: &'static str,
     /// Rust's name of the processor.
     pub target: &'static str,
+    /// Where an emulator finds the picture.
+    pub display: Display,
+}
+
+/// What a board's picture is drawn on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Display {
+    /// A panel that QEMU emulates and makes pictures of.
+    Panel,
+    /// Memory alone: the static variable `FRAME` of the board's program.
+    Memory,
 }
 
 /// QEMU's board with an OLED: Cortex-M3, 256 KB flash, 64 KB RAM.
 pub const LM3S6965EVB: BoardBuild = BoardBuild {
     name: "lm3s6965evb",
     target: "thumbv7m-none-eabi",
+    display: Display::Panel,
+};
+
+/// QEMU's board with a megabyte of flash: STM32F405, Cortex-M4F, 128 KB RAM, no display. Its core runs what is built for
+/// the Cortex-M3, and nothing here uses more.
+pub const NETDUINOPLUS2: BoardBuild = BoardBuild {
+    name: "netduinoplus2",
+    target: "thumbv7m-none-eabi",
+    display: Display::Memory,
 };
 
 /// A firmware that was built.

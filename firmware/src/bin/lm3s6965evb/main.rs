@@ -10,6 +10,7 @@ mod interrupts;
 mod mmio;
 mod panel;
 mod serial;
+#[path = "../../board_support/stack.rs"]
 mod stack;
 mod time;
 
