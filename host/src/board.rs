@@ -5,9 +5,10 @@ use crate::files::{self, FileError};
 use crate::firmware_build::{BoardBuild, LM3S6965EVB, NETDUINOPLUS2};
 use crate::repository::{self, NoRepository};
 use serde::Deserialize;
+use shared::image::Image;
 use std::path::{Path, PathBuf};
 
-/// All boards.
+/// All boards, from the smallest to the largest.
 pub const BOARDS: [&BoardBuild; 2] = [&LM3S6965EVB, &NETDUINOPLUS2];
 
 /// A budget file has a few hundred bytes.
@@ -83,6 +84,17 @@ pub enum BoardError {
         /// What was asked for.
         given: String,
     },
+    /// No board has room for a model.
+    #[error(
+        "the model takes {len} bytes of flash and an arena of {arena}, more than any board here has ({}); export a smaller one",
+        names()
+    )]
+    TooLarge {
+        /// Bytes of its image.
+        len: u64,
+        /// Bytes of its arena.
+        arena: u64,
+    },
     /// The source folder is not there.
     #[error(transparent)]
     NoRepository(#[from] NoRepository),
@@ -117,6 +129,21 @@ impl Board {
             .with_extension("toml");
         let bytes = files::read_at_most(&path, FILE_LIMIT)?;
         Self::parse(build, &path, &String::from_utf8_lossy(&bytes))
+    }
+
+    /// The smallest board that holds a model.
+    ///
+    /// # Errors
+    /// [`BoardError::TooLarge`] where none does, and as [`Board::find`].
+    pub fn holding(image: &Image<'_>) -> Result<Self, BoardError> {
+        let (len, arena) = (image.len() as u64, image.arena_len() as u64);
+        for build in BOARDS {
+            let board = Self::find(build.name)?;
+            if board.model_budget() >= len && board.capacity.arena >= arena {
+                return Ok(board);
+            }
+        }
+        Err(BoardError::TooLarge { len, arena })
     }
 
     fn parse(build: &'static BoardBuild, path: &Path, text: &str) -> Result<Self, BoardError> {

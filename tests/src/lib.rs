@@ -14,9 +14,19 @@ use std::sync::OnceLock;
 /// The models under `models/`.
 pub const MODELS: [&str; 2] = ["cgan", "gan"];
 
-/// The board that is emulated.
+/// The board with a panel.
 pub fn board() -> Board {
     Board::find("lm3s6965evb").unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The board that a model image is emulated on: the smallest that holds it. What is no image goes on the one with a
+/// panel, to be refused there.
+pub fn board_of(image: &Path) -> Board {
+    let bytes = std::fs::read(image).unwrap_or_else(|error| panic!("{error}"));
+    match shared::image::Image::new_checked(&bytes) {
+        Ok(image) => Board::holding(&image).unwrap_or_else(|error| panic!("{error}")),
+        Err(_) => board(),
+    }
 }
 
 /// A shipped model's files.
@@ -34,14 +44,13 @@ pub fn model(name: &str) -> Model {
 /// The board's firmware with a model image, built once a process and image.
 pub fn firmware(image: &Path) -> FirmwareBuild {
     let root = repository::root().unwrap_or_else(|error| panic!("{error}"));
-    firmware_build::build(&root, board().build, image, &mut |_| ())
+    firmware_build::build(&root, board_of(image).build, image, &mut |_| ())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A board in QEMU with a model image, as it was switched on.
 pub fn switch_on(image: &Path) -> Qemu {
-    let mut options = Options::new(firmware(image).elf);
-    options.icount_shift = Some(board().count.icount_shift);
+    let options = Options::for_board(&board_of(image), firmware(image).elf);
     Qemu::start(&options).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -1,7 +1,7 @@
 //! Flash, RAM, stack and instructions of each board, measured, against its budget file.
 
 use host::session;
-use tests::{MODELS, board, boot, files, firmware};
+use tests::{MODELS, board_of, boot, files, firmware};
 
 /// The numbers of a `stats` line.
 fn stat(line: &str, name: &str) -> u64 {
@@ -13,9 +13,9 @@ fn stat(line: &str, name: &str) -> u64 {
 
 #[test]
 fn flash_ram_stack_and_instructions_are_within_the_budget() {
-    let board = board();
-    let budget = &board.budget;
     for name in MODELS {
+        let board = board_of(files(name).image());
+        let budget = &board.budget;
         let image_len = std::fs::metadata(files(name).image()).unwrap().len();
         let build = firmware(files(name).image());
         let program = build.flash_bytes - image_len;

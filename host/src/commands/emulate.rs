@@ -25,9 +25,9 @@ use std::path::PathBuf;
 
 In the window: arrow keys and the left ctrl key are the board's buttons. Lines typed in the terminal go to its UART.")]
 pub struct Args {
-    /// Which board.
-    #[arg(long, short, default_value = "lm3s6965evb")]
-    board: String,
+    /// Which board; the smallest that holds the model where absent.
+    #[arg(long, short)]
+    board: Option<String>,
     /// Name of a shipped model, a model folder, a run folder, or a model image.
     #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
     model: String,
@@ -46,9 +46,12 @@ pub struct Args {
 }
 
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
-    let board = Board::find(&args.board).or_fail(Class::Input)?;
     let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
-    files.model().or_fail(Class::Input)?;
+    let model = files.model().or_fail(Class::Input)?;
+    let board = match &args.board {
+        Some(name) => Board::find(name).or_fail(Class::Input)?,
+        None => Board::holding(&model.image().or_fail(Class::Input)?).or_fail(Class::TooLarge)?,
+    };
     // Before a build of half a minute.
     if programs::find(QEMU_PROGRAM).is_none() {
         let program = QEMU_PROGRAM.to_owned();
@@ -57,7 +60,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let root = repository::root().or_fail(Class::Environment)?;
     console.step(format_args!(
         "building the firmware of {} with {}",
-        args.board,
+        board.build.name,
         files.image().display()
     ));
     let build = firmware_build::build(&root, board.build, files.image(), &mut |line| {
