@@ -41,22 +41,29 @@ pub fn model(name: &str) -> Model {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The board's firmware with a model image, built once a process and image.
-pub fn firmware(image: &Path) -> FirmwareBuild {
+/// A board's firmware with a model image, built once a process and image.
+pub fn firmware(board: &Board, image: &Path) -> FirmwareBuild {
     let root = repository::root().unwrap_or_else(|error| panic!("{error}"));
-    firmware_build::build(&root, board_of(image).build, image, &mut |_| ())
+    firmware_build::build(&root, board.build, image, &mut |_| ())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A board in QEMU with a model image, as it was switched on.
+/// A model image's board in QEMU, as it was switched on.
 pub fn switch_on(image: &Path) -> Qemu {
-    let options = Options::for_board(&board_of(image), firmware(image).elf);
+    let board = board_of(image);
+    let options = Options::for_board(&board, firmware(&board, image).elf);
     Qemu::start(&options).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A board in QEMU with a shipped model, past its self-test.
+/// A shipped model's board in QEMU, past its self-test.
 pub fn boot(name: &str) -> Qemu {
-    let mut qemu = switch_on(files(name).image());
+    boot_on(&board_of(files(name).image()), name)
+}
+
+/// A board in QEMU with a shipped model, past its self-test.
+pub fn boot_on(board: &Board, name: &str) -> Qemu {
+    let options = Options::for_board(board, firmware(board, files(name).image()).elf);
+    let mut qemu = Qemu::start(&options).unwrap_or_else(|error| panic!("{error}"));
     session::boot(&mut qemu).unwrap_or_else(|error| panic!("{error}"));
     session::pass_self_test(&mut qemu).unwrap_or_else(|error| panic!("{error}"));
     qemu

@@ -17,7 +17,7 @@ fn flash_ram_stack_and_instructions_are_within_the_budget() {
         let board = board_of(files(name).image());
         let budget = &board.budget;
         let image_len = std::fs::metadata(files(name).image()).unwrap().len();
-        let build = firmware(files(name).image());
+        let build = firmware(&board, files(name).image());
         let program = build.flash_bytes - image_len;
         println!(
             "{name}: flash {} (program {program}, image {image_len}), static RAM {}",

@@ -1,12 +1,13 @@
 //! The firmware on the emulated board, against what the host computes and draws.
 
 use firmware::app::View;
+use host::board::Board;
 use host::emulator::{Button, Qemu};
 use host::preview::Model;
 use host::session::{self, SessionError};
 use shared::latent::{Latent, Point, WALK_STEPS};
 use std::time::Duration;
-use tests::{boot, files, model, switch_on};
+use tests::{boot, boot_on, files, model, switch_on};
 
 /// Compares the panel with the host's rendering of what the firmware says it shows.
 fn equal_screen(qemu: &mut Qemu, model: &Model) -> View {
@@ -73,6 +74,18 @@ fn golden_vectors_of_cgan() {
 #[test]
 fn golden_vectors_of_gan() {
     golden("gan");
+}
+
+/// The board without a panel draws the same pictures into its memory.
+#[test]
+fn another_board_draws_the_same() {
+    let board = Board::find("netduinoplus2").unwrap();
+    let model = model("cgan");
+    let mut qemu = boot_on(&board, "cgan");
+    for line in ["digit 7 3", "grid 1", "walk 1 3 2 8 32", "2026"] {
+        ask(&mut qemu, line);
+        equal_screen(&mut qemu, &model);
+    }
 }
 
 #[test]
