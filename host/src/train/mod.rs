@@ -12,6 +12,7 @@ pub mod device;
 mod error;
 pub mod metrics;
 pub mod model;
+pub mod ops;
 pub mod progress;
 pub mod rng;
 mod run;
