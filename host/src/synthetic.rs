@@ -31,19 +31,18 @@ impl Random {
         self.0.next_u32() as usize % n.max(1)
     }
 
-    fn dense(&mut self, name: String, inputs: usize, outputs: usize, gain: f32) -> Layer {
+    fn dense(&mut self, inputs: usize, outputs: usize, gain: f32) -> Layer {
         // He, Zhang, Ren, Sun, "Delving Deep into Rectifiers" (2015), section 2.2.
         let deviation = gain * (2.0 / inputs as f32).sqrt();
         let weight = Array2::from_shape_simple_fn((outputs, inputs), || self.normal() * deviation);
         let bias = Array1::from_shape_simple_fn(outputs, || self.normal() * 0.1);
-        Layer::Dense(Dense { name, weight, bias })
+        Layer::Dense(Dense { weight, bias })
     }
 
-    fn batch_norm(&mut self, name: String, channels: usize) -> Layer {
+    fn batch_norm(&mut self, channels: usize) -> Layer {
         let mut draw =
             |low, high| Array1::from_shape_simple_fn(channels, || self.uniform(low, high));
         Layer::BatchNorm(BatchNorm {
-            name,
             scale: draw(0.5, 1.5),
             bias: draw(-0.5, 0.3),
             mean: draw(-0.3, 0.3),
@@ -65,20 +64,22 @@ pub fn generator(
     let mut layers = Vec::new();
     let mut inputs = latent + classes;
     for (index, &outputs) in hidden.iter().enumerate() {
-        layers.push(random.dense(format!("dense{index}"), inputs, outputs, 1.0));
-        layers.push(random.batch_norm(format!("norm{index}"), outputs));
-        layers.push(Layer::LeakyRelu { slope: 0.25 });
+        layers.push((format!("dense{index}"), random.dense(inputs, outputs, 1.0)));
+        layers.push((format!("norm{index}"), random.batch_norm(outputs)));
+        layers.push((
+            format!("activation{index}"),
+            Layer::LeakyRelu { slope: 0.25 },
+        ));
         inputs = outputs;
     }
-    layers.push(random.dense(format!("dense{}", hidden.len()), inputs, output.len(), 1.0));
-    layers.push(Layer::Tanh);
-    let input = InputSpec { latent, classes };
-    Network {
-        name: "synthetic".to_owned(),
-        input,
-        layers,
-        output,
+    let last = random.dense(inputs, output.len(), 1.0);
+    layers.push((format!("dense{}", hidden.len()), last));
+    layers.push(("tanh".to_owned(), Layer::Tanh));
+    if (output.height, output.width) != (1, 1) {
+        layers.push(("picture".to_owned(), Layer::Reshape { shape: output }));
     }
+    let input = InputSpec { latent, classes };
+    Network::chain("synthetic", input, layers, output)
 }
 
 /// A small network of one to four dense layers with any activations, as a third party may make it.
@@ -107,29 +108,32 @@ pub fn any_network(seed: u64) -> Network {
             1 + random.below(40)
         };
         let gain = random.uniform(0.2, 3.0);
-        layers.push(random.dense(format!("fc{index}"), inputs, outputs, gain));
+        layers.push((format!("fc{index}"), random.dense(inputs, outputs, gain)));
         if random.below(2) == 0 {
-            layers.push(random.batch_norm(format!("bn{index}"), outputs));
+            layers.push((format!("bn{index}"), random.batch_norm(outputs)));
         }
-        match random.below(if last { 8 } else { 7 }) {
-            0 => layers.push(Layer::Relu),
-            1 => layers.push(Layer::LeakyRelu { slope: 0.25 }),
-            2 => layers.push(Layer::LeakyRelu { slope: 0.2 }),
-            3 => layers.push(Layer::LeakyRelu { slope: 0.5 }),
-            4 => layers.push(Layer::Sigmoid),
-            5 => layers.push(Layer::Tanh),
-            6 => layers.extend([Layer::LeakyRelu { slope: 0.125 }, Layer::Tanh]),
-            _ => {}
-        }
+        let activations = match random.below(if last { 8 } else { 7 }) {
+            0 => vec![Layer::Relu],
+            1 => vec![Layer::LeakyRelu { slope: 0.25 }],
+            2 => vec![Layer::LeakyRelu { slope: 0.2 }],
+            3 => vec![Layer::LeakyRelu { slope: 0.5 }],
+            4 => vec![Layer::Sigmoid],
+            5 => vec![Layer::Tanh],
+            6 => vec![Layer::LeakyRelu { slope: 0.125 }, Layer::Tanh],
+            _ => vec![],
+        };
+        let named = activations
+            .into_iter()
+            .enumerate()
+            .map(|(i, layer)| (format!("activation{index}.{i}"), layer));
+        layers.extend(named);
         inputs = outputs;
     }
     let input = InputSpec { latent, classes };
-    Network {
-        name: format!("any{seed}"),
-        input,
-        layers,
-        output,
+    if (output.height, output.width) != (1, 1) {
+        layers.push(("picture".to_owned(), Layer::Reshape { shape: output }));
     }
+    Network::chain(format!("any{seed}"), input, layers, output)
 }
 
 #[cfg(test)]

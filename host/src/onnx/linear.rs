@@ -93,20 +93,20 @@ impl Walk {
             *last = outputs;
         }
         let name = self.layer_name(node);
-        Ok(self.push(Layer::Dense(Dense { name, weight, bias }), result))
+        Ok(self.push(name, Layer::Dense(Dense { weight, bias }), result))
     }
 
     pub(super) fn add(&mut self, node: &NodeProto) -> Result<Value, NodeFault> {
         let data_first = matches!(self.value(node, 0)?, Value::Data { .. });
         let (data, constant) = if data_first { (0, 1) } else { (1, 0) };
         let shape = self.head(node, data)?;
-        let Some(Layer::Dense(dense)) = self.layers.last() else {
+        let Some((_, Layer::Dense(dense))) = self.layers.last() else {
             return Err(NodeFault::Place(
                 "only a bias right behind MatMul or Gemm may be added",
             ));
         };
         let sum = &dense.bias + &self.bias(node, constant, dense.bias.len())?;
-        if let Some(Layer::Dense(dense)) = self.layers.last_mut() {
+        if let Some((_, Layer::Dense(dense))) = self.layers.last_mut() {
             dense.bias = sum;
         }
         Ok(Value::Data {
@@ -138,8 +138,8 @@ impl Walk {
         let epsilon = attribute(node, "epsilon").map_or(1e-5, |a| a.f);
         let name = self.layer_name(node);
         Ok(self.push(
+            name,
             Layer::BatchNorm(BatchNorm {
-                name,
                 scale,
                 bias,
                 mean,

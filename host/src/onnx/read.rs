@@ -9,7 +9,7 @@ use super::tensor::Constant;
 use super::walk::{Source, Value, Walk, clean};
 use super::{MAX_FILE_LEN, limits, shape};
 use crate::files::read_at_most;
-use crate::network::{Dense, InputSpec, Layer, MAX_LEN, Network, Shape};
+use crate::network::{Dense, InputSpec, Layer, MAX_SIDE, Network, Shape};
 use ndarray::{Axis, concatenate, s};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -120,12 +120,11 @@ pub fn from_bytes(bytes: &[u8], options: &ReadOptions) -> Result<Import, OnnxErr
     } else {
         name
     };
-    let network = Network {
-        name,
-        input,
-        layers,
-        output,
-    };
+    if (output.height, output.width) != (1, 1) {
+        let shape = Layer::Reshape { shape: output };
+        layers.push(("picture".to_owned(), shape));
+    }
+    let network = Network::chain(name, input, layers, output);
     network.check()?;
     let metadata = model
         .metadata_props
@@ -194,13 +193,13 @@ fn input_shape(input: &ValueInfoProto) -> Result<(Option<usize>, Vec<usize>), On
     let size = |value: i64| {
         usize::try_from(value)
             .ok()
-            .filter(|d| (1..=MAX_LEN).contains(d))
+            .filter(|d| (1..=MAX_SIDE).contains(d))
     };
     let shape: Option<Vec<usize>> = rest.iter().map(|d| d.dim_value.and_then(size)).collect();
     let shape = shape.ok_or_else(expected)?;
-    if shape::len(&shape) > MAX_LEN {
+    if shape::len(&shape) > MAX_SIDE {
         return Err(fail(format!(
-            "it has {} elements a sample, over the limit of {MAX_LEN}",
+            "it has {} elements a sample, over the limit of {MAX_SIDE}",
             shape::len(&shape)
         )));
     }
@@ -309,8 +308,8 @@ fn picture_shape(walk: &Walk, outputs: &[ValueInfoProto]) -> Result<Shape, OnnxE
 }
 
 /// Where the label stands before the latent vector: moves its columns of the first dense layer behind the others'.
-fn move_label_behind(layers: &mut [Layer], input: InputSpec) {
-    let first = layers.iter_mut().find_map(|layer| match layer {
+fn move_label_behind(layers: &mut [(String, Layer)], input: InputSpec) {
+    let first = layers.iter_mut().find_map(|(_, layer)| match layer {
         Layer::Dense(dense) if dense.weight.ncols() == input.len() => Some(dense),
         _ => None,
     });

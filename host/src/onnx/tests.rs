@@ -48,13 +48,14 @@ fn pytorch() -> ModelProto {
     graph
         .output
         .push(value("image", data_type::FLOAT, &[1, 3, 4]));
+    let layers: Vec<&Layer> = network.nodes.iter().map(|node| &node.layer).collect();
     let [
         Layer::Dense(first),
         Layer::BatchNorm(norm),
         _,
         Layer::Dense(last),
-        _,
-    ] = &network.layers[..]
+        ..,
+    ] = layers[..]
     else {
         panic!("{network:?}")
     };
@@ -174,7 +175,7 @@ fn gemm_factors_and_old_files_are_understood() {
     // alpha 2 with halved weights, no transposition, initializers listed as inputs as before IR version 4.
     let model = change(|g| {
         let w = reference();
-        let Layer::Dense(first) = &w.layers[0] else {
+        let Layer::Dense(first) = &w.nodes[0].layer else {
             panic!()
         };
         let halved: Vec<f32> = first.weight.t().iter().map(|v| v / 2.0).collect();
@@ -191,7 +192,7 @@ fn gemm_factors_and_old_files_are_understood() {
 fn a_label_that_comes_first_is_moved_behind() {
     let model = change(|g| {
         let w = reference();
-        let Layer::Dense(first) = &w.layers[0] else {
+        let Layer::Dense(first) = &w.nodes[0].layer else {
             panic!()
         };
         let (latent, label) = (

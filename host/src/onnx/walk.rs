@@ -60,7 +60,7 @@ pub struct Walk {
     /// What the names seen so far stand for.
     pub values: BTreeMap<String, Value>,
     /// The layers so far.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<(String, Layer)>,
     /// Number of the graph's inputs.
     pub inputs: usize,
     /// The batch, where the file fixes it.
@@ -252,8 +252,8 @@ impl Walk {
         }
     }
 
-    pub(super) fn push(&mut self, layer: Layer, shape: Vec<usize>) -> Value {
-        self.layers.push(layer);
+    pub(super) fn push(&mut self, name: String, layer: Layer, shape: Vec<usize>) -> Value {
+        self.layers.push((name, layer));
         Value::Data {
             source: Source::Layers(self.layers.len()),
             shape,
@@ -262,7 +262,8 @@ impl Walk {
 
     fn activation(&mut self, node: &NodeProto, layer: Layer) -> Result<Value, NodeFault> {
         let shape = self.head(node, 0)?;
-        Ok(self.push(layer, shape))
+        let name = self.layer_name(node);
+        Ok(self.push(name, layer, shape))
     }
 
     fn shape_of(&self, node: &NodeProto) -> Result<Value, NodeFault> {

@@ -58,8 +58,8 @@ pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Vec<u8>, Ne
         ));
         "input".clone_into(&mut head);
     }
-    for (index, layer) in network.layers.iter().enumerate() {
-        head = push_layer(&mut graph, index, layer, &head);
+    for node in &network.nodes {
+        head = push_layer(&mut graph, &node.name, &node.layer, &head);
     }
     let shape = network.output;
     let dims = [shape.channels, shape.height, shape.width];
@@ -99,10 +99,9 @@ pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Vec<u8>, Ne
 }
 
 /// Appends one layer and gives the name of its output.
-fn push_layer(graph: &mut GraphProto, index: usize, layer: &Layer, head: &str) -> String {
-    let (op, name, attributes) = match layer {
+fn push_layer(graph: &mut GraphProto, name: &str, layer: &Layer, head: &str) -> String {
+    let (op, attributes) = match layer {
         Layer::Dense(dense) => {
-            let name = &dense.name;
             let (weight, bias, output) = (
                 format!("{name}.weight"),
                 format!("{name}.bias"),
@@ -125,7 +124,6 @@ fn push_layer(graph: &mut GraphProto, index: usize, layer: &Layer, head: &str) -
             return output;
         }
         Layer::BatchNorm(norm) => {
-            let name = &norm.name;
             let mut inputs = vec![head.to_owned()];
             let parameters = [
                 ("scale", &norm.scale),
@@ -152,20 +150,17 @@ fn push_layer(graph: &mut GraphProto, index: usize, layer: &Layer, head: &str) -
             ));
             return output;
         }
-        Layer::LeakyRelu { slope } => (
-            "LeakyRelu",
-            format!("activation{index}"),
-            vec![float("alpha", *slope)],
-        ),
-        Layer::Relu => ("Relu", format!("activation{index}"), vec![]),
-        Layer::Tanh => ("Tanh", format!("activation{index}"), vec![]),
-        Layer::Sigmoid => ("Sigmoid", format!("activation{index}"), vec![]),
+        Layer::LeakyRelu { slope } => ("LeakyRelu", vec![float("alpha", *slope)]),
+        Layer::Relu => ("Relu", vec![]),
+        Layer::Tanh => ("Tanh", vec![]),
+        Layer::Sigmoid => ("Sigmoid", vec![]),
+        _ => return head.to_owned(),
     };
     // A layer may be named so too: values of parameterless layers live in a name space of their own.
     let output = format!("{name}:{}", op.to_lowercase());
     graph
         .node
-        .push(node(op, &name, &[head], &output, attributes));
+        .push(node(op, name, &[head], &output, attributes));
     output
 }
 

@@ -184,15 +184,17 @@ pub fn image(image: &Image<'_>) -> Description {
 /// Describes a float network that was read from a file of `bytes` bytes.
 pub fn network(network: &Network, producer: &str, bytes: usize) -> Description {
     let mut layers = Vec::new();
+    let shapes = network.shapes().unwrap_or_default();
     let mut len = network.input.len();
-    for layer in &network.layers {
-        let (name, kind, parameters) = match layer {
+    for (node, shape) in network.nodes.iter().zip(&shapes) {
+        let name = node.name.clone();
+        let (kind, parameters) = match &node.layer {
             Layer::Dense(dense) => {
                 let inputs = len;
                 len = dense.weight.nrows();
                 let weights = (inputs * len) as u64;
                 layers.push(LayerRow {
-                    name: dense.name.clone(),
+                    name,
                     kind: "dense".to_owned(),
                     output: len.to_string(),
                     weights,
@@ -202,19 +204,19 @@ pub fn network(network: &Network, producer: &str, bytes: usize) -> Description {
                 });
                 continue;
             }
-            Layer::BatchNorm(norm) => {
-                (norm.name.clone(), "batch normalisation".to_owned(), 4 * len)
-            }
-            Layer::LeakyRelu { slope } => (String::new(), format!("LeakyReLU {slope}"), 0),
-            Layer::Relu => (String::new(), "ReLU".to_owned(), 0),
-            Layer::Tanh => (String::new(), "tanh".to_owned(), 0),
-            Layer::Sigmoid => (String::new(), "sigmoid".to_owned(), 0),
+            Layer::BatchNorm(norm) => ("batch normalisation".to_owned(), 4 * norm.scale.len()),
+            Layer::LeakyRelu { slope } => (format!("LeakyReLU {slope}"), 0),
+            Layer::Relu => ("ReLU".to_owned(), 0),
+            Layer::Tanh => ("tanh".to_owned(), 0),
+            Layer::Sigmoid => ("sigmoid".to_owned(), 0),
+            Layer::Reshape { .. } => ("reshape".to_owned(), 0),
+            other => (format!("{other:?}"), 0),
         };
         let bytes = 4 * parameters as u64;
         layers.push(LayerRow {
             name,
             kind,
-            output: len.to_string(),
+            output: shape.to_string(),
             bytes,
             ..Default::default()
         });
@@ -370,7 +372,7 @@ mod tests {
         std::fs::write(&onnx, to_bytes(&network, &WriteOptions::default()).unwrap()).unwrap();
         for (path, format, rows) in [
             (&image, "model image", 3),
-            (&onnx, "float ONNX generator", 5),
+            (&onnx, "float ONNX generator", 6),
         ] {
             let description = file(path, &ReadOptions::default()).unwrap();
             assert_eq!(

@@ -103,7 +103,8 @@ pub fn fold(network: &Network) -> Result<Vec<Folded>, QuantizeError> {
     network.check()?;
     let mut steps: Vec<Folded> = Vec::new();
     let mut previous = "input".to_owned();
-    for (index, layer) in network.layers.iter().enumerate() {
+    for (index, node) in network.nodes.iter().enumerate() {
+        let name = &node.name;
         // A dense layer that nothing has activated yet can still take something in.
         let open = match steps.last_mut() {
             Some(Folded {
@@ -118,8 +119,8 @@ pub fn fold(network: &Network) -> Result<Vec<Folded>, QuantizeError> {
             }) if *activation == Activation::None => Some((layer, weight, bias, activation)),
             _ => None,
         };
-        let function = match layer {
-            Layer::Dense(Dense { name, weight, bias }) => {
+        let function = match &node.layer {
+            Layer::Dense(Dense { weight, bias }) => {
                 previous.clone_from(name);
                 let kind = FoldedKind::Dense {
                     weight: weight.mapv(f64::from),
@@ -136,7 +137,7 @@ pub fn fold(network: &Network) -> Result<Vec<Folded>, QuantizeError> {
             Layer::BatchNorm(norm) => {
                 let (layer, weight, bias, _) =
                     open.ok_or_else(|| QuantizeError::NothingToFold {
-                        layer: norm.name.clone(),
+                        layer: name.clone(),
                     })?;
                 fold_norm(norm, weight, bias);
                 *layer = index;
@@ -146,8 +147,14 @@ pub fn fold(network: &Network) -> Result<Vec<Folded>, QuantizeError> {
             Layer::Relu => Function::Relu,
             Layer::Tanh => Function::Tanh,
             Layer::Sigmoid => Function::Sigmoid,
+            Layer::Reshape { .. } => continue,
+            _ => {
+                return Err(QuantizeError::NothingToFold {
+                    layer: name.clone(),
+                });
+            }
         };
-        if let (Some((layer, _, _, activation)), Some(fused)) = (open, fused(layer)) {
+        if let (Some((layer, _, _, activation)), Some(fused)) = (open, fused(&node.layer)) {
             (*layer, *activation) = (index, fused);
         } else {
             let name = unused(&steps, format!("{previous}.{}", function.suffix()), network);
@@ -175,9 +182,9 @@ fn unused(steps: &[Folded], wanted: String, network: &Network) -> String {
     let taken = |name: &str| {
         steps.iter().any(|step| step.name == name)
             || network
-                .layers
+                .nodes
                 .iter()
-                .any(|layer| matches!(layer, Layer::Dense(dense) if dense.name == name))
+                .any(|node| matches!(node.layer, Layer::Dense(_)) && node.name == name)
     };
     let mut name = wanted.clone();
     let mut count = 1;
@@ -209,7 +216,7 @@ fn fold_norm(norm: &BatchNorm, weight: &mut Array2<f64>, bias: &mut Array1<f64>)
 mod tests {
     use super::*;
     use crate::forward;
-    use crate::network::Shape;
+    use crate::network::{Node, Shape, Source};
     use crate::synthetic;
 
     #[test]
@@ -240,22 +247,18 @@ mod tests {
     #[test]
     fn every_slope_goes_where_it_can() {
         let mut network = synthetic::any_network(1);
-        let dense = network
-            .layers
-            .iter()
-            .find(|l| matches!(l, Layer::Dense(_)))
-            .unwrap()
-            .clone();
+        network.nodes.truncate(1);
+        let Layer::Dense(d) = &network.nodes[0].layer else {
+            unreachable!()
+        };
+        network.output = Shape::vector(d.weight.nrows());
+        network.nodes.push(Node {
+            name: "slope".into(),
+            inputs: vec![Source::Node(0)],
+            layer: Layer::Relu,
+        });
         let mut kinds = |slope| {
-            network.layers = vec![dense.clone(), Layer::LeakyRelu { slope }];
-            let Layer::Dense(d) = &dense else {
-                unreachable!()
-            };
-            network.output = Shape {
-                channels: 1,
-                height: 1,
-                width: d.weight.nrows(),
-            };
+            network.nodes[1].layer = Layer::LeakyRelu { slope };
             fold(&network).unwrap()
         };
         assert!(matches!(
@@ -298,11 +301,14 @@ mod tests {
             width: 2,
         };
         let mut network = synthetic::generator(5, 4, 0, &[4], shape);
-        network.layers.swap(1, 2);
+        let [_, norm, activation, ..] = &mut network.nodes[..] else {
+            unreachable!()
+        };
+        std::mem::swap(&mut norm.layer, &mut activation.layer);
         assert_eq!(
             fold(&network),
             Err(QuantizeError::NothingToFold {
-                layer: "norm0".into()
+                layer: "activation0".into()
             })
         );
     }

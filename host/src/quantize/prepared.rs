@@ -387,7 +387,9 @@ fn column_means(x: &Array2<f64>) -> Array1<f64> {
 
 /// What the picture's values mean: those that cannot be negative start at black.
 fn pixel_range(network: &Network) -> PixelRange {
-    match network.layers.last() {
+    let shaping = |layer: &&Layer| matches!(layer, Layer::Reshape { .. });
+    let layers = network.nodes.iter().rev().map(|node| &node.layer);
+    match layers.skip_while(shaping).next() {
         Some(Layer::Sigmoid | Layer::Relu) => PixelRange::Unit,
         _ => PixelRange::Signed,
     }

@@ -174,7 +174,6 @@ impl Generator {
             let mut norm = None;
             if let (true, Some(moments)) = (self.batch_norm, moments.get(i)) {
                 norm = Some(Layer::BatchNorm(BatchNorm {
-                    name: format!("norm{i}"),
                     scale: vector(next()),
                     bias: vector(next()),
                     mean: vector(&moments.mean),
@@ -184,26 +183,22 @@ impl Generator {
             } else {
                 bias = vector(next());
             }
-            layers.push(Layer::Dense(Dense {
-                name: format!("dense{i}"),
-                weight,
-                bias,
-            }));
-            layers.extend(norm);
-            layers.push(Layer::LeakyRelu { slope: self.slope });
+            layers.push((format!("dense{i}"), Layer::Dense(Dense { weight, bias })));
+            layers.extend(norm.map(|norm| (format!("norm{i}"), norm)));
+            layers.push((
+                format!("activation{i}"),
+                Layer::LeakyRelu { slope: self.slope },
+            ));
         }
-        layers.push(Layer::Dense(Dense {
-            name: format!("dense{}", self.hidden.len()),
+        let last = Dense {
             weight: transposed(next()),
             bias: vector(next()),
-        }));
-        layers.push(Layer::Tanh);
-        Network {
-            name: name.to_owned(),
-            input: self.input,
-            layers,
-            output: self.output,
-        }
+        };
+        layers.push((format!("dense{}", self.hidden.len()), Layer::Dense(last)));
+        layers.push(("tanh".to_owned(), Layer::Tanh));
+        let shape = self.output;
+        layers.push(("picture".to_owned(), Layer::Reshape { shape }));
+        Network::chain(name, self.input, layers, self.output)
     }
 }
 
@@ -337,8 +332,8 @@ mod tests {
     /// The exported layers, run by hand.
     fn run(network: &Network, input: &[f32]) -> Vec<f32> {
         let mut x = Array1::from_vec(input.to_vec());
-        for layer in &network.layers {
-            x = match layer {
+        for node in &network.nodes {
+            x = match &node.layer {
                 Layer::Dense(dense) => dense.weight.dot(&x) + &dense.bias,
                 Layer::BatchNorm(norm) => {
                     let deviation = norm.variance.mapv(|v| (v + norm.epsilon).sqrt());
@@ -346,6 +341,7 @@ mod tests {
                 }
                 Layer::LeakyRelu { slope } => x.mapv(|v| if v > 0.0 { v } else { v * slope }),
                 Layer::Tanh => x.mapv(f32::tanh),
+                Layer::Reshape { .. } => x,
                 other => panic!("not expected: {other:?}"),
             };
         }
