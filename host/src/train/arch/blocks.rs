@@ -35,8 +35,8 @@ pub struct Block {
     pub index: usize,
     /// What it computes first.
     pub map: Map,
-    /// Length of the vector that it is given, or height x width x channels.
-    pub inputs: usize,
+    /// Shape of what it is given.
+    pub input: Shape,
     /// Shape of what it gives.
     pub output: Shape,
     /// Batch normalisation between map and activation.
@@ -59,7 +59,7 @@ impl Block {
     /// Shape of the weights.
     pub fn weight(&self) -> [usize; 2] {
         match self.map {
-            Map::Dense => [self.inputs, self.output.len()],
+            Map::Dense => [self.input.len(), self.output.len()],
             Map::Conv(g) | Map::ConvTranspose(g) => g.weight(),
         }
     }
@@ -75,7 +75,7 @@ impl Block {
     /// Inputs that one output sees: a transposed convolution spreads its kernel over `stride x stride` outputs.
     fn fan_in(&self) -> usize {
         match self.map {
-            Map::Dense => self.inputs,
+            Map::Dense => self.input.len(),
             Map::Conv(g) => g.weight()[0],
             Map::ConvTranspose(g) => {
                 let seen = g.kernel * g.kernel * g.small.channels;
@@ -96,7 +96,11 @@ impl Block {
             });
         };
         let name = self.name();
-        push(format!("{name}.weight"), self.weight(), super::Start::Uniform(bound));
+        push(
+            format!("{name}.weight"),
+            self.weight(),
+            super::Start::Uniform(bound),
+        );
         let vector = [1, self.channels()];
         if self.norm {
             let norm = format!("norm{}", self.index);

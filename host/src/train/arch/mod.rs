@@ -78,7 +78,10 @@ impl Stack {
     }
 
     /// Each block with its parameters.
-    pub fn with<'a, T>(&'a self, parameters: &'a [T]) -> impl Iterator<Item = (&'a Block, &'a [T])> {
+    pub fn with<'a, T>(
+        &'a self,
+        parameters: &'a [T],
+    ) -> impl Iterator<Item = (&'a Block, &'a [T])> {
         let mut rest = parameters;
         self.blocks.iter().map(move |block| {
             let (own, others) = rest.split_at(block.parameters());

@@ -1,9 +1,9 @@
 //! The operations with their derivatives, on any backend that has them.
 
+use burn_autodiff::Autodiff;
 use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind, binary};
-use burn_autodiff::Autodiff;
 use burn_tensor::ops::FloatTensor;
 
 use super::{Activation, Geometry, Kernels, Normalised};
@@ -90,10 +90,10 @@ impl<B: Kernels> Backward<B, 3> for Normalise {
             variance,
         };
         let found = B::normalise_gradient(input, scale, done, gradient, activation);
-        for (parent, gradient) in ops
-            .parents
-            .into_iter()
-            .zip([found.input, found.scale, found.bias])
+        for (parent, gradient) in
+            ops.parents
+                .into_iter()
+                .zip([found.input, found.scale, found.bias])
         {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, gradient);
@@ -103,7 +103,11 @@ impl<B: Kernels> Backward<B, 3> for Normalise {
 }
 
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
-    fn gather(large: FloatTensor<Self>, weight: FloatTensor<Self>, g: Geometry) -> FloatTensor<Self> {
+    fn gather(
+        large: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
         let output = B::gather(large.primitive.clone(), weight.primitive.clone(), g);
         match Gather
             .prepare::<C>([large.node.clone(), weight.node.clone()])
@@ -115,7 +119,11 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         }
     }
 
-    fn scatter(small: FloatTensor<Self>, weight: FloatTensor<Self>, g: Geometry) -> FloatTensor<Self> {
+    fn scatter(
+        small: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
         let output = B::scatter(small.primitive.clone(), weight.primitive.clone(), g);
         match Scatter
             .prepare::<C>([small.node.clone(), weight.node.clone()])
@@ -127,7 +135,11 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         }
     }
 
-    fn activate(input: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self> {
+    fn activate(
+        input: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
         use burn_tensor::TensorMetadata;
         let channels = bias.shape().num_elements();
         let nodes = [input.node.clone(), bias.node.clone()];
@@ -153,7 +165,11 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         );
         let output = match Normalise.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let moments = [done.output.clone(), done.mean.clone(), done.variance.clone()];
+                let moments = [
+                    done.output.clone(),
+                    done.mean.clone(),
+                    done.variance.clone(),
+                ];
                 let state = (input.primitive, scale.primitive, moments, activation);
                 prep.finish(state, done.output)
             }

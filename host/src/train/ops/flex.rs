@@ -173,7 +173,9 @@ fn inside(g: Geometry, y: usize, x: usize, row: usize) -> Option<(std::ops::Rang
     let above = (y * g.stride + row).checked_sub(g.before)?;
     let left = x * g.stride;
     let first = g.before.saturating_sub(left);
-    let last = (g.large.width + g.before).saturating_sub(left).min(g.kernel);
+    let last = (g.large.width + g.before)
+        .saturating_sub(left)
+        .min(g.kernel);
     if above >= g.large.height || first >= last {
         return None;
     }

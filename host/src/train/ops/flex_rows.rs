@@ -152,7 +152,11 @@ pub(super) fn activate_gradient(
         })
         .collect());
     let bias = tensor(floats(&total(parts, channels)), channels);
-    let input = if unique { gradient } else { tensor(copy, columns) };
+    let input = if unique {
+        gradient
+    } else {
+        tensor(copy, columns)
+    };
     (input, bias)
 }
 
@@ -207,16 +211,16 @@ pub(super) fn normalise(
         .collect();
     let mut output = vec![0.0; x.len()];
     for_each_activation!(activation, fixed => output
-        .par_chunks_mut(run)
-        .zip(x.par_chunks(run))
-        .for_each(|(output, x)| {
-            let rows = output.chunks_exact_mut(channels);
-            for (output, x) in rows.zip(x.chunks_exact(channels)) {
-                for i in 0..channels {
-                    output[i] = applied((x[i] - mean[i]) * factor[i] + bias[i], fixed);
-                }
+    .par_chunks_mut(run)
+    .zip(x.par_chunks(run))
+    .for_each(|(output, x)| {
+        let rows = output.chunks_exact_mut(channels);
+        for (output, x) in rows.zip(x.chunks_exact(channels)) {
+            for i in 0..channels {
+                output[i] = applied((x[i] - mean[i]) * factor[i] + bias[i], fixed);
             }
-        }));
+        }
+    }));
     Normalised {
         output: tensor(output, columns),
         mean: tensor(mean, channels),
@@ -275,22 +279,22 @@ pub(super) fn normalise_gradient(
     let (of_bias, of_scale) = sums.split_at(channels);
     let mut result = vec![0.0; x.len()];
     for_each_activation!(activation, fixed => result
-        .par_chunks_mut(run)
-        .zip(x.par_chunks(run))
-        .zip(gradient.par_chunks(run))
-        .zip(output.par_chunks(run))
-        .for_each(|(((result, x), gradient), output)| {
-            let rows = result.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
-            let rows = rows.zip(gradient.chunks_exact(channels));
-            for (((result, x), gradient), output) in rows.zip(output.chunks_exact(channels)) {
-                for i in 0..channels {
-                    let value = gradient[i] * derivative(output[i], fixed);
-                    let normal = (x[i] - mean[i]) * inverse[i];
-                    let rest = value - (of_bias[i] + normal * of_scale[i]) / count;
-                    result[i] = rest * scale[i] * inverse[i];
-                }
+    .par_chunks_mut(run)
+    .zip(x.par_chunks(run))
+    .zip(gradient.par_chunks(run))
+    .zip(output.par_chunks(run))
+    .for_each(|(((result, x), gradient), output)| {
+        let rows = result.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
+        let rows = rows.zip(gradient.chunks_exact(channels));
+        for (((result, x), gradient), output) in rows.zip(output.chunks_exact(channels)) {
+            for i in 0..channels {
+                let value = gradient[i] * derivative(output[i], fixed);
+                let normal = (x[i] - mean[i]) * inverse[i];
+                let rest = value - (of_bias[i] + normal * of_scale[i]) / count;
+                result[i] = rest * scale[i] * inverse[i];
             }
-        }));
+        }
+    }));
     NormGradients {
         input: tensor(result, columns),
         scale: tensor(of_scale.to_vec(), channels),

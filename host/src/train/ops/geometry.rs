@@ -48,9 +48,8 @@ impl Geometry {
 
     /// Rows and columns of padding: top, left, bottom, right.
     pub fn padding(&self) -> [usize; 4] {
-        let after = |small: usize, large: usize| {
-            (self.covered(small) - self.before).saturating_sub(large)
-        };
+        let after =
+            |small: usize, large: usize| (self.covered(small) - self.before).saturating_sub(large);
         [
             self.before,
             self.before,

@@ -76,14 +76,20 @@ mod tests {
     #[test]
     fn products_follow_their_definition() {
         // 2x3 times 3x2, and the transposes of the same.
-        let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 2.0, -1.0, 0.5, 3.0]);
+        let (a, b) = (
+            [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            [1.0, 0.0, 2.0, -1.0, 0.5, 3.0],
+        );
         let mut out = [0.0; 4];
         multiply(&mut out, Matrix::new(&a, 3), Matrix::new(&b, 2), false);
         assert_eq!(out, [6.5, 7.0, 17.0, 13.0]);
         multiply(&mut out, Matrix::new(&a, 3), Matrix::new(&b, 2), true);
         assert_eq!(out, [13.0, 14.0, 34.0, 26.0]);
         let mut swapped = [0.0; 4];
-        let (a, b) = (Matrix::new(&a, 3).transposed(), Matrix::new(&b, 2).transposed());
+        let (a, b) = (
+            Matrix::new(&a, 3).transposed(),
+            Matrix::new(&b, 2).transposed(),
+        );
         multiply(&mut swapped, b, a, false);
         assert_eq!(swapped, [6.5, 17.0, 7.0, 13.0]);
     }

@@ -62,23 +62,39 @@ pub struct NormGradients<T> {
 /// The operations, on a backend's own tensors; all of rank 2 and of 32-bit floats.
 pub trait Kernels: Backend {
     /// Convolution without bias: (pictures, large) -> (pictures, small).
-    fn gather(large: FloatTensor<Self>, weight: FloatTensor<Self>, g: Geometry) -> FloatTensor<Self> {
+    fn gather(
+        large: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
         portable::gather::<Self>(large, weight, g)
     }
 
     /// Transposed convolution without bias: (pictures, small) -> (pictures, large).
-    fn scatter(small: FloatTensor<Self>, weight: FloatTensor<Self>, g: Geometry) -> FloatTensor<Self> {
+    fn scatter(
+        small: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
         portable::scatter::<Self>(small, weight, g)
     }
 
     /// The gradient for the weights of either, where one of the two tensors is an input and the other the gradient of
     /// the output.
-    fn weight_gradient(large: FloatTensor<Self>, small: FloatTensor<Self>, g: Geometry) -> FloatTensor<Self> {
+    fn weight_gradient(
+        large: FloatTensor<Self>,
+        small: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
         portable::weight_gradient::<Self>(large, small, g)
     }
 
     /// `activation(input + bias)`; the input is (pictures, pixels x channels), the bias (1, channels).
-    fn activate(input: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self> {
+    fn activate(
+        input: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
         portable::activate::<Self>(input, bias, activation)
     }
 

@@ -26,7 +26,11 @@ fn geometries() -> Vec<Geometry> {
         // Columns of one picture over the size of a group.
         (40, 40, 24, 2, 5),
     ] {
-        let large = Shape { channels, height, width };
+        let large = Shape {
+            channels,
+            height,
+            width,
+        };
         all.push(Geometry::halving(large, small, kernel));
     }
     all
@@ -57,9 +61,14 @@ fn each(g: Geometry, pictures: usize, mut call: impl FnMut(usize, usize, usize))
 
 fn close(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let scale = expected.iter().fold(1f32, |most, value| most.max(value.abs()));
+    let scale = expected
+        .iter()
+        .fold(1f32, |most, value| most.max(value.abs()));
     for (i, (a, b)) in found.iter().zip(expected).enumerate() {
-        assert!((a - b).abs() < 2e-5 * scale, "{what}, element {i}: {a}, expected {b}");
+        assert!(
+            (a - b).abs() < 2e-5 * scale,
+            "{what}, element {i}: {a}, expected {b}"
+        );
     }
 }
 
@@ -74,7 +83,11 @@ fn convolutions_follow_their_definition_on_both_paths() {
         let [rows, columns] = g.weight();
         let weight = random(rows, columns, 3);
         let (l, s, w) = (values(&large), values(&small), values(&weight));
-        let mut expected = [vec![0f32; s.len()], vec![0f32; l.len()], vec![0f32; w.len()]];
+        let mut expected = [
+            vec![0f32; s.len()],
+            vec![0f32; l.len()],
+            vec![0f32; w.len()],
+        ];
         each(g, PICTURES, |at_large, at_small, at_weight| {
             expected[0][at_small] += l[at_large] * w[at_weight];
             expected[1][at_large] += s[at_small] * w[at_weight];
@@ -92,10 +105,11 @@ fn convolutions_follow_their_definition_on_both_paths() {
             portable::weight_gradient::<Flex>(l, s, g),
         ];
         for found in [fast, portable] {
-            for ((found, expected), what) in found
-                .into_iter()
-                .zip(&expected)
-                .zip(["gather", "scatter", "weight gradient"])
+            for ((found, expected), what) in
+                found
+                    .into_iter()
+                    .zip(&expected)
+                    .zip(["gather", "scatter", "weight gradient"])
             {
                 let found = values(&wrapped::<Flex, 2>(found));
                 close(&found, expected, &format!("{what} of {g:?}"));
@@ -112,11 +126,17 @@ fn a_convolution_and_its_transpose_are_adjoint() {
         let (x, y) = (random(3, g.large.len(), 1), random(3, g.small.len(), 2));
         let dot = |a: &Tensor<Flex, 2>, b: &Tensor<Flex, 2>| -> f64 {
             let (a, b) = (values(a), values(b));
-            a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(b)).sum()
+            a.iter()
+                .zip(b)
+                .map(|(a, b)| f64::from(*a) * f64::from(b))
+                .sum()
         };
         let forward = dot(&conv(x.clone(), weight.clone(), g), &y);
         let back = dot(&x, &conv_transpose(y, weight, g));
-        assert!((forward - back).abs() < 1e-4 * forward.abs().max(1.0), "{forward} {back}");
+        assert!(
+            (forward - back).abs() < 1e-4 * forward.abs().max(1.0),
+            "{forward} {back}"
+        );
     }
 }
 
@@ -191,7 +211,11 @@ fn gradients_are_those_of_finite_differences() {
         // Away from the kink, where differences mean nothing.
         let x = x.clone() + x.sign() * 0.3;
         let zero = bias.zeros_like();
-        let shifted = if matches!(activation, Activation::LeakyRelu(_)) { zero } else { bias.clone() };
+        let shifted = if matches!(activation, Activation::LeakyRelu(_)) {
+            zero
+        } else {
+            bias.clone()
+        };
         differentiates(
             vec![x.clone(), shifted],
             |t| activate(t[0].clone(), t[1].clone(), activation),
@@ -230,7 +254,11 @@ fn the_fast_rows_do_what_the_portable_ones_do() {
                 let fast = wrapped::<Flex, 2>(fast);
                 let portable = wrapped::<Flex, 2>(portable);
                 assert_eq!(fast.dims(), portable.dims());
-                close(&values(&fast), &values(&portable), &format!("{activation:?}, output {i}"));
+                close(
+                    &values(&fast),
+                    &values(&portable),
+                    &format!("{activation:?}, output {i}"),
+                );
             }
         };
         let fast = Flex::activate(x.clone(), bias.clone(), activation);
@@ -283,7 +311,12 @@ fn threads_do_not_change_a_bit() {
         ]
         .map(|tensor| values(&tensor))
     };
-    let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let pool = |threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap()
+    };
     let one = pool(1).install(all);
     assert!(one == pool(2).install(all) && one == pool(5).install(all));
 }
