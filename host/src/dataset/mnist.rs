@@ -10,8 +10,8 @@ use crate::files::read_at_most;
 /// Environment variable that names another folder with the shipped files.
 pub const FOLDER_VARIABLE: &str = "THUMBGEN_MNIST";
 
-/// Names and checksums of the files that training reads.
-const FILES: [(&str, &str); 2] = [
+/// Names and checksums of the files of pictures to train on.
+const TRAIN: [(&str, &str); 2] = [
     (
         "train-images-idx3-ubyte.gz",
         "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
@@ -19,6 +19,18 @@ const FILES: [(&str, &str); 2] = [
     (
         "train-labels-idx1-ubyte.gz",
         "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",
+    ),
+];
+
+/// Names and checksums of the files of pictures to test on.
+const TEST: [(&str, &str); 2] = [
+    (
+        "t10k-images-idx3-ubyte.gz",
+        "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
+    ),
+    (
+        "t10k-labels-idx1-ubyte.gz",
+        "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
     ),
 ];
 
@@ -39,8 +51,20 @@ pub fn folder() -> PathBuf {
 /// # Errors
 /// [`DatasetError`]; files that are not the shipped ones are refused by [`DatasetError::Checksum`].
 pub fn load(folder: &Path) -> Result<Dataset, DatasetError> {
+    read(folder, TRAIN)
+}
+
+/// Reads the 10,000 test pictures, as [`load`] the others.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_test(folder: &Path) -> Result<Dataset, DatasetError> {
+    read(folder, TEST)
+}
+
+fn read(folder: &Path, files: [(&str, &'static str); 2]) -> Result<Dataset, DatasetError> {
     let mut contents = Vec::new();
-    for (name, expected) in FILES {
+    for (name, expected) in files {
         let path = folder.join(name);
         let bytes = read_at_most(&path, MAX_FILE)?;
         let found = hex(&Sha256::digest(&bytes));
@@ -53,7 +77,7 @@ pub fn load(folder: &Path) -> Result<Dataset, DatasetError> {
         }
         contents.push(idx_folder::unpack(&path, bytes)?);
     }
-    let paths = FILES.map(|(name, _)| folder.join(name));
+    let paths = files.map(|(name, _)| folder.join(name));
     idx_folder::combine(
         "mnist",
         folder,
@@ -83,9 +107,16 @@ mod tests {
     }
 
     #[test]
+    fn the_test_files_are_those_of_mnist() {
+        let data = load_test(&folder()).unwrap();
+        assert_eq!((data.len(), data.height, data.width), (10_000, 28, 28));
+        assert_eq!(data.labels[..5], [7, 2, 1, 0, 4]);
+    }
+
+    #[test]
     fn another_file_under_the_name_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(FILES[0].0), b"other").unwrap();
+        std::fs::write(folder.path().join(TRAIN[0].0), b"other").unwrap();
         let error = load(folder.path()).unwrap_err();
         assert!(matches!(error, DatasetError::Checksum { .. }), "{error}");
     }

@@ -83,6 +83,52 @@ impl Dataset {
         dataset.resized(source.height, source.width)
     }
 
+    /// Reads a dataset with pictures to test on that must not be trained on: those of the original distribution for
+    /// MNIST, every sixth picture for others.
+    ///
+    /// # Errors
+    /// [`DatasetError`], which names the file and what to do.
+    pub fn load_with_test(source: &Source<'_>) -> Result<(Dataset, Dataset), DatasetError> {
+        let data = Dataset::load(source)?;
+        if source.data == "mnist" {
+            let folder = source.mnist_folder.clone().unwrap_or_else(mnist::folder);
+            let test = mnist::load_test(&folder)?.resized(source.height, source.width)?;
+            return Ok((data, test));
+        }
+        let part = |test: bool| {
+            let chosen = move |i: &usize| (i % 6 == 5) == test;
+            let indices = || (0..data.len()).filter(chosen);
+            Dataset::new(
+                data.name.clone(),
+                indices()
+                    .filter_map(|i| data.image(i))
+                    .flatten()
+                    .copied()
+                    .collect(),
+                indices()
+                    .filter_map(|i| data.labels.get(i).copied())
+                    .collect(),
+                data.classes.clone(),
+                data.height,
+                data.width,
+            )
+        };
+        Ok((part(false), part(true)))
+    }
+
+    /// The same classes and size without any picture.
+    pub fn without_pictures(&self) -> Dataset {
+        let (name, classes) = (self.name.clone(), self.classes.clone());
+        Dataset::new(
+            name,
+            Vec::new(),
+            Vec::new(),
+            classes,
+            self.height,
+            self.width,
+        )
+    }
+
     /// Number of pictures.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -1,4 +1,4 @@
-//! The plot of a training run: losses above, accuracy and diversity below, drawn with embedded-graphics and its built-in
+//! The plot of a training run: losses above, signs of health below, drawn with embedded-graphics and its built-in
 //! bitmap fonts, so that no font of the system is needed.
 
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use embedded_graphics::text::{Alignment, Text, TextStyleBuilder};
 
 use super::PictureError;
 use crate::files::write_atomically;
-use crate::train::metrics::Record;
+use crate::train::metrics::{Measures, Record};
 
 /// Size of the picture in pixels.
 const SIZE: Size = Size::new(960, 640);
@@ -35,7 +35,27 @@ const SECOND: Rgb888 = Rgb888::new(213, 94, 0);
 struct Series {
     name: &'static str,
     colour: Rgb888,
-    value: fn(&Record) -> f64,
+    values: Vec<f64>,
+}
+
+/// The curves of some measures of all records; their names are those of the last.
+fn series(records: &[Record], of: fn(&Measures) -> Vec<(&'static str, f64)>) -> Vec<Series> {
+    let Some(last) = records.last() else {
+        return Vec::new();
+    };
+    let names = of(&last.measures).into_iter();
+    names
+        .zip([FIRST, SECOND])
+        .enumerate()
+        .map(|(i, ((name, _), colour))| {
+            let value = |record: &Record| of(&record.measures).get(i).map_or(f64::NAN, |m| m.1);
+            Series {
+                name,
+                colour,
+                values: records.iter().map(value).collect(),
+            }
+        })
+        .collect()
 }
 
 /// Draws the records of a run and writes the plot as PNG.
@@ -45,30 +65,8 @@ struct Series {
 pub fn write(records: &[Record], path: &Path) -> Result<(), PictureError> {
     let mut canvas = Canvas::new();
     let half = SIZE.height as i32 / 2;
-    let losses = [
-        Series {
-            name: "discriminator loss",
-            colour: FIRST,
-            value: |record| record.discriminator_loss,
-        },
-        Series {
-            name: "generator loss",
-            colour: SECOND,
-            value: |record| record.generator_loss,
-        },
-    ];
-    let health = [
-        Series {
-            name: "discriminator accuracy",
-            colour: FIRST,
-            value: |record| record.discriminator_accuracy,
-        },
-        Series {
-            name: "sample diversity (1: as real)",
-            colour: SECOND,
-            value: |record| record.diversity,
-        },
-    ];
+    let losses = series(records, Measures::losses);
+    let health = series(records, Measures::health);
     panel(&mut canvas, 0, half, records, &losses);
     panel(&mut canvas, half, half, records, &health);
     let png = super::encode(
@@ -90,20 +88,25 @@ fn panel(canvas: &mut Canvas, top: i32, height: i32, records: &[Record], series:
         ),
     );
     let bottom = top + height - BELOW;
-    let values = series
-        .iter()
-        .flat_map(|series| records.iter().map(series.value));
-    let largest = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
-    let (tick, top_value) = scale(largest);
+    let values = series.iter().flat_map(|series| &series.values);
+    let values = values.filter(|value| value.is_finite());
+    let (least, largest) = values.fold((0f64, 0f64), |(least, largest), value| {
+        (least.min(*value), largest.max(*value))
+    });
+    // Zero is always on the axis; a loss can be negative.
+    let (tick, _) = scale((largest - least).min(f64::MAX));
+    let bottom_value = (least / tick).floor() * tick;
+    let top_value = ((largest / tick).ceil() * tick).max(bottom_value + tick);
+    let height_of = |value: f64| (value - bottom_value) / (top_value - bottom_value);
     let steps = records.last().map_or(1, |record| record.step).max(1) as f64;
 
     // A float cast saturates; every value is drawn inside the frame.
-    let y = |value: f64| bottom - (value / top_value * f64::from(frame.size.height)).round() as i32;
+    let y = |value: f64| bottom - (height_of(value) * f64::from(frame.size.height)).round() as i32;
     let x = |step: f64| LEFT + (step / steps * f64::from(frame.size.width - 1)).round() as i32;
 
-    let ticks = (top_value / tick).round() as i32;
-    for i in 0..=ticks {
-        let value = f64::from(i) * tick;
+    let ticks = ((top_value - bottom_value) / tick).round() as i32;
+    for i in 0..=ticks.min(20) {
+        let value = bottom_value + f64::from(i) * tick;
         rule(
             canvas,
             Point::new(LEFT, y(value)),
@@ -150,11 +153,16 @@ fn panel(canvas: &mut Canvas, top: i32, height: i32, records: &[Record], series:
         );
         name_at += 6 * text.len() as i32 + 24;
         let mut last: Option<Point> = None;
-        for record in records {
-            let value = (series.value)(record);
-            let point = value
-                .is_finite()
-                .then(|| Point::new(x(record.step as f64), y(value.clamp(0.0, top_value))));
+        for (record, value) in records.iter().zip(&series.values) {
+            let value = *value;
+            // A number that was not taken leaves no gap; one that cannot be drawn does.
+            if value.is_nan() {
+                continue;
+            }
+            let point = value.is_finite().then(|| {
+                let value = value.clamp(bottom_value, top_value);
+                Point::new(x(record.step as f64), y(value))
+            });
             if let (Some(from), Some(to)) = (last, point) {
                 let line =
                     Line::new(from, to).into_styled(PrimitiveStyle::with_stroke(series.colour, 2));
@@ -254,10 +262,12 @@ mod tests {
         Record {
             step,
             epoch: 0.0,
-            discriminator_loss: loss,
-            generator_loss: loss / 2.0,
-            discriminator_accuracy: 0.5,
-            diversity: 0.9,
+            measures: Measures::Gan {
+                discriminator_loss: loss,
+                generator_loss: loss / 2.0,
+                discriminator_accuracy: 0.5,
+                diversity: 0.9,
+            },
             steps_per_second: 1.0,
             warning: None,
         }

@@ -73,7 +73,7 @@ impl<B: Backend> Adam<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::model::{tensor, values};
+    use crate::train::arch::{tensor, values};
     use burn_flex::Flex;
 
     #[test]

@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use burn_tensor::{Tensor, backend::AutodiffBackend};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use super::model::{Spec, tensor, values};
-use super::trainer::{Plain, State, Trainer};
+use super::arch::{tensor, values};
+use super::ops::TrainBackend;
+use super::trainer::{State, Trainer};
 use crate::dataset::hex;
 use crate::files::{FileError, read_at_most, write_atomically};
 
@@ -63,40 +63,17 @@ pub enum CheckpointError {
 /// What must be equal for a run to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Seed, batch size and the `[model]` table, a line a key.
+    /// What [`super::Config::identity`] gives.
     pub config: String,
     /// SHA-256 of the dataset.
     pub dataset: String,
-}
-
-/// The lists of tensors of a state, each with a prefix for the names and the specs of its network.
-fn lists<B: AutodiffBackend>(trainer: &Trainer<B>) -> [(&'static str, Vec<Spec>, &Plain<B>); 7] {
-    let (generator, discriminator) = (trainer.generator.specs(), trainer.discriminator.specs());
-    let state = &trainer.state;
-    [
-        ("", generator.clone(), &state.generator),
-        ("", discriminator.clone(), &state.discriminator),
-        ("average.", generator.clone(), &state.average),
-        ("adam.mean.", generator.clone(), &state.generator_adam.means),
-        ("adam.square.", generator, &state.generator_adam.squares),
-        (
-            "adam.mean.",
-            discriminator.clone(),
-            &state.discriminator_adam.means,
-        ),
-        (
-            "adam.square.",
-            discriminator,
-            &state.discriminator_adam.squares,
-        ),
-    ]
 }
 
 /// Writes the state; the checkpoint that was newest is kept as the previous one.
 ///
 /// # Errors
 /// [`CheckpointError::File`] where the folder cannot be written to.
-pub fn save<B: AutodiffBackend>(
+pub fn save<B: TrainBackend>(
     trainer: &Trainer<B>,
     identity: &Identity,
     folder: &Path,
@@ -104,18 +81,18 @@ pub fn save<B: AutodiffBackend>(
     let path = folder.join(NEWEST);
     let mut tensors = Vec::new();
     let mut hash = Sha256::new();
-    for (prefix, specs, list) in lists(trainer) {
-        for (spec, tensor) in specs.iter().zip(list) {
+    for player in &trainer.state.players {
+        for ((name, shape), tensor) in player.names().into_iter().zip(player.tensors()) {
             let bytes: Vec<u8> = values(tensor)
                 .iter()
                 .flat_map(|value| value.to_le_bytes())
                 .collect();
             hash.update(&bytes);
-            tensors.push((format!("{prefix}{}", spec.name), spec.shape, bytes));
+            tensors.push((name, shape, bytes));
         }
     }
     let metadata = HashMap::from([
-        ("format".to_owned(), "thumbgen checkpoint 1".to_owned()),
+        ("format".to_owned(), "thumbgen checkpoint 2".to_owned()),
         ("step".to_owned(), trainer.state.step.to_string()),
         ("config".to_owned(), identity.config.clone()),
         ("dataset".to_owned(), identity.dataset.clone()),
@@ -151,7 +128,7 @@ pub fn exists(folder: &Path) -> bool {
 ///
 /// # Errors
 /// [`CheckpointError`]; the trainer is then as it was.
-pub fn load<B: AutodiffBackend>(
+pub fn load<B: TrainBackend>(
     trainer: &mut Trainer<B>,
     identity: &Identity,
     folder: &Path,
@@ -180,7 +157,7 @@ fn differing(text: &str, other: &str) -> String {
 }
 
 /// Reads the bytes of a checkpoint; `path` is for messages.
-fn parse<B: AutodiffBackend>(
+fn parse<B: TrainBackend>(
     trainer: &Trainer<B>,
     identity: &Identity,
     bytes: &[u8],
@@ -201,7 +178,7 @@ fn parse<B: AutodiffBackend>(
             .cloned()
             .ok_or_else(|| damaged(format!("no {key:?} in its header")))
     };
-    if entry("format")? != "thumbgen checkpoint 1" {
+    if entry("format")? != "thumbgen checkpoint 2" {
         return Err(damaged("another format".to_owned()));
     }
     let parts = [
@@ -223,18 +200,18 @@ fn parse<B: AutodiffBackend>(
         .parse()
         .map_err(|_| damaged("its step is no number".to_owned()))?;
     let mut hash = Sha256::new();
-    let mut loaded: Vec<Plain<B>> = Vec::new();
-    for (prefix, specs, _) in lists(trainer) {
-        let mut list: Vec<Tensor<B::InnerBackend, 2>> = Vec::new();
-        for spec in specs {
-            let name = format!("{prefix}{}", spec.name);
+    let mut state = trainer.state.clone();
+    state.step = step;
+    for player in &mut state.players {
+        let names = player.names();
+        for ((name, shape), place) in names.into_iter().zip(player.tensors_mut()) {
             let view = file
                 .tensor(&name)
                 .map_err(|error| damaged(format!("{name}: {error}")))?;
-            if view.dtype() != Dtype::F32 || view.shape() != spec.shape {
-                let (found, expected) = (view.shape(), spec.shape);
+            if view.dtype() != Dtype::F32 || view.shape() != shape {
+                let found = view.shape();
                 return Err(damaged(format!(
-                    "{name}: shape {found:?}, expected {expected:?} of 32-bit floats"
+                    "{name}: shape {found:?}, expected {shape:?} of 32-bit floats"
                 )));
             }
             hash.update(view.data());
@@ -245,26 +222,11 @@ fn parse<B: AutodiffBackend>(
                 .iter()
                 .map(|bytes| f32::from_le_bytes(*bytes))
                 .collect();
-            list.push(tensor(values, spec.shape, device));
+            *place = tensor(values, shape, device);
         }
-        loaded.push(list);
     }
     if hex(&hash.finalize()) != entry("sha256")? {
         return Err(damaged("its checksum does not fit its tensors".to_owned()));
-    }
-    let mut state = trainer.state.clone();
-    state.step = step;
-    let places = [
-        &mut state.generator,
-        &mut state.discriminator,
-        &mut state.average,
-        &mut state.generator_adam.means,
-        &mut state.generator_adam.squares,
-        &mut state.discriminator_adam.means,
-        &mut state.discriminator_adam.squares,
-    ];
-    for (place, list) in places.into_iter().zip(loaded) {
-        *place = list;
     }
     Ok(state)
 }
@@ -283,14 +245,15 @@ mod tests {
 
     type B = Autodiff<Flex>;
 
-    fn trainer(seed: u64) -> Trainer<B> {
-        let mut config = Config::resolve("cgan", &[format!("seed={seed}")]).unwrap();
+    fn trainer(preset: &str, seed: u64) -> Trainer<B> {
+        let mut config = Config::resolve(preset, &[format!("seed={seed}")]).unwrap();
         config.model.generator = vec![6];
         config.model.discriminator = vec![5];
         config.model.height = 4;
         config.model.width = 4;
+        config.model.spectral_norm = preset == "cdcgan";
         let mut trainer = Trainer::new(&config, 3, &Default::default());
-        trainer.step(vec![0.5; 4 * 16], &[0, 1, 2, 0]);
+        trainer.step(&[0.5; 4 * 16], &[0, 1, 2, 0]);
         trainer
     }
 
@@ -303,9 +266,9 @@ mod tests {
 
     fn same(a: &Trainer<B>, b: &Trainer<B>) -> bool {
         let all = |trainer: &Trainer<B>| -> Vec<Vec<f32>> {
-            lists(trainer)
-                .iter()
-                .flat_map(|(_, _, list)| list.iter().map(values))
+            let players = trainer.state.players.iter();
+            players
+                .flat_map(|player| player.tensors().map(values))
                 .collect()
         };
         all(a) == all(b) && a.state.step == b.state.step
@@ -313,23 +276,25 @@ mod tests {
 
     #[test]
     fn a_state_comes_back_equal_and_the_previous_one_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let (first, second) = (trainer(1), trainer(2));
-        assert!(!same(&first, &second));
-        save(&first, &identity(), folder.path()).unwrap();
-        save(&second, &identity(), folder.path()).unwrap();
-        let mut loaded = trainer(3);
-        load(&mut loaded, &identity(), folder.path(), &Default::default()).unwrap();
-        assert!(same(&loaded, &second));
-        std::fs::remove_file(folder.path().join(NEWEST)).unwrap();
-        load(&mut loaded, &identity(), folder.path(), &Default::default()).unwrap();
-        assert!(same(&loaded, &first));
+        for preset in ["cgan", "cdcgan", "cvae", "classifier"] {
+            let folder = tempfile::tempdir().unwrap();
+            let (first, second) = (trainer(preset, 1), trainer(preset, 2));
+            assert!(!same(&first, &second));
+            save(&first, &identity(), folder.path()).unwrap();
+            save(&second, &identity(), folder.path()).unwrap();
+            let mut loaded = trainer(preset, 3);
+            load(&mut loaded, &identity(), folder.path(), &Default::default()).unwrap();
+            assert!(same(&loaded, &second));
+            std::fs::remove_file(folder.path().join(NEWEST)).unwrap();
+            load(&mut loaded, &identity(), folder.path(), &Default::default()).unwrap();
+            assert!(same(&loaded, &first));
+        }
     }
 
     #[test]
     fn damage_and_other_runs_are_refused_without_a_panic() {
         let folder = tempfile::tempdir().unwrap();
-        let mut trainer = trainer(1);
+        let mut trainer = trainer("cgan", 1);
         let device = Default::default();
         let missing = load(&mut trainer, &identity(), folder.path(), &device).unwrap_err();
         assert!(matches!(missing, CheckpointError::Missing { .. }));

@@ -52,17 +52,17 @@ pub enum TrainError {
     },
     /// A loss is infinite or not a number.
     #[error(
-        "training collapsed by step {step}: the {network}'s loss is not finite; lower train.lr_generator and train.lr_discriminator, then resume from the last checkpoint or start again"
+        "training collapsed by step {step}: the {loss} is not finite; lower train.lr_generator and train.lr_discriminator, then resume from the last checkpoint or start again"
     )]
     NotFinite {
         /// The step at which it was seen.
         step: u64,
-        /// Whose loss.
-        network: &'static str,
+        /// Which loss.
+        loss: &'static str,
     },
     /// A warning has lasted too long.
     #[error(
-        "training collapsed by step {step}: {warning}; lower train.lr_discriminator, try another seed, or raise alarm.patience"
+        "training collapsed by step {step}: {warning}; lower the learning rates, try another seed, or raise alarm.patience"
     )]
     Collapsed {
         /// The step at which the patience ended.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+pub use super::record::{Measures, Record};
 
 use super::TrainError;
 use super::config::Alarm;
@@ -10,28 +10,6 @@ use crate::files::{FileError, read_at_most, write_atomically};
 
 /// The largest metrics file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 30;
-
-/// One line of metrics.jsonl; losses are means over the steps since the line before.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Steps done.
-    pub step: u64,
-    /// Passes over the dataset.
-    pub epoch: f64,
-    /// Mean cross-entropy of the discriminator, in nats: real plus generated pictures.
-    pub discriminator_loss: f64,
-    /// Mean cross-entropy of the generator, in nats.
-    pub generator_loss: f64,
-    /// Part of the last batch's real and generated pictures that the discriminator told right.
-    pub discriminator_accuracy: f64,
-    /// Spread of the generated pictures within their classes, relative to that of the real ones; 1 is equal.
-    pub diversity: f64,
-    /// Steps a second since the line before.
-    pub steps_per_second: f64,
-    /// What the alarm saw.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub warning: Option<String>,
-}
 
 /// Standard deviation of pixels around the mean picture of their class, over a batch of shape (labels, pixels).
 pub fn spread(pictures: &[f32], labels: &[u8]) -> f64 {
@@ -60,22 +38,21 @@ pub fn spread(pictures: &[f32], labels: &[u8]) -> f64 {
     (squares / freedom.max(1) as f64).sqrt()
 }
 
+/// Below this divergence, in nats, a latent vector says less of its picture than a tenth of a class label would.
+const COLLAPSED: f64 = 0.2;
+
 /// Watches the records of a run for signs of collapse.
 #[derive(Debug, Clone)]
 pub struct Watch {
     alarm: Alarm,
-    alike: u64,
-    saturated: u64,
+    /// Records with a warning in a row.
+    warned: u64,
 }
 
 impl Watch {
     /// A watch that has seen nothing.
     pub fn new(alarm: Alarm) -> Self {
-        Self {
-            alarm,
-            alike: 0,
-            saturated: 0,
-        }
+        Self { alarm, warned: 0 }
     }
 
     /// Looks at a record and puts its warning in.
@@ -84,39 +61,54 @@ impl Watch {
     /// [`TrainError::NotFinite`] at once; [`TrainError::Collapsed`] where a warning has lasted `patience` records.
     pub fn look(&mut self, record: &mut Record) -> Result<(), TrainError> {
         let step = record.step;
-        let losses = [
-            ("discriminator", record.discriminator_loss),
-            ("generator", record.generator_loss),
-        ];
-        for (network, loss) in losses {
-            if !loss.is_finite() {
-                return Err(TrainError::NotFinite { step, network });
+        for (loss, value) in record.measures.losses() {
+            if !value.is_finite() {
+                return Err(TrainError::NotFinite { step, loss });
             }
         }
-        // A spread that is not a number counts as none.
-        let alike = record.diversity.is_nan() || record.diversity < self.alarm.diversity;
-        let saturated = record.discriminator_accuracy > self.alarm.saturation;
-        self.alike = if alike { self.alike + 1 } else { 0 };
-        self.saturated = if saturated { self.saturated + 1 } else { 0 };
         let mut warnings = Vec::new();
-        if alike {
-            warnings.push(format!(
-                "all samples alike (diversity {:.3})",
-                record.diversity
-            ));
+        // A spread that is not a number counts as none.
+        let alike = |diversity: f64| diversity.is_nan() || diversity < self.alarm.diversity;
+        match record.measures {
+            Measures::Gan {
+                discriminator_accuracy: accuracy,
+                diversity,
+                ..
+            } => {
+                if alike(diversity) {
+                    warnings.push(format!("all samples alike (diversity {diversity:.3})"));
+                }
+                if accuracy > self.alarm.saturation {
+                    warnings.push(format!("discriminator saturated (accuracy {accuracy:.3})"));
+                }
+            }
+            Measures::Vae {
+                divergence,
+                diversity,
+                ..
+            } => {
+                if alike(diversity) {
+                    warnings.push(format!("all pictures alike (diversity {diversity:.3})"));
+                }
+                if divergence < COLLAPSED {
+                    warnings.push(format!(
+                        "latent vectors tell nothing (divergence {divergence:.3} nats)"
+                    ));
+                }
+            }
+            Measures::Classifier { .. } => {}
         }
-        if saturated {
-            warnings.push(format!(
-                "discriminator saturated (accuracy {:.3})",
-                record.discriminator_accuracy
-            ));
-        }
+        self.warned = if warnings.is_empty() {
+            0
+        } else {
+            self.warned + 1
+        };
         if warnings.is_empty() {
             return Ok(());
         }
         let warning = warnings.join(", ");
         record.warning = Some(warning.clone());
-        if self.alike.max(self.saturated) >= self.alarm.patience {
+        if self.warned >= self.alarm.patience {
             return Err(TrainError::Collapsed { step, warning });
         }
         Ok(())
@@ -179,12 +171,18 @@ mod tests {
         Record {
             step,
             epoch: 0.5,
-            discriminator_loss: 1.2,
-            generator_loss: 0.9,
-            discriminator_accuracy: 0.7,
-            diversity: 0.8,
+            measures: gan(0.9, 0.7, 0.8),
             steps_per_second: 40.0,
             warning: None,
+        }
+    }
+
+    fn gan(generator_loss: f64, discriminator_accuracy: f64, diversity: f64) -> Measures {
+        Measures::Gan {
+            discriminator_loss: 1.2,
+            generator_loss,
+            discriminator_accuracy,
+            diversity,
         }
     }
 
@@ -200,13 +198,13 @@ mod tests {
     fn a_loss_that_is_not_finite_stops_the_run_at_once() {
         for bad in [f64::NAN, f64::INFINITY] {
             let mut bad_record = record(7);
-            bad_record.generator_loss = bad;
+            bad_record.measures = gan(bad, 0.7, 0.8);
             let error = watch().look(&mut bad_record).unwrap_err();
             assert!(matches!(
                 error,
                 TrainError::NotFinite {
                     step: 7,
-                    network: "generator"
+                    loss: "generator loss"
                 }
             ));
         }
@@ -216,7 +214,7 @@ mod tests {
     fn a_collapse_warns_then_stops_and_a_good_record_forgives() {
         let mut watch = watch();
         let bad = |step| Record {
-            diversity: 0.01,
+            measures: gan(0.9, 0.7, 0.01),
             ..record(step)
         };
         for step in [1, 2] {
@@ -240,11 +238,25 @@ mod tests {
     #[test]
     fn a_saturated_discriminator_is_told() {
         let mut seen = Record {
-            discriminator_accuracy: 1.0,
+            measures: gan(0.9, 1.0, 0.8),
             ..record(1)
         };
         watch().look(&mut seen).unwrap();
         assert!(seen.warning.unwrap().contains("saturated"));
+    }
+
+    #[test]
+    fn a_collapsed_posterior_is_told() {
+        let mut seen = Record {
+            measures: Measures::Vae {
+                reconstruction: 200.0,
+                divergence: 0.01,
+                diversity: 0.5,
+            },
+            ..record(1)
+        };
+        watch().look(&mut seen).unwrap();
+        assert!(seen.warning.unwrap().contains("latent"));
     }
 
     #[test]

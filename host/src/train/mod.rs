@@ -1,22 +1,25 @@
 //! Training: a config and a dataset go in, a run folder and a float [`crate::network::Network`] come out.
 //!
 //! [`config`] says what to train, [`device`] where; [`run`](train) drives [`trainer`], whose state [`checkpoint`] saves.
-//! [`model`] has the two networks, [`adam`] the optimiser, [`batches`] the order of the pictures, [`rng`] every random
-//! number. [`metrics`], [`samples`] and [`progress`] report.
+//! [`arch`] has the networks, [`ops`] the operations that they are made of, [`adam`] the optimiser, [`batches`] the order
+//! of the pictures, [`rng`] every random number. [`metrics`], [`samples`] and [`progress`] report.
 
 pub mod adam;
+pub mod arch;
 pub mod batches;
 pub mod checkpoint;
 pub mod config;
 pub mod device;
 mod error;
 pub mod metrics;
-pub mod model;
+pub mod ops;
 pub mod progress;
+mod record;
 pub mod rng;
 mod run;
 mod run_info;
 pub mod samples;
+mod sums;
 pub mod trainer;
 
 pub use config::{Config, ConfigError, PRESETS};

@@ -62,10 +62,7 @@ impl Progress {
 
     /// A record was taken.
     pub fn record(&mut self, record: &Record) {
-        let losses = format!(
-            "loss D {:.2} G {:.2}, diversity {:.2}",
-            record.discriminator_loss, record.generator_loss, record.diversity
-        );
+        let losses = record.measures.line();
         let steps = self.steps;
         match &mut self.kind {
             Kind::Quiet => {}

@@ -21,6 +21,10 @@ pub enum Purpose {
     Samples = 5,
     /// Latent vectors for the statistics of batch normalisation.
     Statistics = 6,
+    /// Places between real and generated pictures, for the gradient penalty; the index is the update.
+    Penalty = 7,
+    /// By how much pictures are moved; the index is the step.
+    Shift = 8,
 }
 
 /// The generator for one purpose and index.

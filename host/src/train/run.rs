@@ -7,20 +7,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn_autodiff::Autodiff;
-use burn_tensor::Tensor;
-use burn_tensor::backend::AutodiffBackend;
 
 use super::TrainError;
-use super::batches::Batches;
+use super::arch::Spec;
+use super::batches::{Batches, How, scaled};
 use super::checkpoint::{self, Identity};
-use super::config::Config;
+use super::config::{Config, Objective};
 use super::device::{self, Backend, Choice, DeviceError};
-use super::metrics::{self, Record, Watch, spread};
-use super::model::{Spec, values};
+use super::metrics::{self, Measures, Watch, spread};
+use super::ops::TrainBackend;
 use super::progress::Progress;
 use super::run_info::RunInfo;
 use super::samples::Samples;
-use super::trainer::{StepReport, Trainer};
+use super::sums::Sums;
+use super::trainer::Trainer;
 use crate::dataset::{Dataset, Source};
 use crate::files::write_atomically;
 use crate::network::Network;
@@ -61,7 +61,7 @@ pub enum Outcome {
 pub struct Summary {
     /// The run folder.
     pub folder: PathBuf,
-    /// The averaged generator; batch normalisation is not folded.
+    /// The averaged generator (decoder, classifier); batch normalisation is not folded.
     pub network: Network,
     /// Steps done, those before a resume included.
     pub step: u64,
@@ -105,17 +105,26 @@ pub fn train(
             folder: options.out.clone(),
         });
     }
-    let data = Dataset::load(&Source {
+    let source = Source {
         data: &config.data,
         mnist_folder: options.mnist_folder.clone(),
         height: config.model.height,
         width: config.model.width,
-    })?;
+    };
+    let (data, test) = match config.model.objective {
+        Objective::Classifier => Dataset::load_with_test(&source)?,
+        _ => {
+            let data = Dataset::load(&source)?;
+            let test = data.without_pictures();
+            (data, test)
+        }
+    };
     let choice = device::choose(config.device)?;
     let mut run = Run {
         config,
         options,
         data: &data,
+        test: &test,
         choice: &choice,
         stop,
         on_network,
@@ -156,24 +165,22 @@ struct Run<'a, 'b> {
     config: &'a Config,
     options: &'a Options,
     data: &'a Dataset,
+    /// Pictures that a classifier is tested on; empty for other objectives.
+    test: &'a Dataset,
     choice: &'a Choice,
     stop: &'a AtomicBool,
     on_network: OnNetwork<'b>,
 }
 
-/// Sums of losses since the last record, on the device; empty before the first step.
-struct Sums<B: AutodiffBackend> {
-    losses: Option<[Tensor<B::InnerBackend, 1>; 2]>,
-    steps: u64,
-    since: Instant,
-}
-
 impl Run<'_, '_> {
     /// Runs on one backend.
-    fn on<B: AutodiffBackend>(&mut self) -> Result<Outcome, TrainError> {
+    fn on<B: TrainBackend>(&mut self) -> Result<Outcome, TrainError> {
         let (config, folder) = (self.config, self.options.out.as_path());
         let device = B::Device::default();
         let mut trainer = Trainer::<B>::new(config, self.data.classes.len(), &device);
+        let test: Vec<f32> = (self.test.images.chunks(self.test.pixels().max(1)))
+            .flat_map(|image| scaled(image, config.is_unit_range()))
+            .collect();
         let identity = self.identity()?;
         let metrics_path = folder.join("metrics.jsonl");
         let mut records = Vec::new();
@@ -193,11 +200,9 @@ impl Run<'_, '_> {
         let first = trainer.state.step;
         metrics::rewrite(&metrics_path, &records)?;
         write_atomically(&folder.join("config.toml"), config.to_toml()?.as_bytes())?;
-        let count = |specs: Vec<Spec>| specs.iter().map(|spec| spec.shape[0] * spec.shape[1]).sum();
-        let parameters = [
-            count(trainer.generator.specs()),
-            count(trainer.discriminator.specs()),
-        ];
+        let count = |specs: &[Spec]| specs.iter().map(|spec| spec.shape[0] * spec.shape[1]).sum();
+        let players = trainer.state.players.iter();
+        let parameters = players.map(|player| count(&player.specs)).collect();
         let mut info = RunInfo::new(config, self.data, self.choice, parameters);
         info.steps_done = first;
         // A finished run that is resumed only to be exported keeps the times of its training.
@@ -211,33 +216,45 @@ impl Run<'_, '_> {
         if first > 0 {
             progress.say(&format!("resumed at step {first}"));
         }
-        let samples = Samples::new(
-            self.data,
-            config.seed,
-            config.model.latent,
-            trainer.generator.input.classes,
-        )?;
-        let mut batches = Batches::new(self.data, config.seed, config.train.batch);
+        let samples = match trainer.generator().map(|generator| generator.input) {
+            Some(input) => Some(Samples::new(
+                self.data,
+                config.seed,
+                input.latent,
+                input.classes,
+            )?),
+            None => None,
+        };
+        let how = How {
+            seed: config.seed,
+            size: config.pictures_a_step(),
+            unit_range: config.is_unit_range(),
+            shift: config.train.shift,
+        };
+        let mut batches = Batches::new(self.data, how);
+        let epochs = |step: u64| (step * how.size as u64) as f64 / self.data.len().max(1) as f64;
         let mut watch = Watch::new(config.alarm.clone());
         let started = Instant::now();
-        let mut sums = Sums::<B> {
-            losses: None,
-            steps: 0,
-            since: Instant::now(),
-        };
+        let mut sums = Sums::<B>::new(config.train.loss);
+        let mut tested = epochs(first).floor();
         let mut saved = None;
         while trainer.state.step < config.train.steps && !self.stop.load(Ordering::Relaxed) {
             let step = trainer.state.step + 1;
             let (pictures, labels) = batches.batch(step);
             let real_spread = due(step, config.report.metrics_every, config.train.steps)
                 .then(|| spread(&pictures, &labels));
-            let report = trainer.step(pictures, &labels);
+            let report = trainer.step(&pictures, &labels);
             sums.add(&report);
             progress.step(step);
             if let Some(real_spread) = real_spread {
                 let mut record = sums.record(&report, step, &labels, real_spread);
-                record.epoch =
-                    step as f64 * config.train.batch as f64 / self.data.len().max(1) as f64;
+                record.epoch = epochs(step);
+                if let Measures::Classifier { test_accuracy, .. } = &mut record.measures
+                    && (record.epoch.floor() > tested || step == config.train.steps)
+                {
+                    tested = record.epoch.floor();
+                    *test_accuracy = trainer.accuracy(&test, &self.test.labels);
+                }
                 let verdict = watch.look(&mut record);
                 metrics::append(&metrics_path, &record)?;
                 progress.record(&record);
@@ -249,9 +266,11 @@ impl Run<'_, '_> {
                 verdict?;
             }
             if due(step, config.report.samples_every, config.train.steps) {
-                let picture = samples.draw(&trainer, config.model.height, config.model.width)?;
-                picture.write_png(&folder.join(format!("samples/step-{step:07}.png")))?;
-                picture.write_png(&folder.join("samples.png"))?;
+                if let Some(samples) = &samples {
+                    let picture = samples.draw(&trainer, config)?;
+                    picture.write_png(&folder.join(format!("samples/step-{step:07}.png")))?;
+                    picture.write_png(&folder.join("samples.png"))?;
+                }
                 plot::write(&records, &folder.join("loss.png"))?;
             }
             if due(step, config.report.checkpoint_every, config.train.steps) {
@@ -287,7 +306,7 @@ impl Run<'_, '_> {
     }
 
     /// Writes a checkpoint and gives the network to the caller's function.
-    fn save<B: AutodiffBackend>(
+    fn save<B: TrainBackend>(
         &mut self,
         trainer: &Trainer<B>,
         identity: &Identity,
@@ -310,64 +329,6 @@ impl Run<'_, '_> {
 /// Whether something is to happen after this step: every so many, and at the end.
 fn due(step: u64, every: u64, steps: u64) -> bool {
     step.is_multiple_of(every) || step == steps
-}
-
-impl<B: AutodiffBackend> Sums<B> {
-    fn add(&mut self, report: &StepReport<B>) {
-        let new = [
-            report.discriminator_loss.clone(),
-            report.generator_loss.clone(),
-        ];
-        self.losses = Some(match self.losses.take() {
-            None => new,
-            Some([d, g]) => {
-                let [new_d, new_g] = new;
-                [d + new_d, g + new_g]
-            }
-        });
-        self.steps += 1;
-    }
-
-    /// The record of the steps since the last, and a fresh start.
-    fn record(
-        &mut self,
-        report: &StepReport<B>,
-        step: u64,
-        labels: &[u8],
-        real_spread: f64,
-    ) -> Record {
-        let mean = |sum: Option<&Tensor<B::InnerBackend, 1>>| {
-            let sum = sum
-                .and_then(|sum| values(sum).first().copied())
-                .unwrap_or(f32::NAN);
-            f64::from(sum) / self.steps as f64
-        };
-        let [discriminator_loss, generator_loss] =
-            [0, 1].map(|i| mean(self.losses.as_ref().and_then(|losses| losses.get(i))));
-        let logits = values(&report.logits);
-        let right = |(i, logit): (usize, &f32)| (*logit > 0.0) == (i < labels.len());
-        let right = logits
-            .iter()
-            .enumerate()
-            .filter(|pair| right(*pair))
-            .count();
-        let record = Record {
-            step,
-            epoch: 0.0,
-            discriminator_loss,
-            generator_loss,
-            discriminator_accuracy: right as f64 / logits.len().max(1) as f64,
-            diversity: spread(&values(&report.pictures), labels) / real_spread.max(1e-9),
-            steps_per_second: self.steps as f64 / self.since.elapsed().as_secs_f64().max(1e-9),
-            warning: None,
-        };
-        *self = Self {
-            losses: None,
-            steps: 0,
-            since: Instant::now(),
-        };
-        record
-    }
 }
 
 #[cfg(test)]

@@ -25,8 +25,8 @@ pub struct RunInfo<'a> {
     threads: usize,
     system: String,
     profile: &'static str,
-    generator_parameters: usize,
-    discriminator_parameters: usize,
+    /// Of the network that is exported, then of the one that trains it.
+    parameters: Vec<usize>,
     /// Steps that the run is to have.
     pub steps: u64,
     /// Steps done.
@@ -46,12 +46,12 @@ struct DatasetInfo<'a> {
 }
 
 impl<'a> RunInfo<'a> {
-    /// A run at its start; `parameters` counts those of generator and discriminator.
+    /// A run at its start; `parameters` counts those of each network.
     pub fn new(
         config: &'a Config,
         data: &'a Dataset,
         device: &'a Choice,
-        parameters: [usize; 2],
+        parameters: Vec<usize>,
     ) -> Self {
         Self {
             name: &config.name,
@@ -73,8 +73,7 @@ impl<'a> RunInfo<'a> {
             } else {
                 "release"
             },
-            generator_parameters: parameters[0],
-            discriminator_parameters: parameters[1],
+            parameters,
             steps: config.train.steps,
             steps_done: 0,
             seconds: 0.0,

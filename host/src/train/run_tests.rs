@@ -66,28 +66,53 @@ fn the_preset_twice_gives_equal_weights() {
 
 #[test]
 fn a_run_that_was_stopped_and_resumed_gives_the_weights_of_one_that_was_not() {
-    let config = config(
-        "gan",
-        &[
-            &SMALL[..],
-            &["train.steps=60", "report.checkpoint_every=20"],
-        ]
-        .concat(),
-    );
+    let small = [
+        "train.batch=16",
+        "report.metrics_every=10",
+        "report.samples_every=1000",
+        "train.steps=60",
+        "report.checkpoint_every=20",
+    ];
+    let dense = ["model.generator=[32, 32]", "model.discriminator=[32]"];
+    let conv = [
+        "model.generator=[4, 3]",
+        "model.discriminator=[3, 4]",
+        "model.height=8",
+        "model.width=8",
+    ];
+    let wasserstein = [
+        "train.loss=wgan-gp",
+        "train.d_steps=2",
+        "model.spectral_norm=true",
+    ];
+    stopped_and_resumed(&config("gan", &[&small[..], &dense[..]].concat()));
+    stopped_and_resumed(&config("cdcgan", &[&small[..], &conv[..]].concat()));
+    stopped_and_resumed(&config(
+        "cdcgan",
+        &[&small[..], &conv[..], &wasserstein[..]].concat(),
+    ));
+    stopped_and_resumed(&config("cvae", &[&small[..], &dense[..]].concat()));
+    stopped_and_resumed(&config("classifier", &[&small[..], &conv[..]].concat()));
+}
+
+fn stopped_and_resumed(config: &Config) {
     let whole_folder = tempfile::tempdir().unwrap();
-    let whole = finished(run(&config, &options(whole_folder.path())).unwrap());
+    let whole = finished(run(config, &options(whole_folder.path())).unwrap());
+    let again = tempfile::tempdir().unwrap();
+    let again = finished(run(config, &options(again.path())).unwrap());
+    assert!(again.network == whole.network, "same seed, other weights");
 
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(folder.path());
     let stop = AtomicBool::new(false);
     // The first checkpoint is taken at step 20; the flag then stops the run before step 21.
-    let outcome = train(&config, &options, &stop, &mut |_, _| {
+    let outcome = train(config, &options, &stop, &mut |_, _| {
         stop.store(true, Ordering::Relaxed);
         Ok(())
     });
     assert!(matches!(outcome.unwrap(), Outcome::Interrupted(summary) if summary.step == 20));
     assert!(matches!(
-        run(&config, &options),
+        run(config, &options),
         Err(TrainError::RunExists { .. })
     ));
     // What a killed run leaves behind the checkpoint is not counted twice.
@@ -97,7 +122,7 @@ fn a_run_that_was_stopped_and_resumed_gives_the_weights_of_one_that_was_not() {
     metrics::append(&metrics_path, &stray).unwrap();
 
     options.resume = true;
-    let resumed = finished(run(&config, &options).unwrap());
+    let resumed = finished(run(config, &options).unwrap());
     assert!(
         resumed.network == whole.network,
         "the resumed run has other weights"
@@ -109,7 +134,10 @@ fn a_run_that_was_stopped_and_resumed_gives_the_weights_of_one_that_was_not() {
         .collect();
     assert_eq!(steps, [10, 20, 30, 40, 50, 60]);
 
-    let other = Config { seed: 9, ..config };
+    let other = Config {
+        seed: 9,
+        ..config.clone()
+    };
     let error = run(&other, &options).unwrap_err().to_string();
     assert!(error.contains("seed") && !error.contains('\n'), "{error}");
 }

@@ -1,8 +1,8 @@
 //! The sample grid: the same latent vectors each time, beside real pictures.
 
-use burn_tensor::backend::AutodiffBackend;
-
-use super::model::values;
+use super::arch::values;
+use super::config::Config;
+use super::ops::TrainBackend;
 use super::rng::{Purpose, normal, rng};
 use super::trainer::Trainer;
 use crate::dataset::Dataset;
@@ -58,13 +58,19 @@ impl Samples {
     ///
     /// # Errors
     /// [`PictureError`].
-    pub fn draw<B: AutodiffBackend>(
+    pub fn draw<B: TrainBackend>(
         &self,
         trainer: &Trainer<B>,
-        height: usize,
-        width: usize,
+        config: &Config,
     ) -> Result<GrayImage, PictureError> {
-        let pictures = values(&trainer.sample(self.latents.clone(), &self.labels));
+        let (height, width) = (config.model.height, config.model.width);
+        let drawn = trainer.sample(self.latents.clone(), &self.labels);
+        let mut pictures = drawn.map(|drawn| values(&drawn)).unwrap_or_default();
+        if config.is_unit_range() {
+            for value in &mut pictures {
+                *value = *value * 2.0 - 1.0;
+            }
+        }
         let tiles = pictures
             .chunks_exact(height * width)
             .map(|values| GrayImage::from_tanh(width, height, values))

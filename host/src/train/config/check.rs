@@ -1,199 +1,125 @@
 //! The range of every key.
 
-use super::{Config, ConfigError};
+use std::fmt::{Debug, Display};
+use std::ops::{Bound, RangeBounds};
+
+use super::{Config, ConfigError, Family, Model, Objective};
+
+/// Over 0, at most 1.
+const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(1.0));
 
 impl Config {
     /// Refuses values that no run can use, before anything is allocated by them.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let (model, train) = (&self.model, &self.train);
-        let positive = |value: f64| value > 0.0 && value <= 1.0;
-        let part = |value: f64| (0.0..=1.0).contains(&value);
-        let size = |size: usize| (1..=4096).contains(&size);
-        let hidden =
-            |sizes: &[usize]| (1..=8).contains(&sizes.len()) && sizes.iter().all(|s| size(*s));
-        // Exactly 2^-k: one set bit in a float is a mantissa of zero.
-        let slope = model.generator_slope;
-        let power = (2f32.powi(-8)..=0.5).contains(&slope) && slope.to_bits() & 0x7f_ffff == 0;
-        let name = !self.name.is_empty()
-            && self.name.len() <= 32
-            && self
-                .name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-        let seed = self.seed <= i64::MAX as u64;
-        let checks = [
-            (
-                name,
-                "name",
-                self.name.clone(),
-                "1 to 32 letters, digits, - or _",
-            ),
-            (
-                seed,
-                "seed",
-                self.seed.to_string(),
-                "at most 9223372036854775807",
-            ),
-            (
-                size(model.latent),
-                "model.latent",
-                model.latent.to_string(),
-                "1 to 4096",
-            ),
-            (
-                hidden(&model.generator),
-                "model.generator",
-                format!("{:?}", model.generator),
-                "1 to 8 sizes of 1 to 4096",
-            ),
-            (
-                hidden(&model.discriminator),
-                "model.discriminator",
-                format!("{:?}", model.discriminator),
-                "1 to 8 sizes of 1 to 4096",
-            ),
-            (
-                (4..=128).contains(&model.height),
-                "model.height",
-                model.height.to_string(),
-                "4 to 128",
-            ),
-            (
-                (4..=128).contains(&model.width),
-                "model.width",
-                model.width.to_string(),
-                "4 to 128",
-            ),
-            (
-                positive(model.truncation.into()),
-                "model.truncation",
-                model.truncation.to_string(),
-                "over 0, at most 1",
-            ),
-            (
-                power,
-                "model.generator_slope",
-                slope.to_string(),
-                "a power of two from 1/2 to 1/256, like 0.25",
-            ),
-            (
-                part(model.discriminator_slope.into()),
-                "model.discriminator_slope",
-                model.discriminator_slope.to_string(),
-                "0 to 1",
-            ),
-            (
-                (1..=100_000_000).contains(&train.steps),
-                "train.steps",
-                train.steps.to_string(),
-                "1 to 100000000",
-            ),
-            (
-                (2..=65_536).contains(&train.batch),
-                "train.batch",
-                train.batch.to_string(),
-                "2 to 65536",
-            ),
-            (
-                positive(train.lr_generator),
-                "train.lr_generator",
-                train.lr_generator.to_string(),
-                "over 0, at most 1",
-            ),
-            (
-                positive(train.lr_discriminator),
-                "train.lr_discriminator",
-                train.lr_discriminator.to_string(),
-                "over 0, at most 1",
-            ),
-            (
-                part(train.lr_decay_from),
-                "train.lr_decay_from",
-                train.lr_decay_from.to_string(),
-                "0 to 1",
-            ),
-            (
-                part(train.lr_final),
-                "train.lr_final",
-                train.lr_final.to_string(),
-                "0 to 1",
-            ),
-            (
-                (0.0..1.0).contains(&train.beta1),
-                "train.beta1",
-                train.beta1.to_string(),
-                "0 to under 1",
-            ),
-            (
-                (0.0..1.0).contains(&train.beta2),
-                "train.beta2",
-                train.beta2.to_string(),
-                "0 to under 1",
-            ),
-            (
-                positive(train.epsilon),
-                "train.epsilon",
-                train.epsilon.to_string(),
-                "over 0, at most 1",
-            ),
-            (
-                (0.5..=1.0).contains(&train.real_label),
-                "train.real_label",
-                train.real_label.to_string(),
-                "0.5 to 1",
-            ),
-            (
-                (0.0..1.0).contains(&train.ema),
-                "train.ema",
-                train.ema.to_string(),
-                "0 to under 1",
-            ),
-            (
-                self.report.metrics_every > 0,
-                "report.metrics_every",
-                "0".to_owned(),
-                "at least 1",
-            ),
-            (
-                self.report.samples_every > 0,
-                "report.samples_every",
-                "0".to_owned(),
-                "at least 1",
-            ),
-            (
-                self.report.checkpoint_every > 0,
-                "report.checkpoint_every",
-                "0".to_owned(),
-                "at least 1",
-            ),
-            (
-                part(self.alarm.diversity),
-                "alarm.diversity",
-                self.alarm.diversity.to_string(),
-                "0 to 1",
-            ),
-            (
-                part(self.alarm.saturation),
-                "alarm.saturation",
-                self.alarm.saturation.to_string(),
-                "0 to 1",
-            ),
-            (
-                self.alarm.patience > 0,
-                "alarm.patience",
-                "0".to_owned(),
-                "at least 1",
-            ),
-        ];
-        for (ok, key, value, expected) in checks {
-            if !ok {
-                return Err(ConfigError::Range {
-                    key,
-                    value,
-                    expected,
-                });
-            }
-        }
-        Ok(())
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let name = &self.name;
+        let good = (1..=32).contains(&name.len()) && name.chars().all(word);
+        holds(good, "name", name, "1 to 32 letters, digits, - or _")?;
+        range("seed", self.seed, 0..=i64::MAX as u64)?;
+        self.model.check()?;
+
+        let train = &self.train;
+        range("train.steps", train.steps, 1..=100_000_000)?;
+        range("train.batch", train.batch, 2..=65_536)?;
+        range("train.d_steps", train.d_steps, 1..=100)?;
+        range("train.shift", train.shift, 0..=8)?;
+        range("train.penalty", train.penalty, 0.0..=1000.0)?;
+        range("train.lr_generator", train.lr_generator, POSITIVE)?;
+        range("train.lr_discriminator", train.lr_discriminator, POSITIVE)?;
+        range("train.lr_decay_from", train.lr_decay_from, 0.0..=1.0)?;
+        range("train.lr_final", train.lr_final, 0.0..=1.0)?;
+        range("train.beta1", train.beta1, 0.0..1.0)?;
+        range("train.beta2", train.beta2, 0.0..1.0)?;
+        range("train.epsilon", train.epsilon, POSITIVE)?;
+        range("train.real_label", train.real_label, 0.5..=1.0)?;
+        range("train.ema", train.ema, 0.0..1.0)?;
+
+        range("vae.deviation", self.vae.deviation, 0.01..=10.0)?;
+        range("vae.kl_weight", self.vae.kl_weight, 0.0..=1000.0)?;
+        range("vae.kl_warm_up", self.vae.kl_warm_up, 0.0..=1.0)?;
+
+        range("report.metrics_every", self.report.metrics_every, 1..)?;
+        range("report.samples_every", self.report.samples_every, 1..)?;
+        range("report.checkpoint_every", self.report.checkpoint_every, 1..)?;
+        range("alarm.diversity", self.alarm.diversity, 0.0..=1.0)?;
+        range("alarm.saturation", self.alarm.saturation, 0.0..=1.0)?;
+        range("alarm.patience", self.alarm.patience, 1..)
     }
+}
+
+impl Model {
+    fn check(&self) -> Result<(), ConfigError> {
+        range("model.latent", self.latent, 1..=4096)?;
+        range("model.height", self.height, 4..=128)?;
+        range("model.width", self.width, 4..=128)?;
+        range("model.features", self.features, 0..=4096)?;
+        range("model.kernel", self.kernel, 2..=7)?;
+        range("model.truncation", f64::from(self.truncation), POSITIVE)?;
+        let slope = f64::from(self.discriminator_slope);
+        range("model.discriminator_slope", slope, 0.0..=1.0)?;
+        // Exactly 2^-k: one set bit in a float is a mantissa of zero.
+        let slope = self.generator_slope;
+        let power = (2f32.powi(-8)..=0.5).contains(&slope) && slope.to_bits() & 0x7f_ffff == 0;
+        let expected = "a power of two from 1/2 to 1/256, like 0.25";
+        holds(power, "model.generator_slope", slope, expected)?;
+        // Convolutions halve the picture each time, down to no less than a pixel.
+        let most = match self.family {
+            Family::Dense => 8,
+            Family::Conv => self.height.min(self.width).ilog2() as usize,
+        };
+        let expected = format!("1 to {most} sizes of 1 to 4096");
+        let lists = [
+            ("model.generator", &self.generator),
+            ("model.discriminator", &self.discriminator),
+        ];
+        for (key, sizes) in lists {
+            let good = (1..=most).contains(&sizes.len())
+                && sizes.iter().all(|size| (1..=4096).contains(size));
+            holds(good, key, format!("{sizes:?}"), &expected)?;
+        }
+        let spectral = !self.spectral_norm || self.objective == Objective::Gan;
+        let expected = "false where model.objective is not gan";
+        holds(
+            spectral,
+            "model.spectral_norm",
+            self.spectral_norm,
+            expected,
+        )
+    }
+}
+
+/// Refuses a value that is not good.
+fn holds(
+    good: bool,
+    key: &'static str,
+    value: impl Display,
+    expected: &str,
+) -> Result<(), ConfigError> {
+    if good {
+        return Ok(());
+    }
+    Err(ConfigError::Range {
+        key,
+        value: value.to_string(),
+        expected: expected.to_owned(),
+    })
+}
+
+/// Refuses a value out of its range.
+fn range<T: PartialOrd + Display + Debug>(
+    key: &'static str,
+    value: T,
+    range: impl RangeBounds<T>,
+) -> Result<(), ConfigError> {
+    let first = match range.start_bound() {
+        Bound::Included(first) => format!("{first} "),
+        Bound::Excluded(first) => format!("over {first} "),
+        Bound::Unbounded => String::new(),
+    };
+    let expected = match range.end_bound() {
+        Bound::Included(last) => format!("{first}to {last}"),
+        Bound::Excluded(end) => format!("{first}to under {end}"),
+        Bound::Unbounded => format!("{first}or more"),
+    };
+    holds(range.contains(&value), key, value, &expected)
 }

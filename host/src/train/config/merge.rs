@@ -1,10 +1,11 @@
-//! Tables of keys: a file over a preset, one pair over both, and the nearest key for one that does not exist.
+//! Tables of keys: a preset over the defaults, a file over that, pairs over all, and the nearest key for one that does
+//! not exist.
 
 use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{ConfigError, PRESETS};
+use super::{ConfigError, DEFAULTS, PRESETS};
 use crate::files::read_at_most;
 
 /// The largest config file that is read, in bytes.
@@ -20,7 +21,9 @@ pub(super) fn preset(name: &str) -> Result<Table, ConfigError> {
             name: name.to_owned(),
             presets: names.join(", "),
         })?;
-    parse(text, name)
+    let mut table = parse(DEFAULTS, "defaults.toml")?;
+    merge(&mut table, parse(text, name)?, "", name)?;
+    Ok(table)
 }
 
 /// A file over the preset that it names.
@@ -113,7 +116,7 @@ fn as_kind(known: &Value, value: Value) -> Value {
 /// The error for a key that is not there, with the nearest that are.
 fn unknown(key: &str, origin: &str) -> ConfigError {
     let mut keys = Vec::new();
-    if let Ok(table) = preset(PRESETS[0].0) {
+    if let Ok(table) = parse(DEFAULTS, "defaults.toml") {
         collect(&table, "", &mut keys);
     }
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();

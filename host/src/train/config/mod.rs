@@ -1,6 +1,7 @@
 //! What a training run is told: presets in TOML, a file over them, `key=value` over both.
 //!
-//! A preset has every key, so it is also the list of valid keys: one that it does not have is refused with the nearest.
+//! `defaults.toml` has every key with its meaning, so it is also the list of valid keys: one that it does not have is
+//! refused with the nearest. A preset is what differs from it.
 
 mod check;
 mod merge;
@@ -13,10 +14,25 @@ use serde::{Deserialize, Serialize};
 use super::device::DeviceChoice;
 use crate::files::FileError;
 
+/// Every key with its meaning and the value that it has unless a preset says otherwise.
+pub const DEFAULTS: &str = include_str!("../../../presets/defaults.toml");
+
 /// Names and contents of the presets that are shipped; the first is the default.
-pub const PRESETS: [(&str, &str); 2] = [
+pub const PRESETS: [(&str, &str); 8] = [
     ("cgan", include_str!("../../../presets/cgan.toml")),
     ("gan", include_str!("../../../presets/gan.toml")),
+    ("dcgan", include_str!("../../../presets/dcgan.toml")),
+    ("cdcgan", include_str!("../../../presets/cdcgan.toml")),
+    (
+        "dcgan-large",
+        include_str!("../../../presets/dcgan-large.toml"),
+    ),
+    ("vae", include_str!("../../../presets/vae.toml")),
+    ("cvae", include_str!("../../../presets/cvae.toml")),
+    (
+        "classifier",
+        include_str!("../../../presets/classifier.toml"),
+    ),
 ];
 
 /// A config that cannot be used.
@@ -73,8 +89,54 @@ pub enum ConfigError {
         /// Its value.
         value: String,
         /// The values that are possible.
-        expected: &'static str,
+        expected: String,
     },
+}
+
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Objective {
+    /// A generator against a discriminator.
+    Gan,
+    /// A decoder with its encoder.
+    Vae,
+    /// A classifier of pictures.
+    Classifier,
+}
+
+/// What networks are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Fully connected layers.
+    Dense,
+    /// Strided convolutions on the way in, transposed ones on the way out.
+    Conv,
+}
+
+/// The loss of a GAN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Non-saturating binary cross-entropy (Goodfellow et al. 2014, section 3).
+    NsBce,
+    /// Hinge (Lim and Ye 2017; Miyato et al. 2018, equations 16 and 17).
+    Hinge,
+    /// Least squares (Mao et al. 2017, equation 9).
+    Lsgan,
+    /// Wasserstein with gradient penalty (Gulrajani et al. 2017, equation 3).
+    WganGp,
+}
+
+/// What a VAE takes its pixels for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Likelihood {
+    /// Probabilities of white: sigmoid and cross-entropy.
+    Bernoulli,
+    /// Means of normal distributions of one fixed deviation: tanh and squared error.
+    Gaussian,
 }
 
 /// A whole training run.
@@ -93,16 +155,22 @@ pub struct Config {
     pub model: Model,
     /// Losses, optimiser, length.
     pub train: Train,
+    /// What only a VAE has.
+    pub vae: Vae,
     /// How often something is written.
     pub report: Report,
     /// What counts as a collapse.
     pub alarm: Alarm,
 }
 
-/// Shapes of the generator and the discriminator.
+/// Shapes of the networks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
+    /// What is trained.
+    pub objective: Objective,
+    /// What both networks are made of.
+    pub family: Family,
     /// Length of the latent vector.
     pub latent: usize,
     /// Whether both networks are told the class, one-hot.
@@ -111,10 +179,16 @@ pub struct Model {
     pub height: usize,
     /// Columns of a picture.
     pub width: usize,
-    /// Sizes of the generator's hidden layers.
+    /// Sizes of the hidden layers of generator or decoder; channels where it is convolutional.
     pub generator: Vec<usize>,
-    /// Sizes of the discriminator's hidden layers.
+    /// Sizes of the hidden layers of discriminator, encoder or classifier; channels where it is convolutional.
     pub discriminator: Vec<usize>,
+    /// Size of a dense layer between convolutions and output of the latter; 0 for none.
+    pub features: usize,
+    /// Rows and columns of a convolution's kernel.
+    pub kernel: usize,
+    /// The discriminator's weights divided by their largest singular value (Miyato et al. 2018).
+    pub spectral_norm: bool,
     /// Batch normalisation after the generator's hidden layers.
     pub batch_norm: bool,
     /// Samples and the exported network see latent vectors scaled by this (folded into the first layer): fewer odd
@@ -130,6 +204,14 @@ pub struct Model {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Train {
+    /// The loss of a GAN.
+    pub loss: Loss,
+    /// Weight of the gradient penalty of `wgan-gp`.
+    pub penalty: f64,
+    /// Updates of the discriminator for each update of the generator.
+    pub d_steps: usize,
+    /// Pictures are moved by up to so many pixels each way, at random.
+    pub shift: usize,
     /// Updates of each network.
     pub steps: u64,
     /// Pictures in an update.
@@ -152,6 +234,20 @@ pub struct Train {
     pub real_label: f64,
     /// Decay of the generator's exponential moving average.
     pub ema: f64,
+}
+
+/// What only a VAE has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vae {
+    /// What it takes its pixels for.
+    pub likelihood: Likelihood,
+    /// Standard deviation of the Gaussian likelihood, for pixels from -1 to 1.
+    pub deviation: f64,
+    /// Weight of the Kullback-Leibler divergence; 1 gives the evidence lower bound (Kingma and Welling 2014).
+    pub kl_weight: f64,
+    /// Part of the steps over which that weight grows from 0.
+    pub kl_warm_up: f64,
 }
 
 /// How often something is written, in steps.
@@ -229,7 +325,7 @@ impl Config {
         toml(self)
     }
 
-    /// What a resumed run may not change, a line a key: seed, batch size and model. The rest (steps, learning rates,
+    /// What a resumed run may not change, a line a key: seed, batch, likelihood and model. The rest (steps, learning rates,
     /// reports) it may; and the truncation, which changes what is drawn and exported, not what is trained.
     ///
     /// # Errors
@@ -237,8 +333,32 @@ impl Config {
     pub fn identity(&self) -> Result<String, ConfigError> {
         let mut model = self.model.clone();
         model.truncation = 1.0;
-        let (seed, batch) = (self.seed, self.train.batch);
-        Ok(format!("seed = {seed}\nbatch = {batch}\n{}", toml(&model)?))
+        let (seed, batch, d_steps) = (self.seed, self.train.batch, self.train.d_steps);
+        let likelihood = self.vae.likelihood;
+        Ok(format!(
+            "seed = {seed}\nbatch = {batch}\nd_steps = {d_steps}\nlikelihood = {likelihood:?}\n{}",
+            toml(&model)?
+        ))
+    }
+}
+
+impl Config {
+    /// Classes that the networks are told, for a dataset of so many: none unless conditional.
+    pub fn labels(&self, classes: usize) -> usize {
+        if self.model.conditional { classes } else { 0 }
+    }
+
+    /// Whether pixels run from 0 to 1, as a sigmoid gives them, and not from -1 to 1.
+    pub fn is_unit_range(&self) -> bool {
+        self.model.objective == Objective::Vae && self.vae.likelihood == Likelihood::Bernoulli
+    }
+
+    /// Real pictures that one step takes.
+    pub fn pictures_a_step(&self) -> usize {
+        match self.model.objective {
+            Objective::Gan => self.train.batch * self.train.d_steps,
+            Objective::Vae | Objective::Classifier => self.train.batch,
+        }
     }
 }
 

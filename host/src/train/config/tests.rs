@@ -17,6 +17,49 @@ fn presets_are_valid_and_are_what_they_are_called() {
         assert_eq!(config.model.discriminator, [256, 256]);
         assert_eq!(config.model.generator_slope, 0.25);
     }
+    for (name, _) in PRESETS {
+        let config = Config::resolve(name, &[]).unwrap();
+        assert_eq!(config.name, name);
+        let objective = match name {
+            "vae" | "cvae" => Objective::Vae,
+            "classifier" => Objective::Classifier,
+            _ => Objective::Gan,
+        };
+        assert_eq!(config.model.objective, objective, "{name}");
+        assert_eq!(
+            config.model.conditional,
+            name.starts_with('c') && name != "classifier"
+        );
+    }
+}
+
+#[test]
+fn a_range_is_told_as_it_is_written() {
+    for (pair, expected) in [
+        (
+            "train.beta1=1",
+            "config key `train.beta1` is 1; expected 0 to under 1",
+        ),
+        (
+            "train.epsilon=0",
+            "config key `train.epsilon` is 0; expected over 0 to 1",
+        ),
+        (
+            "report.metrics_every=0",
+            "config key `report.metrics_every` is 0; expected 1 or more",
+        ),
+        (
+            "train.d_steps=0",
+            "config key `train.d_steps` is 0; expected 1 to 100",
+        ),
+        (
+            "model.kernel=9",
+            "config key `model.kernel` is 9; expected 2 to 7",
+        ),
+    ] {
+        let error = Config::resolve("cgan", &pairs(&[pair])).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]
@@ -107,6 +150,11 @@ fn wrong_values_are_refused_in_one_line() {
         ("train.lr_generator=nan", "train.lr_generator"),
         ("train.ema=inf", "train.ema"),
         ("name=../x", "name"),
+        ("train.loss=best", "ns-bce"),
+        ("model.family=recurrent", "dense"),
+        ("model.objective=music", "classifier"),
+        ("vae.likelihood=poisson", "bernoulli"),
+        ("vae.deviation=0", "vae.deviation"),
         ("device=tpu", "device"),
         ("train.steps", "KEY=VALUE"),
     ];
@@ -125,7 +173,7 @@ fn wrong_values_are_refused_in_one_line() {
 #[test]
 fn what_is_neither_preset_nor_file_is_told() {
     assert!(matches!(
-        Config::resolve("dcgan", &[]),
+        Config::resolve("dcgam", &[]),
         Err(ConfigError::UnknownPreset { .. })
     ));
     assert!(matches!(

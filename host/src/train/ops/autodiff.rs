@@ -1,0 +1,185 @@
+//! The operations with their derivatives, on any backend that has them.
+
+use burn_autodiff::Autodiff;
+use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, Ops, OpsKind, binary};
+use burn_tensor::ops::FloatTensor;
+
+use super::{Activation, Geometry, Kernels, Normalised};
+
+/// Derivatives of [`Kernels::gather`].
+#[derive(Debug)]
+struct Gather;
+
+impl<B: Kernels> Backward<B, 2> for Gather {
+    /// Large picture and weights.
+    type State = (FloatTensor<B>, FloatTensor<B>, Geometry);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (large, weight, g) = ops.state;
+        binary::<B, _, _>(
+            ops.parents,
+            ops.node,
+            grads,
+            |gradient| B::scatter(gradient, weight, g),
+            |gradient| B::weight_gradient(large, gradient, g),
+        );
+    }
+}
+
+/// Derivatives of [`Kernels::scatter`].
+#[derive(Debug)]
+struct Scatter;
+
+impl<B: Kernels> Backward<B, 2> for Scatter {
+    /// Small picture and weights.
+    type State = (FloatTensor<B>, FloatTensor<B>, Geometry);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (small, weight, g) = ops.state;
+        binary::<B, _, _>(
+            ops.parents,
+            ops.node,
+            grads,
+            |gradient| B::gather(gradient, weight, g),
+            |gradient| B::weight_gradient(gradient, small, g),
+        );
+    }
+}
+
+/// Derivatives of [`Kernels::activate`].
+#[derive(Debug)]
+struct Activate;
+
+impl<B: Kernels> Backward<B, 2> for Activate {
+    /// Output, and channels.
+    type State = (FloatTensor<B>, usize, Activation);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (output, channels, activation) = ops.state;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (input, bias) = B::activate_gradient(output, gradient, channels, activation);
+        for (parent, gradient) in ops.parents.into_iter().zip([input, bias]) {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, gradient);
+            }
+        }
+    }
+}
+
+/// Derivatives of [`Kernels::normalise`].
+#[derive(Debug)]
+struct Normalise;
+
+impl<B: Kernels> Backward<B, 3> for Normalise {
+    /// Input, scale and output.
+    type State = (
+        FloatTensor<B>,
+        FloatTensor<B>,
+        [FloatTensor<B>; 3],
+        Activation,
+    );
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (input, scale, [output, mean, variance], activation) = ops.state;
+        let gradient = grads.consume::<B>(&ops.node);
+        let done = Normalised {
+            output,
+            mean,
+            variance,
+        };
+        let found = B::normalise_gradient(input, scale, done, gradient, activation);
+        for (parent, gradient) in
+            ops.parents
+                .into_iter()
+                .zip([found.input, found.scale, found.bias])
+        {
+            if let Some(parent) = parent {
+                grads.register::<B>(parent.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+    fn gather(
+        large: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
+        let output = B::gather(large.primitive.clone(), weight.primitive.clone(), g);
+        match Gather
+            .prepare::<C>([large.node.clone(), weight.node.clone()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish((large.primitive, weight.primitive, g), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn scatter(
+        small: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
+        let output = B::scatter(small.primitive.clone(), weight.primitive.clone(), g);
+        match Scatter
+            .prepare::<C>([small.node.clone(), weight.node.clone()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish((small.primitive, weight.primitive, g), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn activate(
+        input: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
+        use burn_tensor::TensorMetadata;
+        let channels = bias.shape().num_elements();
+        let nodes = [input.node.clone(), bias.node.clone()];
+        let output = B::activate(input.primitive, bias.primitive, activation);
+        match Activate.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((output.clone(), channels, activation), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn normalise(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> Normalised<FloatTensor<Self>> {
+        let nodes = [input.node.clone(), scale.node.clone(), bias.node.clone()];
+        let done = B::normalise(
+            input.primitive.clone(),
+            scale.primitive.clone(),
+            bias.primitive,
+            activation,
+        );
+        let output = match Normalise.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let moments = [
+                    done.output.clone(),
+                    done.mean.clone(),
+                    done.variance.clone(),
+                ];
+                let state = (input.primitive, scale.primitive, moments, activation);
+                prep.finish(state, done.output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(done.output),
+        };
+        // The moments are reported, not differentiated.
+        Normalised {
+            output,
+            mean: <Self as burn_tensor::backend::AutodiffBackend>::from_inner(done.mean),
+            variance: <Self as burn_tensor::backend::AutodiffBackend>::from_inner(done.variance),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Operations of the trainer that a backend may have its own way for: convolutions, and what follows a linear map.
+//!
+//! All tensors have rank 2: activations are (pictures, height x width x channels) with the channels last, weights of a
+//! convolution (kernel rows x kernel columns x channels of the larger picture, channels of the smaller). With weights in
+//! that order a convolution is [`Kernels::gather`] and a transposed convolution [`Kernels::scatter`], each the adjoint of
+//! the other, and [`Kernels::weight_gradient`] serves both; so each is the other's derivative.
+//!
+//! [`portable`] writes them in the backend's own tensor operations; `flex` has faster ones for the CPU; `autodiff` makes
+//! them differentiable on any backend.
+
+mod autodiff;
+mod flex;
+mod flex_rows;
+mod geometry;
+mod matrix;
+pub mod portable;
+
+use burn_tensor::backend::{AutodiffBackend, Backend};
+use burn_tensor::ops::FloatTensor;
+use burn_tensor::{Tensor, TensorPrimitive};
+
+pub use geometry::Geometry;
+
+/// What follows a linear map; each derivative can be told from the output alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Activation {
+    /// Nothing.
+    None,
+    /// `x` where positive, `slope * x` elsewhere; the slope is not negative, and 0 gives ReLU.
+    LeakyRelu(f32),
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+}
+
+/// Guards the square root of batch normalisation; PyTorch's default.
+pub const NORM_EPSILON: f64 = 1e-5;
+
+/// Output of batch normalisation, with the batch's moments, each of shape (1, channels).
+#[derive(Debug, Clone)]
+pub struct Normalised<T> {
+    /// Scaled, shifted and activated.
+    pub output: T,
+    /// Mean over pictures, rows and columns.
+    pub mean: T,
+    /// Variance over the same, divided by their number.
+    pub variance: T,
+}
+
+/// Gradients of one batch normalisation.
+#[derive(Debug, Clone)]
+pub struct NormGradients<T> {
+    /// Shaped like the input.
+    pub input: T,
+    /// Shape (1, channels).
+    pub scale: T,
+    /// Shape (1, channels).
+    pub bias: T,
+}
+
+/// The operations, on a backend's own tensors; all of rank 2 and of 32-bit floats.
+pub trait Kernels: Backend {
+    /// Convolution without bias: (pictures, large) -> (pictures, small).
+    fn gather(
+        large: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
+        portable::gather::<Self>(large, weight, g)
+    }
+
+    /// Transposed convolution without bias: (pictures, small) -> (pictures, large).
+    fn scatter(
+        small: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
+        portable::scatter::<Self>(small, weight, g)
+    }
+
+    /// The gradient for the weights of either, where one of the two tensors is an input and the other the gradient of
+    /// the output.
+    fn weight_gradient(
+        large: FloatTensor<Self>,
+        small: FloatTensor<Self>,
+        g: Geometry,
+    ) -> FloatTensor<Self> {
+        portable::weight_gradient::<Self>(large, small, g)
+    }
+
+    /// `activation(input + bias)`; the input is (pictures, pixels x channels), the bias (1, channels).
+    fn activate(
+        input: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
+        portable::activate::<Self>(input, bias, activation)
+    }
+
+    /// Gradients of [`Kernels::activate`] for input and bias, from its output and the output's gradient; `channels` is
+    /// the length of the bias.
+    fn activate_gradient(
+        output: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        channels: usize,
+        activation: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        portable::activate_gradient::<Self>(output, gradient, channels, activation)
+    }
+
+    /// Batch normalisation by the moments of this batch (Ioffe and Szegedy 2015, algorithm 1), then the activation. Scale
+    /// and bias have shape (1, channels).
+    fn normalise(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> Normalised<FloatTensor<Self>> {
+        portable::normalise::<Self>(input, scale, bias, activation)
+    }
+
+    /// Gradients of [`Kernels::normalise`].
+    fn normalise_gradient(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        done: Normalised<FloatTensor<Self>>,
+        gradient: FloatTensor<Self>,
+        activation: Activation,
+    ) -> NormGradients<FloatTensor<Self>> {
+        portable::normalise_gradient::<Self>(input, scale, done, gradient, activation)
+    }
+}
+
+/// A backend that can train: differentiable, with [`Kernels`] on both sides.
+pub trait TrainBackend: AutodiffBackend<InnerBackend: Kernels> + Kernels {}
+
+impl<B: AutodiffBackend<InnerBackend: Kernels> + Kernels> TrainBackend for B {}
+
+#[cfg(feature = "cuda")]
+impl Kernels for burn_cuda::Cuda {}
+
+#[cfg(feature = "wgpu")]
+impl Kernels for burn_wgpu::Wgpu {}
+
+/// [`Kernels::gather`] on tensors.
+pub fn conv<B: Kernels>(large: Tensor<B, 2>, weight: Tensor<B, 2>, g: Geometry) -> Tensor<B, 2> {
+    wrapped(B::gather(bare(large), bare(weight), g))
+}
+
+/// [`Kernels::scatter`] on tensors.
+pub fn conv_transpose<B: Kernels>(
+    small: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    g: Geometry,
+) -> Tensor<B, 2> {
+    wrapped(B::scatter(bare(small), bare(weight), g))
+}
+
+/// [`Kernels::activate`] on tensors.
+pub fn activate<B: Kernels>(
+    input: Tensor<B, 2>,
+    bias: Tensor<B, 2>,
+    activation: Activation,
+) -> Tensor<B, 2> {
+    wrapped(B::activate(bare(input), bare(bias), activation))
+}
+
+/// [`Kernels::normalise`] on tensors.
+pub fn normalise<B: Kernels>(
+    input: Tensor<B, 2>,
+    scale: Tensor<B, 2>,
+    bias: Tensor<B, 2>,
+    activation: Activation,
+) -> Normalised<Tensor<B, 2>> {
+    let done = B::normalise(bare(input), bare(scale), bare(bias), activation);
+    Normalised {
+        output: wrapped(done.output),
+        mean: wrapped(done.mean),
+        variance: wrapped(done.variance),
+    }
+}
+
+/// A tensor as its backend has it.
+fn bare<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> FloatTensor<B> {
+    tensor.into_primitive().tensor()
+}
+
+/// A backend's tensor with its rank.
+fn wrapped<B: Backend, const D: usize>(tensor: FloatTensor<B>) -> Tensor<B, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(tensor))
+}
+
+#[cfg(test)]
+mod tests;

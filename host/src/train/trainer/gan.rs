@@ -1,0 +1,171 @@
+//! A step of a GAN: updates of the discriminator, then one of the generator.
+
+use burn_tensor::Tensor;
+
+use super::{Detail, StepReport, Trainer, losses};
+use crate::train::arch::{Critic, Generator, tensor};
+use crate::train::config::Loss;
+use crate::train::ops::TrainBackend;
+use crate::train::rng::{Purpose, normal, rng, uniform};
+
+/// Guards the square root of a gradient's length.
+const LENGTH_GUARD: f64 = 1e-12;
+
+impl<B: TrainBackend> Trainer<B> {
+    /// Real pictures of `d_steps` batches and their labels, which the generated ones get as well. The generator's update
+    /// uses the pictures that the last update of the discriminator has seen.
+    pub(super) fn step_gan(
+        &mut self,
+        generator: &Generator,
+        discriminator: &Critic,
+        pictures: &[f32],
+        labels: &[u8],
+    ) -> StepReport<B> {
+        let train = self.config.train.clone();
+        let batch = labels.len() / train.d_steps.max(1);
+        let pixels = pictures.len() / labels.len().max(1);
+        let step = self.state.step + 1;
+        let rate = self.rate(train.lr_discriminator);
+        let mut random = rng(self.config.seed, Purpose::Latents, step);
+        let drawing = self.state.players[0].tracked();
+        let mut last = None;
+        for turn in 0..train.d_steps {
+            let labels = &labels[turn * batch..(turn + 1) * batch];
+            let real = &pictures[turn * batch * pixels..(turn + 1) * batch * pixels];
+            let real = tensor::<B>(real.to_vec(), [batch, pixels], &self.device);
+            let latents = normal(&mut random, batch * generator.input.latent);
+            let input = Tensor::from_inner(self.input(generator.input, latents, labels));
+            // Only the last pictures are differentiated back to the generator.
+            let fake = if turn + 1 == train.d_steps {
+                generator.forward(&drawing, input, None).last()
+            } else {
+                let constant = self.state.players[0].constant();
+                generator.forward(&constant, input, None).last()
+            };
+            let one_hot = self.one_hot(labels);
+            let one_hot = one_hot.as_ref();
+
+            let judge = &mut self.state.players[1];
+            judge.iterate();
+            let tracked = judge.tracked();
+            let weights = judge.normalised(&tracked);
+            let both = Tensor::cat(vec![real.clone(), fake.clone().detach()], 0);
+            let twice = one_hot.map(|label| Tensor::cat(vec![label.clone(), label.clone()], 0));
+            let logits = discriminator.forward(&weights, both, twice.as_ref()).output;
+            let on_real = logits.clone().narrow(0, 0, batch);
+            let on_fake = logits.clone().narrow(0, batch, batch);
+            let mut loss = losses::of_discriminator(train.loss, on_real, on_fake, train.real_label);
+            if train.loss == Loss::WganGp {
+                let index = step.saturating_mul(128).saturating_add(turn as u64);
+                let mut random = rng(self.config.seed, Purpose::Penalty, index);
+                let parts = uniform(&mut random, batch, 0.5);
+                let part = tensor::<B>(parts, [batch, 1], &self.device) + 0.5;
+                let between = real * part.clone() + fake.clone().detach() * (-part + 1.0);
+                let penalty = penalty(discriminator, &weights, between, one_hot);
+                loss = loss + penalty * train.penalty;
+            }
+            let discriminator_loss = loss.clone().inner();
+            let gradients = loss.backward();
+            // Adam counts updates from 1.
+            let update = (step - 1) * train.d_steps as u64 + turn as u64 + 1;
+            judge.update(update, rate, &tracked, &gradients);
+            last = Some((fake, one_hot.cloned(), discriminator_loss, logits.inner()));
+        }
+        let (fake, one_hot, discriminator_loss, logits) = last.expect("at least one step");
+
+        // The updated discriminator, without a graph of its own: only the generator's gradients are wanted.
+        let judge = &self.state.players[1];
+        let weights = judge.normalised(&judge.constant());
+        let judged = discriminator.forward(&weights, fake.clone(), one_hot.as_ref());
+        let loss = losses::of_generator(train.loss, judged.output);
+        let generator_loss = loss.clone().inner();
+        let gradients = loss.backward();
+        let rate = self.rate(train.lr_generator);
+        let player = &mut self.state.players[0];
+        player.update(step, rate, &drawing, &gradients);
+        player.follow(step, train.ema);
+        StepReport {
+            losses: vec![discriminator_loss, generator_loss],
+            detail: Detail::Gan {
+                logits,
+                pictures: fake.inner(),
+            },
+        }
+    }
+}
+
+/// Mean of (length of the critic's gradient for the pictures - 1)^2 (Gulrajani et al. 2017, equation 3), differentiable
+/// in the critic's parameters.
+fn penalty<B: TrainBackend>(
+    critic: &Critic,
+    parameters: &[Tensor<B, 2>],
+    pictures: Tensor<B, 2>,
+    labels: Option<&Tensor<B, 2>>,
+) -> Tensor<B, 1> {
+    let judged = critic.forward(parameters, pictures, labels);
+    let gradient = critic.input_gradient(parameters, &judged, labels);
+    let length = (gradient.square().sum_dim(1) + LENGTH_GUARD).sqrt();
+    (length - 1.0).square().mean()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::arch::{initial, values};
+    use crate::train::config::{Config, Family};
+    use burn_autodiff::Autodiff;
+    use burn_flex::Flex;
+
+    type A = Autodiff<Flex>;
+
+    #[test]
+    fn the_penalty_has_the_gradient_of_finite_differences() {
+        for (family, classes) in [(Family::Dense, 2), (Family::Conv, 0), (Family::Conv, 2)] {
+            let mut model = Config::resolve("cgan", &[]).unwrap().model;
+            model.family = family;
+            model.discriminator = vec![4, 3];
+            (model.height, model.width) = (8, 8);
+            let critic = Critic::discriminator(&model, classes);
+            let device = Default::default();
+            let mut random = rng(5, Purpose::DiscriminatorWeights, 0);
+            let plain = initial::<Flex>(&critic.specs(), &mut random, &device);
+            let pictures = tensor::<A>(normal(&mut random, 3 * 64), [3, 64], &device);
+            let labels = (classes > 0)
+                .then(|| tensor::<A>(vec![1.0, 0.0, 0.0, 1.0, 1.0, 0.0], [3, 2], &device));
+            let loss =
+                |all: &[Tensor<A, 2>]| penalty(&critic, all, pictures.clone(), labels.as_ref());
+            let tracked: Vec<Tensor<A, 2>> = plain
+                .iter()
+                .map(|p| Tensor::from_inner(p.clone() * 3.0).require_grad())
+                .collect();
+            let gradients = loss(&tracked).backward();
+            let mut checked = 0;
+            for (number, parameter) in tracked.iter().enumerate() {
+                // Biases move the masks only, so they have no gradient.
+                let Some(found) = parameter.grad(&gradients) else {
+                    continue;
+                };
+                let (found, start, shape) = (values(&found), values(parameter), parameter.dims());
+                for i in (0..start.len()).step_by(start.len().div_ceil(12)) {
+                    let moved = |by: f32| {
+                        let mut changed = start.clone();
+                        changed[i] += by;
+                        let mut all: Vec<Tensor<A, 2>> =
+                            tracked.iter().map(|p| p.clone().detach()).collect();
+                        all[number] = tensor(changed, shape, &device);
+                        values(&loss(&all))[0]
+                    };
+                    let step = 2e-3;
+                    let expected = (moved(step) - moved(-step)) / (2.0 * step);
+                    assert!(
+                        (found[i] - expected).abs() < 0.02 * expected.abs().max(0.5),
+                        "{family:?} {classes}, parameter {number}, element {i}: {} {expected}",
+                        found[i]
+                    );
+                    checked += usize::from(expected.abs() > 1e-3);
+                }
+            }
+            assert!(checked > 10, "{checked}");
+        }
+    }
+}
