@@ -135,7 +135,9 @@ fn sides(shape: Shape) -> [usize; 2] {
 /// A batch as (batch, channels, pixels).
 fn channels(x: ArrayView2<f32>, from: Shape) -> Array3<f32> {
     let shape = (x.nrows(), from.channels, from.height * from.width);
-    x.to_owned()
+    // A product or a concatenation may come with its axes the other way round.
+    x.as_standard_layout()
+        .into_owned()
         .into_shape_with_order(shape)
         .expect("whole samples")
 }
