@@ -5,7 +5,7 @@ use super::plan::plan;
 use super::{PackError, classes_of, u16_of};
 use crate::quantize::{Bits, QuantizedLinear, QuantizedNetwork, StepKind};
 use shared::image::{GoldenRepr, ImageRepr};
-use shared::layer::{Dense, Kind, Layout, Op, Table};
+use shared::layer::{Dense, Kind, Layout, Op, Table, Weights};
 
 /// A layer's data as bytes.
 enum Bytes {
@@ -99,11 +99,13 @@ fn with_repr<T>(
             ) => Kind::Dense(Dense {
                 input,
                 output,
-                layout: *layout,
-                activation: dense.activation,
-                weights,
-                bias,
-                shifts: &dense.shifts,
+                weights: Weights {
+                    layout: *layout,
+                    activation: dense.activation,
+                    values: weights,
+                    bias,
+                    shifts: &dense.shifts,
+                },
             }),
             (Bytes::Table(entries), _) => Kind::Table(Table {
                 input,
@@ -208,7 +210,9 @@ mod tests {
                     }
                     (Kind::Dense(dense), StepKind::Dense(expected)) => {
                         let inputs = quantized.input_len(step);
-                        for (channel, (row, bias, shift)) in dense.rows(inputs as u32).enumerate() {
+                        let dense = dense.weights;
+                        let rows = dense.rows(inputs as u32).zip(dense.biases());
+                        for (channel, ((row, bias), &shift)) in rows.zip(dense.shifts).enumerate() {
                             let weights: Vec<i8> = match dense.layout {
                                 Layout::Int8Rows => row.iter().map(|&w| w as i8).collect(),
                                 Layout::Int4Rows => row

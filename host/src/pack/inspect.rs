@@ -8,7 +8,7 @@ use crate::onnx::{MAX_FILE_LEN, OnnxError};
 use crate::quantize::fold::{FoldedKind, fold};
 use shared::arithmetic::Activation;
 use shared::image::{Image, ImageError, MAGIC};
-use shared::layer::{Kind, Region};
+use shared::layer::{Kind, Region, Upsample, Window};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -102,6 +102,24 @@ fn shape_of(region: &Region) -> String {
     }
 }
 
+/// What an operation computes, without its activation.
+fn kind_of(kind: &Kind<'_>) -> String {
+    let windowed = |name: &str, window: &Window| {
+        let [rows, columns] = window.kernel;
+        let [down, right] = window.stride;
+        format!("{name} {rows}x{columns} stride {down}x{right}")
+    };
+    match kind {
+        Kind::Dense(_) => "dense".to_owned(),
+        Kind::Table(_) => "table".to_owned(),
+        Kind::Conv(conv) => windowed("conv", &conv.window),
+        Kind::ConvTranspose(conv) => windowed("transposed conv", &conv.window),
+        Kind::Upsample(Upsample { factor, .. }) => format!("upsample {}x{}", factor[0], factor[1]),
+        Kind::Copy(copy) => format!("copy to channel {}", copy.channel_offset),
+        Kind::Embedding(_) => "embedding".to_owned(),
+    }
+}
+
 fn activation_suffix(activation: Activation) -> String {
     match activation {
         Activation::None => String::new(),
@@ -126,28 +144,26 @@ pub fn image(image: &Image<'_>) -> Description {
         let (from, to) = (image.region(op.input()), image.region(op.output()));
         let mut row = LayerRow {
             name: op.name.to_owned(),
-            kind: "table".to_owned(),
+            kind: kind_of(&op.kind),
             output: shape_of(&to),
-            bytes: 256,
+            macs: op.kind.macs(&from, &to),
             exponent: Some(to.exponent),
             ..Default::default()
         };
-        if let Kind::Dense(dense) = op.kind {
-            row.kind = format!(
-                "dense int{}{}",
-                dense.layout.bits(),
-                activation_suffix(dense.activation)
+        if let Kind::Table(table) = op.kind {
+            row.bytes = table.entries.len() as u64;
+        }
+        if let Some((weights, shape)) = op.kind.weights().zip(op.kind.weight_shape(&from, &to)) {
+            row.kind += &format!(
+                " int{}{}",
+                weights.layout.bits(),
+                activation_suffix(weights.activation)
             );
-            row.weights = u64::from(from.len()) * u64::from(to.len());
-            row.macs = row.weights;
-            row.bytes = (dense.weights.len() + dense.bias.len() + dense.shifts.len()) as u64;
-            row.shifts = dense
-                .shifts
-                .iter()
-                .min()
-                .copied()
-                .zip(dense.shifts.iter().max().copied());
-            row.largest_accumulator = dense.accumulator_bounds(from.len()).max();
+            row.weights = u64::from(shape.rows) * u64::from(shape.columns);
+            row.bytes = weights.len() as u64;
+            let shifts = weights.shifts.iter().copied();
+            row.shifts = shifts.clone().min().zip(shifts.max());
+            row.largest_accumulator = op.kind.accumulator_bounds(&from, &to).max();
         }
         layers.push(row);
     }

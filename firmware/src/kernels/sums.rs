@@ -1,0 +1,285 @@
+//! Sums of products of weights and inputs, with bias, activation and requantization: the inner loops of every layer that
+//! multiplies.
+
+use shared::layer::{Layout, Weights};
+
+/// Output channels computed in one pass over the input, so that a loaded input serves several rows of weights. As many as
+/// leave the inner loop's values in the fourteen registers of a Cortex-M3.
+const INT8_ROWS: usize = 4;
+const INT4_ROWS: usize = 2;
+
+/// Which columns of a row of weights meet which elements of the input: runs of equal length, in a grid of `outer.count`
+/// by `inner.count`. All numbers count weights or elements.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Runs {
+    /// Length of each run.
+    pub len: usize,
+    /// The column at which the first run starts.
+    pub weight: usize,
+    /// The element at which it starts.
+    pub input: usize,
+    /// From one line of the grid to the next.
+    pub outer: Step,
+    /// From one run of a line to the next.
+    pub inner: Step,
+}
+
+/// How often to go on, and by how much each time; modulo the word, so that a step may go back.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub count: u32,
+    pub weight: usize,
+    pub input: usize,
+}
+
+impl Runs {
+    /// Calls `run` with the first column and the elements of each run that lies on the input.
+    #[inline(always)]
+    fn each<'x>(&self, input: &'x [i8], mut run: impl FnMut(usize, &'x [i8])) {
+        let (mut weight, mut element) = (self.weight, self.input);
+        for _ in 0..self.outer.count {
+            let (mut column, mut at) = (weight, element);
+            for _ in 0..self.inner.count {
+                if let Some(elements) = input.get(at..).and_then(|rest| rest.get(..self.len)) {
+                    run(column, elements);
+                }
+                column = column.wrapping_add(self.inner.weight);
+                at = at.wrapping_add(self.inner.input);
+            }
+            weight = weight.wrapping_add(self.outer.weight);
+            element = element.wrapping_add(self.outer.input);
+        }
+    }
+}
+
+impl Step {
+    /// Once.
+    pub const ONCE: Self = Self {
+        count: 1,
+        weight: 0,
+        input: 0,
+    };
+}
+
+/// Computes one output of each row of `row_len` bytes: `requantize(bias + weights * input)`, over the columns of `runs`.
+///
+/// Accumulators wrap, and in a checked image none comes near to wrapping. Runs that lie outside of row or input count
+/// nothing, and outputs without weights stay as they are.
+pub(super) fn sums(
+    weights: &Weights<'_>,
+    row_len: usize,
+    runs: &Runs,
+    input: &[i8],
+    output: &mut [i8],
+) {
+    let (most, many, one): (usize, Multiply, Multiply) = match weights.layout {
+        Layout::Int8Rows => (INT8_ROWS, int8_rows, int8_row),
+        Layout::Int4Rows => (INT4_ROWS, int4_rows, int4_row),
+    };
+    let (biases, _) = weights.bias.as_chunks::<4>();
+    let mut values = weights.values;
+    let mut done = 0;
+    while done < output.len() {
+        let (rows, multiply) = if output.len() - done < most {
+            (1, one)
+        } else {
+            (most, many)
+        };
+        let next = done + rows;
+        let (Some((block, rest)), Some(outputs), Some(biases), Some(shifts)) = (
+            values.split_at_checked(row_len.wrapping_mul(rows)),
+            output.get_mut(done..next),
+            biases.get(done..next),
+            weights.shifts.get(done..next),
+        ) else {
+            return;
+        };
+        let mut sums = Sums::default();
+        for (sum, bias) in sums.iter_mut().zip(biases) {
+            *sum = i32::from_le_bytes(*bias);
+        }
+        multiply(block, row_len, runs, input, &mut sums);
+        for ((output, sum), &shift) in outputs.iter_mut().zip(&sums).zip(shifts) {
+            *output = weights.activation.requantize(*sum, shift);
+        }
+        (values, done) = (rest, next);
+    }
+}
+
+/// Adds to sums, one a row, the products of a block of rows of the given length with the input, over runs. How many rows
+/// is the function's. Functions of their own, not inlined, keep the innermost loop's values in registers; their loops are
+/// written out, since a compiler that optimises for size does not unroll.
+type Multiply = fn(&[u8], usize, &Runs, &[i8], &mut Sums);
+
+/// One accumulator a row of a block.
+type Sums = [i32; INT8_ROWS];
+
+/// Bytes of one row of a block, none where it has not as many. Asked for as many as loops run over, so that these need
+/// not look for the shorter of their operands.
+#[inline(always)]
+fn bytes(block: &[u8], row_len: usize, row: usize, at: usize, len: usize) -> &[u8] {
+    block
+        .get(row.wrapping_mul(row_len).wrapping_add(at)..)
+        .and_then(|rest| rest.get(..len))
+        .unwrap_or_default()
+}
+
+/// Four rows of one weight a byte.
+#[inline(never)]
+fn int8_rows(block: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    runs.each(input, |column, run| {
+        if let Some(block) = block.get(column..) {
+            int8_run(block, row_len, run, sums);
+        }
+    });
+}
+
+/// One run of [`int8_rows`], which starts with the first byte of the block.
+#[inline(never)]
+fn int8_run(block: &[u8], row_len: usize, run: &[i8], sums: &mut Sums) {
+    let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = *sums;
+    let row = |row| bytes(block, row_len, row, 0, run.len());
+    let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+    for ((((&x, &a), &b), &c), &d) in run.iter().zip(a).zip(b).zip(c).zip(d) {
+        let x = i32::from(x);
+        sum_a = sum_a.wrapping_add(i32::from(a as i8) * x);
+        sum_b = sum_b.wrapping_add(i32::from(b as i8) * x);
+        sum_c = sum_c.wrapping_add(i32::from(c as i8) * x);
+        sum_d = sum_d.wrapping_add(i32::from(d as i8) * x);
+    }
+    *sums = [sum_a, sum_b, sum_c, sum_d];
+}
+
+/// A single row of one weight a byte, eight columns a turn.
+#[inline(never)]
+fn int8_row(row: &[u8], _: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    let mut sum = sums[0];
+    runs.each(input, |column, run| {
+        let Some(row) = row.get(column..).and_then(|rest| rest.get(..run.len())) else {
+            return;
+        };
+        let ((eights, last), (weights, last_weights)) =
+            (run.as_chunks::<8>(), row.as_chunks::<8>());
+        for (x, w) in eights.iter().zip(weights) {
+            macro_rules! columns {
+                ($($i:literal)*) => {
+                    $(sum = sum.wrapping_add(i32::from(w[$i] as i8) * i32::from(x[$i]));)*
+                };
+            }
+            columns!(0 1 2 3 4 5 6 7);
+        }
+        for (&x, &w) in last.iter().zip(last_weights) {
+            sum = sum.wrapping_add(i32::from(w as i8) * i32::from(x));
+        }
+    });
+    sums[0] = sum;
+}
+
+/// Two rows of two weights a byte, four columns a turn: one load brings four weights of a row.
+#[inline(never)]
+fn int4_rows(block: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    let [mut sum_a, mut sum_b, ..] = *sums;
+    runs.each(input, |column, run| {
+        let split = Split::new(column, run);
+        let row = |row| bytes(block, row_len, row, split.byte, split.fours.len() * 2);
+        let (row_a, row_b) = (row(0), row(1));
+        let (a, b) = (row_a.as_chunks::<2>().0, row_b.as_chunks::<2>().0);
+        for ((x, &a), &b) in split.fours.iter().zip(a).zip(b) {
+            let (a, b) = (u16::from_le_bytes(a), u16::from_le_bytes(b));
+            macro_rules! columns {
+                ($($i:literal)*) => {
+                    $(
+                        let x_i = i32::from(x[$i]);
+                        sum_a = sum_a.wrapping_add(nibble::<$i>(a) * x_i);
+                        sum_b = sum_b.wrapping_add(nibble::<$i>(b) * x_i);
+                    )*
+                };
+            }
+            columns!(0 1 2 3);
+        }
+        if split.has_rest() {
+            sum_a = split.rest(bytes(block, row_len, 0, 0, row_len), column, sum_a);
+            sum_b = split.rest(bytes(block, row_len, 1, 0, row_len), column, sum_b);
+        }
+    });
+    [sums[0], sums[1]] = [sum_a, sum_b];
+}
+
+/// As [`int4_rows`], for a single row.
+#[inline(never)]
+fn int4_row(row: &[u8], _: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    let mut sum = sums[0];
+    runs.each(input, |column, run| {
+        let split = Split::new(column, run);
+        let words = bytes(row, 0, 0, split.byte, split.fours.len() * 2);
+        let (words, _) = words.as_chunks::<2>();
+        for (x, &w) in split.fours.iter().zip(words) {
+            let w = u16::from_le_bytes(w);
+            macro_rules! columns {
+                ($($i:literal)*) => {
+                    $(sum = sum.wrapping_add(nibble::<$i>(w) * i32::from(x[$i]));)*
+                };
+            }
+            columns!(0 1 2 3);
+        }
+        if split.has_rest() {
+            sum = split.rest(row, column, sum);
+        }
+    });
+    sums[0] = sum;
+}
+
+/// A run of the input that meets int4 weights: what meets pairs of bytes, and what lies around it.
+struct Split<'x> {
+    /// One element where the run starts in a high nibble, else none.
+    first: &'x [i8],
+    /// The first whole byte of the weights in their row.
+    byte: usize,
+    /// From there on, four elements for two bytes of weights.
+    fours: &'x [[i8; 4]],
+    /// Up to three elements.
+    last: &'x [i8],
+}
+
+impl<'x> Split<'x> {
+    #[inline(always)]
+    fn new(column: usize, input: &'x [i8]) -> Self {
+        let (first, rest) = input.split_at_checked(column % 2).unwrap_or_default();
+        let (fours, last) = rest.as_chunks::<4>();
+        Self {
+            first,
+            byte: column.div_ceil(2),
+            fours,
+            last,
+        }
+    }
+
+    #[inline(always)]
+    fn has_rest(&self) -> bool {
+        !self.first.is_empty() || !self.last.is_empty()
+    }
+
+    /// A sum and the products of a row with what lies around the fours.
+    #[inline(always)]
+    fn rest(&self, row: &[u8], column: usize, sum: i32) -> i32 {
+        let sum = nibbles(row, column, self.first, sum);
+        let byte = self.byte.wrapping_add(self.fours.len() * 2);
+        nibbles(row, byte.wrapping_mul(2), self.last, sum)
+    }
+}
+
+/// A sum and the products of a few elements with the weights of an int4 row from a column on.
+#[inline(never)]
+fn nibbles(row: &[u8], column: usize, input: &[i8], sum: i32) -> i32 {
+    let products = input.iter().enumerate().map(|(i, &x)| {
+        let weight = Layout::Int4Rows.weight(row, column.wrapping_add(i));
+        i32::from(weight) * i32::from(x)
+    });
+    products.fold(sum, i32::wrapping_add)
+}
+
+/// One of the four int4 of a half word, the lowest first.
+#[inline(always)]
+const fn nibble<const I: u32>(half: u16) -> i32 {
+    (((half as u32) << (28 - 4 * I)) as i32) >> 28
+}
