@@ -183,6 +183,7 @@ pub fn export(
     let read = ReadOptions {
         name: Some(name),
         classes: options.classes,
+        ..Default::default()
     };
     let import = from_bytes(&float_onnx, &read).map_err(onnx)?;
     let network = import.network;
