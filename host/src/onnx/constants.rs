@@ -157,7 +157,8 @@ impl Walk {
                 return Err(NodeFault::Index(input_name(node, 0)));
             }
             // A one-hot vector of integers is the same in the network.
-            if !data.index && !real && !(whole && data.source == Source::Label) {
+            let one_hot = whole && data.source == Source::Label;
+            if !(data.index || real || one_hot) {
                 return Err(NodeFault::Attribute {
                     name: "to",
                     value: data_type::name(i32::try_from(to).unwrap_or(0)).to_owned(),

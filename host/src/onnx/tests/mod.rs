@@ -1,5 +1,6 @@
 //! Files as other exporters write them, and files as an attacker writes them.
 
+mod labels;
 mod pictures;
 pub mod random;
 

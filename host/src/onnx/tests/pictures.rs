@@ -1,8 +1,8 @@
-//! Files with pictures in them, as PyTorch and TensorFlow export them: windows, labels as indices, resizing, branches.
+//! Files with pictures in them, as PyTorch and TensorFlow export them: windows, resizing, branches.
 
 use crate::forward;
 use crate::network::{Layer, Network, Shape, Source};
-use crate::onnx::build::{float, floats, int, int64s, ints, node, opset, text, value};
+use crate::onnx::build::{floats, int, ints, node, opset, text, value};
 use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, data_type};
 use crate::onnx::read::{ReadOptions, from_bytes};
 use crate::onnx::{OnnxError, Role};
@@ -12,7 +12,7 @@ use ndarray::Array2;
 use prost::Message;
 
 /// A graph from `z` to `y`, with float constants of random values.
-fn graph(
+pub(super) fn graph(
     z: &[usize],
     y: &[usize],
     constants: &[(&str, &[usize])],
@@ -40,7 +40,7 @@ fn graph(
     }
 }
 
-fn read(model: &ModelProto) -> Result<Network, OnnxError> {
+pub(super) fn read(model: &ModelProto) -> Result<Network, OnnxError> {
     from_bytes(&model.encode_to_vec(), &ReadOptions::default()).map(|import| import.network)
 }
 
@@ -51,7 +51,7 @@ fn change(model: &ModelProto, edit: impl FnOnce(&mut GraphProto)) -> ModelProto 
 }
 
 /// What was read gives what tract, and ONNX Runtime where it is there, make of the file itself.
-fn same_as_runtimes(model: &ModelProto, z: &[usize], label: Option<usize>) -> Network {
+pub(super) fn same_as_runtimes(model: &ModelProto, z: &[usize], label: Option<usize>) -> Network {
     let network = read(model).unwrap();
     let mut random = Random::new(6);
     let batch = 3;
@@ -237,106 +237,6 @@ fn an_output_shape_decides_the_padding() {
             );
         }
     }
-}
-
-/// Latent vector and label, each on its own way to a picture, joined as channels.
-fn conditional(label: &[usize], kind: i32, choose: Vec<NodeProto>) -> ModelProto {
-    let mut nodes = choose;
-    nodes.extend([
-        node("Flatten", "", &["e"], "ef", vec![]),
-        node(
-            "Gemm",
-            "plane",
-            &["ef", "wp", "bp"],
-            "p",
-            vec![int("transB", 1)],
-        ),
-        node("Reshape", "plane4", &["p", "to1"], "p4", vec![]),
-        node(
-            "Gemm",
-            "project",
-            &["z", "wz", "bz"],
-            "q",
-            vec![int("transB", 1)],
-        ),
-        node("Reshape", "project4", &["q", "to2"], "q4", vec![]),
-        node("LeakyRelu", "", &["q4"], "r4", vec![float("alpha", 0.2)]),
-        node("Concat", "join", &["r4", "p4"], "j", vec![int("axis", 1)]),
-        node(
-            "Conv",
-            "last",
-            &["j", "wc"],
-            "y",
-            vec![ints("pads", &[1; 4])],
-        ),
-    ]);
-    let constants: [(&str, &[usize]); 6] = [
-        ("table", &[4, 5]),
-        ("wp", &[9, 5]),
-        ("bp", &[9]),
-        ("wz", &[18, 6]),
-        ("bz", &[18]),
-        ("wc", &[1, 3, 3, 3]),
-    ];
-    let mut model = graph(&[6], &[1, 3, 3], &constants, nodes);
-    let graph = model.graph.as_mut().unwrap();
-    graph.input.push(value("label", kind, label));
-    graph.initializer.push(int64s("to1", &[-1, 1, 3, 3]));
-    graph.initializer.push(int64s("to2", &[-1, 2, 3, 3]));
-    graph.initializer.push(int64s("depth", &[4]));
-    graph.initializer.push(int64s("off_on", &[0, 1]));
-    model
-}
-
-#[test]
-fn a_label_as_index_or_one_hot_is_the_same_network() {
-    let gather = || vec![node("Gather", "embed", &["table", "label"], "e", vec![])];
-    let mat_mul = || vec![node("MatMul", "embed", &["label", "table"], "e", vec![])];
-    let one_hot = || {
-        vec![
-            node(
-                "OneHot",
-                "",
-                &["label", "depth", "off_on"],
-                "h",
-                vec![int("axis", -1)],
-            ),
-            node("Cast", "", &["h"], "hf", vec![int("to", 1)]),
-            node("MatMul", "embed", &["hf", "table"], "e", vec![]),
-        ]
-    };
-    let dense = conditional(&[4], data_type::FLOAT, mat_mul());
-    let expected = same_as_runtimes(&dense, &[6], Some(4));
-    assert_eq!((expected.input.latent, expected.input.classes), (6, 4));
-    assert!(matches!(expected.nodes[0].layer, Layer::Embedding { .. }));
-    for (label, choose) in [
-        (&[][..], gather()),
-        (&[1], gather()),
-        (&[], one_hot()),
-        (&[1], one_hot()),
-    ] {
-        let model = conditional(label, data_type::INT64, choose);
-        assert_eq!(read(&model).unwrap(), expected, "{label:?}");
-    }
-    // An index without a table says nothing about the number of classes; as a number it means nothing.
-    let unused = conditional(
-        &[],
-        data_type::INT64,
-        vec![node("Cast", "", &["label"], "e", vec![int("to", 1)])],
-    );
-    assert!(
-        read(&unused)
-            .unwrap_err()
-            .to_string()
-            .contains("a class's index")
-    );
-    let two = conditional(&[2], data_type::INT64, gather());
-    assert!(
-        read(&two)
-            .unwrap_err()
-            .to_string()
-            .contains("(N) or (N, 1)")
-    );
 }
 
 #[test]
