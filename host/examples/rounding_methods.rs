@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let prepared = Prepared::new(&network, &Calibration::default())?;
     println!("calibrated in {:.1} s", start.elapsed().as_secs_f64());
-    let layers = prepared.dense_layers();
+    let layers = prepared.linear_layers();
     let last = layers.len().saturating_sub(1);
     let eight = vec![Bits::Eight; layers.len()];
     let mut last_four = eight.clone();

@@ -308,7 +308,7 @@ fn fixed_widths(
     prepared: &Prepared<'_>,
     bits: &[(String, Bits)],
 ) -> Result<Vec<Option<Bits>>, QuantizeError> {
-    let layers = prepared.dense_layers();
+    let layers = prepared.linear_layers();
     let mut fixed = vec![None; layers.len()];
     for (layer, bits) in bits {
         let index = layers

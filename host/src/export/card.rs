@@ -2,7 +2,7 @@
 
 use super::ExportReport;
 use crate::pack::names;
-use crate::quantize::{QuantizedNetwork, StepKind};
+use crate::quantize::QuantizedNetwork;
 use std::fmt::Write;
 
 /// The line that stands in the image: the architecture in a few words.
@@ -12,8 +12,8 @@ pub fn line(network: &QuantizedNetwork) -> String {
         widths[0] += &format!("+{}", network.input.classes);
     }
     for step in &network.steps {
-        if let StepKind::Dense(dense) = &step.kind {
-            widths.push(format!("{}({})", step.len, dense.bits));
+        if let Some(linear) = step.kind.linear() {
+            widths.push(format!("{}({})", step.shape, linear.bits));
         }
     }
     format!("dense generator {}", widths.join("-"))

@@ -13,7 +13,7 @@ use super::build::{self, entry, float, floats, int, int8s, int32s, int64s, node,
 use super::names::{LABEL, LATENT, PICTURE};
 use super::proto::{GraphProto, ModelProto, data_type};
 use super::write::prior_name;
-use crate::quantize::{QuantizedDense, QuantizedNetwork, StepKind};
+use crate::quantize::{QuantizedLinear, QuantizedNetwork, StepKind};
 use prost::Message;
 use shared::arithmetic::Activation;
 
@@ -57,7 +57,7 @@ pub fn to_bytes(network: &QuantizedNetwork, outputs: Outputs) -> Vec<u8> {
         "input".clone_into(&mut head);
     }
     graph.initializer.push(int8s("zero", &[], &[0]));
-    for (index, step) in network.steps.iter().enumerate() {
+    for step in &network.steps {
         let output = output_name(&step.name);
         match &step.kind {
             StepKind::Dense(dense) => {
@@ -66,10 +66,19 @@ pub fn to_bytes(network: &QuantizedNetwork, outputs: Outputs) -> Vec<u8> {
                     &step.name,
                     dense,
                     &head,
-                    network.input_exponent(index),
+                    step.inputs
+                        .first()
+                        .map_or(0, |&source| network.input_exponent(source)),
                     step.exponent,
                 );
             }
+            // Quantization makes no others yet.
+            StepKind::Conv(..)
+            | StepKind::ConvTranspose(..)
+            | StepKind::Embedding(_)
+            | StepKind::Upsample { .. }
+            | StepKind::Reshape
+            | StepKind::Concat { .. } => continue,
             StepKind::Table(table) => {
                 let (entries, cast) = (
                     format!("{}.entries", step.name),
@@ -92,7 +101,7 @@ pub fn to_bytes(network: &QuantizedNetwork, outputs: Outputs) -> Vec<u8> {
                 ));
             }
         }
-        let info = value(&output, data_type::INT8, &[step.len]);
+        let info = value(&output, data_type::INT8, &[step.shape.len()]);
         match outputs {
             Outputs::Picture => graph.value_info.push(info),
             Outputs::EveryStep => graph.output.push(info),
@@ -137,7 +146,7 @@ fn power(exponent: i32) -> f32 {
 fn push_dense(
     graph: &mut GraphProto,
     name: &str,
-    dense: &QuantizedDense,
+    dense: &QuantizedLinear,
     head: &str,
     input_exponent: i8,
     output_exponent: i8,

@@ -3,7 +3,7 @@
 use super::golden::GoldenVector;
 use super::plan::plan;
 use super::{PackError, classes_of, u16_of};
-use crate::quantize::{Bits, QuantizedDense, QuantizedNetwork, StepKind};
+use crate::quantize::{Bits, QuantizedLinear, QuantizedNetwork, StepKind};
 use shared::image::{GoldenRepr, ImageRepr};
 use shared::layer::{Dense, Kind, Layout, Op, Table};
 
@@ -66,18 +66,22 @@ fn with_repr<T>(
         .steps
         .iter()
         .map(|step| match &step.kind {
-            StepKind::Dense(dense) => Bytes::Dense {
+            StepKind::Dense(dense) => Ok(Bytes::Dense {
                 weights: weight_bytes(dense),
                 bias: dense.bias.iter().flat_map(|b| b.to_le_bytes()).collect(),
                 layout: match dense.bits {
                     Bits::Eight => Layout::Int8Rows,
                     Bits::Four => Layout::Int4Rows,
                 },
-            },
+            }),
             // The same bits.
-            StepKind::Table(table) => Bytes::Table(Box::new(table.map(|q| q as u8))),
+            StepKind::Table(table) => Ok(Bytes::Table(Box::new(table.map(|q| q as u8)))),
+            other => Err(PackError::Kind {
+                layer: step.name.clone(),
+                kind: other.name(),
+            }),
         })
-        .collect();
+        .collect::<Result<_, _>>()?;
     let mut ops = Vec::with_capacity(network.steps.len());
     for (index, (step, bytes)) in network.steps.iter().zip(&bytes).enumerate() {
         let (input, output) = (
@@ -106,7 +110,7 @@ fn with_repr<T>(
                 output,
                 entries,
             }),
-            (Bytes::Dense { .. }, StepKind::Table(_)) => continue,
+            (Bytes::Dense { .. }, _) => continue,
         };
         ops.push(Op {
             name: &step.name,
@@ -139,7 +143,7 @@ fn with_repr<T>(
 }
 
 /// Row by row; two 4-bit weights a byte, the even column in the low nibble.
-fn weight_bytes(dense: &QuantizedDense) -> Vec<u8> {
+fn weight_bytes(dense: &QuantizedLinear) -> Vec<u8> {
     match dense.bits {
         Bits::Eight => dense.weights.iter().map(|&w| w as u8).collect(),
         Bits::Four => {
@@ -177,7 +181,7 @@ mod tests {
             let bits = [Bits::Four, Bits::Eight]
                 .into_iter()
                 .cycle()
-                .take(prepared.dense_layers().len())
+                .take(prepared.linear_layers().len())
                 .collect();
             let quantized = prepared
                 .quantize(&QuantizeOptions {
@@ -195,7 +199,7 @@ mod tests {
                 (quantized.name.as_str(), "a card")
             );
             assert_eq!(image.ops().len(), quantized.steps.len());
-            for (index, (op, step)) in image.ops().zip(&quantized.steps).enumerate() {
+            for (op, step) in image.ops().zip(&quantized.steps) {
                 assert_eq!(op.name, step.name);
                 assert_eq!(image.region(op.output()).exponent, step.exponent);
                 match (op.kind, &step.kind) {
@@ -203,7 +207,7 @@ mod tests {
                         assert_eq!(table.entries.map(|q| q as i8), **expected);
                     }
                     (Kind::Dense(dense), StepKind::Dense(expected)) => {
-                        let inputs = quantized.input_len(index);
+                        let inputs = quantized.input_len(step);
                         for (channel, (row, bias, shift)) in dense.rows(inputs as u32).enumerate() {
                             let weights: Vec<i8> = match dense.layout {
                                 Layout::Int8Rows => row.iter().map(|&w| w as i8).collect(),

@@ -49,6 +49,14 @@ pub enum PackError {
         /// The most.
         limit: usize,
     },
+    /// A step of a kind that the format has no operation for.
+    #[error("layer {layer}: a model image cannot hold a {kind} step; use fully connected layers")]
+    Kind {
+        /// Name of the step.
+        layer: String,
+        /// Its kind.
+        kind: &'static str,
+    },
     /// The format refused it.
     #[error("the model image cannot be written: {0}")]
     Write(#[from] WriteError),

@@ -27,9 +27,9 @@ pub struct Plan {
 pub fn plan(network: &QuantizedNetwork) -> Result<Plan, PackError> {
     let aligned = |len: usize| len.next_multiple_of(REGION_ALIGNMENT);
     let mut arena_len = aligned(network.input.len());
-    for (index, step) in network.steps.iter().enumerate() {
+    for step in &network.steps {
         if let StepKind::Dense(_) = step.kind {
-            arena_len = arena_len.max(aligned(network.input_len(index)) + aligned(step.len));
+            arena_len = arena_len.max(aligned(network.input_len(step)) + aligned(step.shape.len()));
         }
     }
     let limit = shared::image::MAX_LEN as usize;
@@ -53,11 +53,11 @@ pub fn plan(network: &QuantizedNetwork) -> Result<Plan, PackError> {
         }
         // Within the arena, whose length fits.
         let offset = if at_end {
-            (arena_len - aligned(step.len)) as u32
+            (arena_len - aligned(step.shape.len())) as u32
         } else {
             0
         };
-        let len = u16_of("a layer's output", step.len)?;
+        let len = u16_of("a layer's output", step.shape.len())?;
         let mut region = Region::vector(offset, len, step.exponent);
         if index + 1 == network.steps.len() {
             let shape = network.output;

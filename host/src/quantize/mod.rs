@@ -23,7 +23,8 @@ pub use error::QuantizeError;
 pub use prepared::{Prepared, QuantizeOptions};
 pub use weights::Method;
 
-use crate::network::{InputSpec, Shape};
+use crate::forward::conv::Geometry;
+use crate::network::{InputSpec, Shape, Source};
 use ndarray::Array2;
 use shared::arithmetic::Activation;
 use shared::image::PixelRange;
@@ -65,12 +66,13 @@ impl std::fmt::Display for Bits {
     }
 }
 
-/// A fully connected layer in integers.
+/// A layer that multiplies weights, in integers. What a column of the weights is multiplied with depends on the layer:
+/// see [`StepKind`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuantizedDense {
+pub struct QuantizedLinear {
     /// Width of the weights.
     pub bits: Bits,
-    /// Shape (outputs, inputs), within `bits.range()`.
+    /// Shape (outputs, columns), within `bits.range()`; for a convolution an output is an output channel.
     pub weights: Array2<i8>,
     /// One exponent an output: a weight's real value is `w * 2^exponent`.
     pub weight_exponents: Vec<i8>,
@@ -78,11 +80,11 @@ pub struct QuantizedDense {
     pub bias: Vec<i32>,
     /// From the accumulator's exponent to the output's.
     pub shifts: Vec<u8>,
-    /// What follows the accumulator.
+    /// What follows the accumulator; none for an embedding.
     pub activation: Activation,
 }
 
-impl QuantizedDense {
+impl QuantizedLinear {
     /// The largest magnitude that the accumulator of each output can reach: `sum|w| * 128 + |b|`.
     pub fn accumulator_bounds(&self) -> impl Iterator<Item = i64> + '_ {
         self.weights
@@ -96,13 +98,71 @@ impl QuantizedDense {
     }
 }
 
-/// What a step of a quantized network does.
+/// What a step of a quantized network does. Tensors are (channels, rows, columns) in that order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepKind {
-    /// A fully connected layer with its activation.
-    Dense(QuantizedDense),
+    /// Fully connected. Columns: the input's elements in the order channels, rows, columns. The output is a vector.
+    Dense(QuantizedLinear),
+    /// A convolution, as [`crate::network::Conv`]. Columns: kernel row, kernel column, input channel, the last fastest.
+    Conv(QuantizedLinear, Geometry),
+    /// A transposed convolution, as [`crate::network::ConvTranspose`]. Columns as a convolution's; a column is
+    /// multiplied with the input that meets its element of the kernel at the output's place, where there is one.
+    ConvTranspose(QuantizedLinear, Geometry),
+    /// Of [`Source::Label`]: the class's row of a table. Columns: classes.
+    Embedding(QuantizedLinear),
     /// `y = table[x + 128]`.
     Table(Box<[i8; 256]>),
+    /// Each element becomes a block of equal ones.
+    Upsample {
+        /// Rows and columns of the block.
+        factor: [usize; 2],
+    },
+    /// The same elements in the same order, with another shape.
+    Reshape,
+    /// All inputs, one after the other along the channels.
+    Concat {
+        /// One an input: `y = saturate(rhe(x, shift))`, or `x` where the shift is 0. The output's exponent is each input's plus
+        /// its shift.
+        shifts: Vec<u8>,
+    },
+}
+
+impl StepKind {
+    /// The weights, where the step has some.
+    pub fn linear(&self) -> Option<&QuantizedLinear> {
+        match self {
+            Self::Dense(linear)
+            | Self::Conv(linear, _)
+            | Self::ConvTranspose(linear, _)
+            | Self::Embedding(linear) => Some(linear),
+            Self::Table(_) | Self::Upsample { .. } | Self::Reshape | Self::Concat { .. } => None,
+        }
+    }
+
+    /// As [`StepKind::linear`], to be changed.
+    pub fn linear_mut(&mut self) -> Option<&mut QuantizedLinear> {
+        match self {
+            Self::Dense(linear)
+            | Self::Conv(linear, _)
+            | Self::ConvTranspose(linear, _)
+            | Self::Embedding(linear) => Some(linear),
+            Self::Table(_) | Self::Upsample { .. } | Self::Reshape | Self::Concat { .. } => None,
+        }
+    }
+
+    /// The kind in a word or two, for tables and messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Dense(_) => "dense",
+            Self::Conv(..) => "conv",
+            Self::ConvTranspose(..) => "conv transpose",
+            Self::Embedding(_) => "embedding",
+            Self::Table(_) => "table",
+            Self::Upsample { .. } => "upsample",
+            Self::Reshape => "reshape",
+            Self::Concat { .. } => "concat",
+        }
+    }
 }
 
 /// One step of a quantized network.
@@ -110,16 +170,18 @@ pub enum StepKind {
 pub struct Step {
     /// The layer's name; no two are equal.
     pub name: String,
-    /// Which of the float network's layers this step's output equals, up to quantization.
+    /// Which of the float network's nodes this step's output equals, up to quantization and shape.
     pub layer: usize,
+    /// One for every kind but [`StepKind::Concat`]; [`Source::Node`] is the step with this index.
+    pub inputs: Vec<Source>,
     /// What it does.
     pub kind: StepKind,
-    /// Number of outputs.
-    pub len: usize,
+    /// Shape of the output.
+    pub shape: Shape,
     /// Exponent of the outputs: real value = output * `2^exponent`.
     pub exponent: i8,
-    /// The float layer's output is the real value times this, one factor an output; empty where it is 1. The next
-    /// step's weights make up for it, so nothing but comparisons with the float network needs it.
+    /// The float layer's output is the real value times this, one factor a channel of `shape`; empty where it is 1. The
+    /// weights behind it make up for it, so nothing but comparisons with the float network needs it.
     pub factors: Vec<f64>,
 }
 
@@ -128,41 +190,51 @@ pub struct Step {
 pub struct QuantizedNetwork {
     /// Short name.
     pub name: String,
-    /// What the first step is given, at exponent [`latent::EXPONENT`].
+    /// What the first steps are given, at exponent [`latent::EXPONENT`]; a label that is on is [`latent::ONE`].
     pub input: InputSpec,
     /// What latent vectors are drawn from.
     pub prior: Prior,
-    /// In order of execution; the last one's exponent is [`shared::image::PIXEL_EXPONENT`].
+    /// In order of execution; the last one gives the picture, at exponent [`shared::image::PIXEL_EXPONENT`].
     pub steps: Vec<Step>,
-    /// Shape of the picture.
+    /// Shape of the picture: the last step's, or what a last step that gives a vector is shaped to.
     pub output: Shape,
     /// How the picture's elements become grey levels.
     pub pixel_range: PixelRange,
 }
 
 impl QuantizedNetwork {
-    /// Exponent of what a step is given.
-    pub fn input_exponent(&self, step: usize) -> i8 {
-        let before = step
-            .checked_sub(1)
-            .and_then(|before| self.steps.get(before));
-        before.map_or(latent::EXPONENT, |before| before.exponent)
+    /// Exponent of a source.
+    pub fn input_exponent(&self, source: Source) -> i8 {
+        match source {
+            Source::Node(index) => self.steps.get(index).map_or(0, |step| step.exponent),
+            Source::Input | Source::Latent | Source::Label => latent::EXPONENT,
+        }
     }
 
-    /// Length of what a step is given.
-    pub fn input_len(&self, step: usize) -> usize {
-        let before = step
-            .checked_sub(1)
-            .and_then(|before| self.steps.get(before));
-        before.map_or(self.input.len(), |before| before.len)
+    /// Shape of a source; without elements where there is no such step.
+    pub fn input_shape(&self, source: Source) -> Shape {
+        match source {
+            Source::Input => Shape::vector(self.input.len()),
+            Source::Latent => Shape::vector(self.input.latent),
+            Source::Label => Shape::vector(self.input.classes),
+            Source::Node(index) => self
+                .steps
+                .get(index)
+                .map_or(Shape::vector(0), |step| step.shape),
+        }
     }
 
-    /// The width of each dense layer's weights, in order.
+    /// Number of elements that a step is given, all its inputs together.
+    pub fn input_len(&self, step: &Step) -> usize {
+        step.inputs
+            .iter()
+            .map(|&source| self.input_shape(source).len())
+            .sum()
+    }
+
+    /// The width of the weights of each step that has some, in order.
     pub fn bits(&self) -> Vec<Bits> {
-        let bits = |step: &Step| match &step.kind {
-            StepKind::Dense(dense) => Some(dense.bits),
-            StepKind::Table(_) => None,
-        };
-        self.steps.iter().filter_map(bits).collect()
+        let linear = self.steps.iter().filter_map(|step| step.kind.linear());
+        linear.map(|linear| linear.bits).collect()
     }
 }

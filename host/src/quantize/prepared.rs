@@ -6,8 +6,8 @@ use super::exponents::{self, RANGE, power};
 use super::fold::{Folded, FoldedKind, Function, fold, pixels_name};
 use super::label::fit_label_columns;
 use super::weights::{Hessian, Limits, Method, Row, covering_exponent, round_row};
-use super::{Bits, QuantizeError, QuantizedDense, QuantizedNetwork, Step, StepKind, simulate};
-use crate::network::{Layer, Network};
+use super::{Bits, QuantizeError, QuantizedLinear, QuantizedNetwork, Step, StepKind, simulate};
+use crate::network::{Layer, Network, Shape, Source};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use shared::arithmetic::{Activation, MAX_SHIFT};
 use shared::image::{PIXEL_EXPONENT, PixelRange};
@@ -104,7 +104,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Names of the dense layers, in order: one width each.
-    pub fn dense_layers(&self) -> Vec<&str> {
+    pub fn linear_layers(&self) -> Vec<&str> {
         let dense = self
             .folded
             .iter()
@@ -117,7 +117,7 @@ impl<'a> Prepared<'a> {
     /// # Errors
     /// [`QuantizeError`] names the layer and the output.
     pub fn quantize(&self, options: &QuantizeOptions) -> Result<QuantizedNetwork, QuantizeError> {
-        let layers = self.dense_layers();
+        let layers = self.linear_layers();
         let bits = if options.bits.is_empty() {
             vec![Bits::Eight; layers.len()]
         } else {
@@ -182,8 +182,9 @@ impl<'a> Prepared<'a> {
             steps.push(Step {
                 name: step.name.clone(),
                 layer: step.layer,
+                inputs: vec![index.checked_sub(1).map_or(Source::Input, Source::Node)],
                 kind,
-                len: x.ncols(),
+                shape: Shape::vector(x.ncols()),
                 exponent: exponent_of_step,
                 factors: self
                     .factors
@@ -199,8 +200,9 @@ impl<'a> Prepared<'a> {
                 steps.push(Step {
                     name: pixels_name(&self.folded, self.network),
                     layer: step.layer,
+                    inputs: vec![Source::Node(index)],
                     kind: StepKind::Table(pixels),
-                    len: x.ncols(),
+                    shape: Shape::vector(x.ncols()),
                     exponent: PIXEL_EXPONENT,
                     factors: Vec::new(),
                 });
@@ -242,7 +244,11 @@ impl<'a> Prepared<'a> {
     }
 
     /// Quantizes a dense layer and chooses its output's exponent.
-    fn dense(&self, index: usize, task: &Task<'_>) -> Result<(QuantizedDense, i32), QuantizeError> {
+    fn dense(
+        &self,
+        index: usize,
+        task: &Task<'_>,
+    ) -> Result<(QuantizedLinear, i32), QuantizeError> {
         let next = self.folded.get(index + 1);
         let values = self.searched(index);
         let searched = match next.map(|step| &step.kind) {
@@ -316,7 +322,7 @@ impl Task<'_> {
         })
     }
 
-    fn quantize(&self, output_exponent: i32) -> Result<QuantizedDense, QuantizeError> {
+    fn quantize(&self, output_exponent: i32) -> Result<QuantizedLinear, QuantizeError> {
         let span = output_exponent - self.input_exponent;
         let limits = Limits {
             low: span - i32::from(MAX_SHIFT - self.activation.slope_shift()),
@@ -357,7 +363,7 @@ impl Task<'_> {
             weight_exponents.push(small(row.exponent, self.name)?);
             bias.push(bias_of_row);
         }
-        Ok(QuantizedDense {
+        Ok(QuantizedLinear {
             bits: self.bits,
             weights,
             weight_exponents,

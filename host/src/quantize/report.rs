@@ -172,17 +172,17 @@ pub fn measure(
 ) -> QuantizationReport {
     let (points, floats, steps) = run(network, quantized, count);
     let mut layers = Vec::new();
-    for (index, (step, output)) in quantized.steps.iter().zip(&steps).enumerate() {
+    for (step, output) in quantized.steps.iter().zip(&steps) {
         let (sqnr_db, largest_difference) = floats.get(step.layer).map_or((0.0, 0.0), |float| {
             difference(float, output, step.exponent, &step.factors)
         });
-        let inputs = quantized.input_len(index);
+        let inputs = quantized.input_len(step);
         let mut row = LayerReport {
             name: step.name.clone(),
             kind: "table",
             weights: None,
             inputs,
-            outputs: step.len,
+            outputs: step.shape.len(),
             macs: 0,
             bytes: 256,
             exponent: step.exponent,
@@ -194,9 +194,9 @@ pub fn measure(
         if let StepKind::Dense(dense) = &step.kind {
             row.kind = "dense";
             row.weights = Some(dense.bits);
-            row.macs = inputs as u64 * step.len as u64;
+            row.macs = inputs as u64 * step.shape.len() as u64;
             let row_len = (inputs * usize::from(dense.bits.count())).div_ceil(8);
-            row.bytes = step.len * (row_len + 5);
+            row.bytes = step.shape.len() * (row_len + 5);
             row.shifts = dense
                 .shifts
                 .iter()

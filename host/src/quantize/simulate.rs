@@ -1,7 +1,7 @@
 //! Fast runs of quantized and of folded layers for a batch, for calibration and for measurements.
 
 use super::fold::{Folded, FoldedKind};
-use super::{QuantizedDense, QuantizedNetwork, StepKind};
+use super::{QuantizedLinear, QuantizedNetwork, StepKind};
 use ndarray::{Array2, ArrayView2};
 use shared::arithmetic::Activation;
 
@@ -30,7 +30,7 @@ pub fn folded(step: &Folded, x: ArrayView2<f64>) -> Array2<f64> {
 /// A dense layer in integers: `x` has shape (batch, inputs).
 ///
 /// The product runs in floats, exactly: every accumulator stays below 2^24, which quantization has proven.
-pub fn dense(layer: &QuantizedDense, x: ArrayView2<i8>) -> Array2<i8> {
+pub fn dense(layer: &QuantizedLinear, x: ArrayView2<i8>) -> Array2<i8> {
     let weights = layer.weights.mapv(f32::from);
     let products = x.mapv(f32::from).dot(&weights.t());
     let mut y = Array2::zeros(products.dim());
@@ -52,6 +52,8 @@ pub fn all_steps(network: &QuantizedNetwork, inputs: ArrayView2<i8>) -> Vec<Arra
         outputs.push(match &step.kind {
             StepKind::Dense(layer) => dense(layer, x),
             StepKind::Table(entries) => table(entries, x),
+            // Folding makes no others yet.
+            _ => x.to_owned(),
         });
     }
     outputs

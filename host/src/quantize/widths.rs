@@ -83,7 +83,7 @@ pub fn choose(
     budget: usize,
     size: impl Fn(&QuantizedNetwork) -> usize,
 ) -> Result<(Choice, QuantizedNetwork), QuantizeError> {
-    let layers = prepared.dense_layers();
+    let layers = prepared.linear_layers();
     let at = |free: Bits| -> Vec<Bits> {
         (0..layers.len())
             .map(|i| fixed.get(i).copied().flatten().unwrap_or(free))
@@ -203,8 +203,8 @@ fn with_widths(network: &QuantizedNetwork, bits: &[Bits]) -> QuantizedNetwork {
     let mut network = network.clone();
     let mut bits = bits.iter();
     for step in &mut network.steps {
-        if let super::StepKind::Dense(dense) = &mut step.kind {
-            dense.bits = bits.next().copied().unwrap_or_default();
+        if let Some(linear) = step.kind.linear_mut() {
+            linear.bits = bits.next().copied().unwrap_or_default();
         }
     }
     network
@@ -219,11 +219,10 @@ mod tests {
     use shared::latent::Prior;
 
     fn weights_alone(network: &QuantizedNetwork) -> usize {
-        let bytes = |step: &super::super::Step| match &step.kind {
-            super::super::StepKind::Dense(d) => d.weights.len() * usize::from(d.bits.count()) / 8,
-            super::super::StepKind::Table(_) => 0,
-        };
-        network.steps.iter().map(bytes).sum()
+        let linear = network.steps.iter().filter_map(|step| step.kind.linear());
+        linear
+            .map(|l| l.weights.len() * usize::from(l.bits.count()) / 8)
+            .sum()
     }
 
     #[test]

@@ -241,7 +241,7 @@ mod tests {
             )
             .unwrap();
             for bits in [Bits::Eight, Bits::Four] {
-                let bits = vec![bits; prepared.dense_layers().len()];
+                let bits = vec![bits; prepared.linear_layers().len()];
                 let quantized = prepared
                     .quantize(&QuantizeOptions {
                         bits,
