@@ -8,7 +8,7 @@ use shared::arithmetic::Activation;
 use shared::checksum;
 use shared::image::{GoldenRepr, Image, ImageRepr, PIXEL_EXPONENT, PixelRange};
 use shared::latent::{self, Latent, Point, Prior, pcg::Pcg32};
-use shared::layer::{Dense, Kind, Layout, Op, Region, Table};
+use shared::layer::{Dense, Kind, Layout, Op, Region, Table, Weights};
 
 const LATENT: u16 = 100;
 const CLASSES: u8 = 10;
@@ -80,15 +80,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             kind: Kind::Dense(Dense {
                 input: i as u16,
                 output: i as u16 + 1,
-                layout: LAYOUTS[i],
-                activation: if i < 2 {
-                    Activation::LeakyRelu { slope_shift: 2 }
-                } else {
-                    Activation::None
+                weights: Weights {
+                    layout: LAYOUTS[i],
+                    activation: if i < 2 {
+                        Activation::LeakyRelu { slope_shift: 2 }
+                    } else {
+                        Activation::None
+                    },
+                    values: &weights[i],
+                    bias: &zeros[..4 * usize::from(WIDTHS[i + 1])],
+                    shifts: &shifts[i],
                 },
-                weights: &weights[i],
-                bias: &zeros[..4 * usize::from(WIDTHS[i + 1])],
-                shifts: &shifts[i],
             }),
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use shared::arithmetic::Activation;
 use shared::image::Image;
-use shared::layer::{Dense, Kind, Layout};
+use shared::layer::{Kind, Layout, Weights};
 
 /// `a / 2^shift`, rounded half to even.
 fn divide(a: i64, shift: u32) -> i64 {
@@ -15,11 +15,11 @@ fn divide(a: i64, shift: u32) -> i64 {
     }
 }
 
-fn weight(dense: &Dense<'_>, inputs: usize, row: usize, column: usize) -> i64 {
+fn weight(dense: &Weights<'_>, inputs: usize, row: usize, column: usize) -> i64 {
     match dense.layout {
-        Layout::Int8Rows => i64::from(dense.weights[row * inputs + column] as i8),
+        Layout::Int8Rows => i64::from(dense.values[row * inputs + column] as i8),
         Layout::Int4Rows => {
-            let byte = dense.weights[row * inputs.div_ceil(2) + column / 2];
+            let byte = dense.values[row * inputs.div_ceil(2) + column / 2];
             let nibble = i64::from(if column.is_multiple_of(2) {
                 byte & 15
             } else {
@@ -30,7 +30,7 @@ fn weight(dense: &Dense<'_>, inputs: usize, row: usize, column: usize) -> i64 {
     }
 }
 
-fn dense(dense: &Dense<'_>, x: &[i8]) -> Vec<i8> {
+fn dense(dense: &Weights<'_>, x: &[i8]) -> Vec<i8> {
     let x_len = x.len();
     (0..dense.shifts.len())
         .map(|row| {
@@ -70,11 +70,12 @@ pub fn run(image: &Image<'_>, input: &[i8]) -> Vec<Vec<i8>> {
             let from = image.region(op.input());
             let x = arena[from.offset as usize..from.end() as usize].to_vec();
             let y = match op.kind {
-                Kind::Dense(layer) => dense(&layer, &x),
+                Kind::Dense(layer) => dense(&layer.weights, &x),
                 Kind::Table(table) => x
                     .iter()
                     .map(|&q| table.entries[(i16::from(q) + 128) as usize] as i8)
                     .collect(),
+                other => panic!("this oracle does not know {other:?}"),
             };
             place(&mut arena, image.region(op.output()).offset, &y);
             y

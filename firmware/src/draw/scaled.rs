@@ -152,10 +152,18 @@ mod tests {
         pixelcolor::{BinaryColor, Gray4, Gray8},
     };
     use shared::image::PixelRange;
+    use shared::layer::Region;
 
     /// Signed elements: -128 black, 127 white.
     fn picture(data: &[i8], width: u16, height: u16) -> Picture<'_> {
-        Picture::new(data, width, height, PixelRange::Signed)
+        let region = Region {
+            offset: 0,
+            channels: 1,
+            height,
+            width,
+            exponent: 0,
+        };
+        Picture::new(data, &region, PixelRange::Signed)
     }
 
     fn drawn<C: FromGrey>(scaled: Scaled<'_, C>, at: Point) -> MockDisplay<C> {

@@ -10,8 +10,13 @@ pub use picture::Picture;
 pub use self_test::{Mismatch, SelfTestError};
 
 use crate::kernels::{
+    conv::conv,
+    conv_transpose::conv_transpose,
+    copy::copy,
     dense::dense,
+    embedding::embedding,
     table::{table, table_in_place},
+    upsample::upsample,
 };
 use core::ops::Range;
 use shared::image::Image;
@@ -145,28 +150,29 @@ impl<'a> Engine<'a> {
         observer.end();
         let output = self.image.output();
         let data = arena.get(bytes_of(output)).unwrap_or_default();
-        Ok(Picture::new(
-            data,
-            output.width,
-            output.height,
-            self.image.pixel_range(),
-        ))
+        Ok(Picture::new(data, &output, self.image.pixel_range()))
     }
 
     /// `None` where the regions are not in the arena or overlap.
     fn run(&self, op: &Op<'_>, arena: &mut [i8]) -> Option<()> {
-        let from = bytes_of(self.image.region(op.input()));
-        let to = bytes_of(self.image.region(op.output()));
+        let from = &self.image.region(op.input());
+        let to = &self.image.region(op.output());
         if let Kind::Table(op) = &op.kind
-            && from == to
+            && from.covers_the_same_bytes(to)
         {
-            table_in_place(op.entries, arena.get_mut(to)?);
+            table_in_place(op.entries, arena.get_mut(bytes_of(*to))?);
             return Some(());
         }
-        let [input, output] = arena.get_disjoint_mut([from, to]).ok()?;
+        let bytes = [bytes_of(*from), bytes_of(*to)];
+        let [input, output] = arena.get_disjoint_mut(bytes).ok()?;
         match &op.kind {
             Kind::Dense(op) => dense(op, input, output),
             Kind::Table(op) => table(op.entries, input, output),
+            Kind::Conv(op) => conv(op, from, to, input, output),
+            Kind::ConvTranspose(op) => conv_transpose(op, from, to, input, output),
+            Kind::Upsample(op) => upsample(op, from, input, output),
+            Kind::Copy(op) => copy(op, from, to, input, output),
+            Kind::Embedding(op) => embedding(op, input, output),
         }
         Some(())
     }

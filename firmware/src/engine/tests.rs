@@ -7,7 +7,7 @@ use shared::arithmetic::Activation;
 use shared::checksum;
 use shared::image::{GoldenRepr, ImageRepr, PIXEL_EXPONENT, PixelRange};
 use shared::latent::{self, Point, Prior};
-use shared::layer::{Dense, Layout, Table};
+use shared::layer::{Dense, Layout, Table, Weights};
 use std::{vec, vec::Vec};
 
 /// A network of dense layers with a closing table, with everything that an image of it borrows.
@@ -126,16 +126,18 @@ impl Network {
             .iter()
             .zip(&data)
             .enumerate()
-            .map(|(i, (layer, (weights, bias)))| Op {
+            .map(|(i, (layer, (values, bias)))| Op {
                 name: ["dense0", "dense1", "dense2", "dense3"][i],
                 kind: Kind::Dense(Dense {
                     input: i as u16,
                     output: i as u16 + 1,
-                    layout: layer.layout,
-                    activation: layer.activation,
-                    weights,
-                    bias,
-                    shifts: &layer.shifts,
+                    weights: Weights {
+                        layout: layer.layout,
+                        activation: layer.activation,
+                        values,
+                        bias,
+                        shifts: &layer.shifts,
+                    },
                 }),
             })
             .collect();

@@ -1,123 +1,22 @@
 //! Dense layer: matrix times vector with bias, activation and requantization in one pass over the weights.
 
-use core::array::from_fn;
-use shared::layer::{Dense, Layout, unpack_int4};
-
-/// Outputs computed in one pass over the input, so that a loaded input serves several rows. As many as leave the inner
-/// loop's values in the fourteen registers of a Cortex-M3.
-const INT8_ROWS: usize = 4;
-const INT4_ROWS: usize = 2;
+use super::sums::{Runs, Step, sums};
+use shared::layer::Dense;
 
 /// `output = requantize(weights * input + bias)`: NUMERICS, "power-of-two QDQ".
 ///
-/// `input` is the layer's input region at exponent `e_x`, `output` its output region; both int8. Accumulators wrap, and
-/// in a checked image none comes near to wrapping.
+/// `input` is the layer's input region at exponent `e_x`, `output` its output region; both int8.
 pub fn dense(layer: &Dense<'_>, input: &[i8], output: &mut [i8]) {
-    match layer.layout {
-        Layout::Int8Rows => blocks(layer, input, output, int8),
-        Layout::Int4Rows => blocks(layer, input, output, int4),
-    }
-}
-
-/// Adds the products of rows and input to sums.
-type Multiply<const ROWS: usize> = fn([&[u8]; ROWS], &[i8], &mut [i32; ROWS]);
-
-/// Block after block of rows.
-#[inline(never)]
-fn blocks<const ROWS: usize>(
-    layer: &Dense<'_>,
-    input: &[i8],
-    output: &mut [i8],
-    multiply: Multiply<ROWS>,
-) {
+    let runs = Runs {
+        len: input.len(),
+        weight: 0,
+        input: 0,
+        outer: Step::ONCE,
+        inner: Step::ONCE,
+    };
     // A slice has at most isize::MAX bytes; inputs of a checked image have at most 16 MiB.
-    let row_len = (layer.layout.row_len(input.len() as u32) as usize).max(1);
-    let (biases, _) = layer.bias.as_chunks::<4>();
-    let blocks = output
-        .chunks_mut(ROWS)
-        .zip(layer.weights.chunks(row_len.saturating_mul(ROWS)))
-        .zip(biases.chunks(ROWS).zip(layer.shifts.chunks(ROWS)));
-    for ((outputs, weights), (biases, shifts)) in blocks {
-        let mut rows = weights.chunks_exact(row_len);
-        let Some(first) = rows.next() else { return };
-        // The last block may have fewer rows: the first stands in for those, and their sums are dropped below.
-        let rows: [&[u8]; ROWS] = from_fn(|row| {
-            if row == 0 {
-                first
-            } else {
-                rows.next().unwrap_or(first)
-            }
-        });
-        let mut sums = from_fn(|i| biases.get(i).map_or(0, |bias| i32::from_le_bytes(*bias)));
-        multiply(rows, input, &mut sums);
-        for ((output, sum), &shift) in outputs.iter_mut().zip(sums).zip(shifts) {
-            *output = layer.activation.requantize(sum, shift);
-        }
-    }
-}
-
-/// Four rows of one weight a byte. A function of its own, not inlined, keeps the loop's values in registers; written out,
-/// since a compiler that optimises for size does not unroll.
-#[inline(never)]
-fn int8(rows: [&[u8]; INT8_ROWS], input: &[i8], sums: &mut [i32; INT8_ROWS]) {
-    let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = *sums;
-    let [a, b, c, d] = rows;
-    for ((((&x, &a), &b), &c), &d) in input.iter().zip(a).zip(b).zip(c).zip(d) {
-        let x = i32::from(x);
-        sum_a = sum_a.wrapping_add(i32::from(a as i8) * x);
-        sum_b = sum_b.wrapping_add(i32::from(b as i8) * x);
-        sum_c = sum_c.wrapping_add(i32::from(c as i8) * x);
-        sum_d = sum_d.wrapping_add(i32::from(d as i8) * x);
-    }
-    *sums = [sum_a, sum_b, sum_c, sum_d];
-}
-
-/// As [`int8`], for two rows of two weights a byte, eight columns a turn: one load brings eight weights of a row.
-#[inline(never)]
-fn int4(rows: [&[u8]; INT4_ROWS], input: &[i8], sums: &mut [i32; INT4_ROWS]) {
-    let [mut sum_a, mut sum_b] = *sums;
-    let (eights, last) = input.as_chunks::<8>();
-    let [row_a, row_b] = rows;
-    let (a, _) = row_a.as_chunks::<4>();
-    let (b, _) = row_b.as_chunks::<4>();
-    for ((x, &a), &b) in eights.iter().zip(a).zip(b) {
-        let (a, b) = (u32::from_le_bytes(a), u32::from_le_bytes(b));
-        macro_rules! column {
-            ($i:literal) => {
-                let x = i32::from(x[$i]);
-                sum_a = sum_a.wrapping_add(nibble::<$i>(a) * x);
-                sum_b = sum_b.wrapping_add(nibble::<$i>(b) * x);
-            };
-        }
-        column!(0);
-        column!(1);
-        column!(2);
-        column!(3);
-        column!(4);
-        column!(5);
-        column!(6);
-        column!(7);
-    }
-    *sums = [sum_a, sum_b];
-    if last.is_empty() {
-        return;
-    }
-    for (sum, row) in sums.iter_mut().zip(rows) {
-        // Low and high nibble in turn; behind a row of odd length lies a nibble without input.
-        let bytes = row.get(eights.len() * 4..).unwrap_or_default();
-        let weights = bytes
-            .iter()
-            .flat_map(|&byte| <[i8; 2]>::from(unpack_int4(byte)));
-        for (weight, &x) in weights.zip(last) {
-            *sum = sum.wrapping_add(i32::from(weight) * i32::from(x));
-        }
-    }
-}
-
-/// One of the eight int4 of a word, the lowest first.
-#[inline(always)]
-const fn nibble<const I: u32>(word: u32) -> i32 {
-    ((word << (28 - 4 * I)) as i32) >> 28
+    let row_len = layer.weights.layout.row_len(input.len() as u32) as usize;
+    sums(&layer.weights, row_len, &runs, input, output);
 }
 
 #[cfg(test)]
@@ -126,6 +25,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use shared::arithmetic::Activation;
+    use shared::layer::{Layout, Weights};
     use std::{vec, vec::Vec};
 
     const GUARD: i8 = 0x55;
@@ -202,11 +102,13 @@ mod tests {
         let layer = Dense {
             input: 0,
             output: 1,
-            layout,
-            activation,
-            weights: &packed,
-            bias: &bias,
-            shifts,
+            weights: Weights {
+                layout,
+                activation,
+                values: &packed,
+                bias: &bias,
+                shifts,
+            },
         };
         let mut output = vec![GUARD; weights.len() + 8];
         dense(&layer, x, &mut output[4..4 + weights.len()]);
@@ -316,11 +218,13 @@ mod tests {
                     let layer = Dense {
                         input: 0,
                         output: 0,
-                        layout,
-                        activation: Activation::LeakyRelu { slope_shift: 255 },
-                        weights: &vec![0x80; weights],
-                        bias: &vec![0x7F; bias],
-                        shifts: &vec![255; shifts],
+                        weights: Weights {
+                            layout,
+                            activation: Activation::LeakyRelu { slope_shift: 255 },
+                            values: &vec![0x80; weights],
+                            bias: &vec![0x7F; bias],
+                            shifts: &vec![255; shifts],
+                        },
                     };
                     dense(&layer, &vec![-128; inputs], &mut vec![0; outputs]);
                 }

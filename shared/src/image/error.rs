@@ -171,6 +171,41 @@ pub enum OpFault {
         /// Elements of the output.
         output: u32,
     },
+    /// Its input cannot give an output of that shape, for any padding behind the last row and column.
+    #[error(
+        "its input of {}x{}x{} (rows, columns, channels) cannot give an output of {}x{}x{}",
+        .input[0], .input[1], .input[2], .output[0], .output[1], .output[2]
+    )]
+    Shapes {
+        /// Rows, columns and channels of the input.
+        input: [u16; 3],
+        /// Rows, columns and channels of the output.
+        output: [u16; 3],
+    },
+    /// Its input's and output's exponents do not differ by its shift.
+    #[error(
+        "its input has exponent {input} and its output {output}, which its shift of {shift} does not account for"
+    )]
+    Exponents {
+        /// Exponent of the input.
+        input: i8,
+        /// Exponent of the output.
+        output: i8,
+        /// Its shift; 0 for an operation that has none.
+        shift: u8,
+    },
+    /// It copies a part behind channels that were not written yet.
+    #[error(
+        "it copies to channel {channel_offset} of region {region}, of which {found} channels are written; parts go in order"
+    )]
+    Part {
+        /// Index of the output region.
+        region: u16,
+        /// The first channel that it writes.
+        channel_offset: u16,
+        /// The channels that were written before it.
+        found: u16,
+    },
     /// Its weights, bias, shifts or entries do not lie in the data, or are unaligned.
     #[error("its {what} (offset {offset}, {len} bytes) lie outside the data or unaligned")]
     Data {

@@ -24,16 +24,27 @@
 //!     72   4+4  data: weights, biases, shifts, tables
 //!
 //! region      offset u32, channels u16, height u16, width u16, exponent i8, 0
-//! operation   code u8, 0, length in words u16, name offset u16, name length u16, then
-//!   1 dense   input u16, output u16, layout u8, activation u8, slope shift u8, 0, weights u32, bias u32, shifts u32
-//!   2 table   input u16, output u16, entries u32
+//! operation   code u8, 0, length in words u16, name offset u16, name length u16, input u16, output u16, then
+//!   1 dense           weights
+//!   2 table           entries u32
+//!   3 conv            weights, window
+//!   4 conv transpose  weights, window
+//!   5 upsample        factors of rows u8 and columns u8, 0 u16
+//!   6 copy            channel offset u16, shift u8, 0
+//!   7 embedding       weights
+//!   weights           layout u8, activation u8, slope shift u8, 0, rows u32, bias u32, shifts u32
+//!   window            kernel u8 u8, stride u8 u8, padding u8 u8 (each of rows, then of columns), 0 u16
 //! golden      seed u32, label u8, has label u8, 0 u16, checksums u32...
 //! ```
 //! Sections follow one another in this order, each at a multiple of 4, the data at a multiple of 16. Offsets in
 //! operations count from the start of the data; weights lie at a multiple of 16, biases at a multiple of 4.
 //! A code that a reader does not know is refused by its number: later operations (loops, residual sums, caches) need no
 //! other format.
+//!
+//! An operation reads a region that holds a value: it, or a region around it, was written whole, and no byte of it was
+//! overwritten through another region since. Several regions may name the same bytes, see [`crate::layer::Region`].
 
+mod check;
 mod error;
 mod fields;
 mod program;

@@ -1,11 +1,10 @@
 //! Reading an image in place. After [`Image::new_checked`] no accessor can fail.
 
-use super::error::{ImageError, OpFault};
+use super::error::ImageError;
 use super::fields::{GOLDEN_HEAD_LEN, REGION_LEN, bytes, header, slice, u16_at, u32_at};
 use super::program;
 use super::{
-    ALIGNMENT, HEADER_LEN, MAGIC, MAX_LEN, MAX_OPS, MAX_REGIONS, PIXEL_EXPONENT, PixelRange,
-    VERSION,
+    ALIGNMENT, HEADER_LEN, MAGIC, MAX_LEN, MAX_REGIONS, PIXEL_EXPONENT, PixelRange, VERSION,
 };
 use crate::checksum;
 use crate::golden::Golden;
@@ -379,7 +378,7 @@ impl<'a> Sections<'a> {
         core::str::from_utf8(slice(self.strings, u32::from(offset), u32::from(len))?).ok()
     }
 
-    fn region_records(&self) -> &'a [[u8; REGION_LEN]] {
+    pub fn region_records(&self) -> &'a [[u8; REGION_LEN]] {
         self.regions.as_chunks().0
     }
 
@@ -409,52 +408,9 @@ impl<'a> Sections<'a> {
         }
         Ok(())
     }
-
-    /// Walks the program once, with every check; gives the number of operations.
-    fn check_program(&self, input: u16, output: u16) -> Result<usize, ImageError> {
-        // Which regions hold a value at this point of the program.
-        let mut written = [false; MAX_REGIONS];
-        self.write(&mut written, input);
-        let (mut at, mut index) = (0, 0);
-        while at < self.program.len() {
-            let wrong = |fault| ImageError::Op { index, fault };
-            if index == MAX_OPS {
-                return Err(impossible("number of operations, over", MAX_OPS as u32));
-            }
-            let (op, next) = program::decode(self, at).map_err(wrong)?;
-            if !written
-                .get(usize::from(op.input()))
-                .copied()
-                .unwrap_or(false)
-            {
-                return Err(wrong(OpFault::Unwritten(op.input())));
-            }
-            let inputs = self.region(usize::from(op.input())).map_or(0, |r| r.len());
-            program::check_data(&op, inputs).map_err(wrong)?;
-            self.write(&mut written, op.output());
-            (at, index) = (next, index + 1);
-        }
-        match written.get(usize::from(output)) {
-            Some(true) => Ok(index),
-            _ => Err(ImageError::NoOutput { region: output }),
-        }
-    }
-
-    /// Marks a region as holding a value, and those that it overwrites as not.
-    fn write(&self, written: &mut [bool; MAX_REGIONS], index: u16) {
-        let Some(target) = self.region(usize::from(index)) else {
-            return;
-        };
-        for (other, record) in self.region_records().iter().enumerate() {
-            if let Some(flag) = written.get_mut(other) {
-                *flag =
-                    (*flag && !region_of(record).overlaps(&target)) || other == usize::from(index);
-            }
-        }
-    }
 }
 
-fn region_of(record: &[u8; REGION_LEN]) -> Region {
+pub(super) fn region_of(record: &[u8; REGION_LEN]) -> Region {
     let [o0, o1, o2, o3, c0, c1, h0, h1, w0, w1, exponent, _] = *record;
     Region {
         offset: u32::from_le_bytes([o0, o1, o2, o3]),
@@ -465,6 +421,6 @@ fn region_of(record: &[u8; REGION_LEN]) -> Region {
     }
 }
 
-const fn impossible(field: &'static str, value: u32) -> ImageError {
+pub(super) const fn impossible(field: &'static str, value: u32) -> ImageError {
     ImageError::Header { field, value }
 }

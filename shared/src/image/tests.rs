@@ -6,7 +6,7 @@ use super::*;
 use crate::arithmetic::Activation;
 use crate::checksum;
 use crate::latent::{self, Point, Prior};
-use crate::layer::{Dense, Kind, Layout, Op, Region, Table};
+use crate::layer::{Dense, Kind, Layout, Op, Region, Table, Weights, first_overflow};
 use proptest::prelude::*;
 use std::string::ToString;
 use std::sync::LazyLock;
@@ -67,11 +67,13 @@ fn ops() -> [Op<'static>; 3] {
             kind: Kind::Dense(Dense {
                 input: 0,
                 output: 1,
-                layout: Layout::Int8Rows,
-                activation: Activation::LeakyRelu { slope_shift: 2 },
-                weights: &parts.w0,
-                bias: &parts.b0,
-                shifts: &parts.s0,
+                weights: Weights {
+                    layout: Layout::Int8Rows,
+                    activation: Activation::LeakyRelu { slope_shift: 2 },
+                    values: &parts.w0,
+                    bias: &parts.b0,
+                    shifts: &parts.s0,
+                },
             }),
         },
         Op {
@@ -79,11 +81,13 @@ fn ops() -> [Op<'static>; 3] {
             kind: Kind::Dense(Dense {
                 input: 1,
                 output: 2,
-                layout: Layout::Int4Rows,
-                activation: Activation::None,
-                weights: &parts.w1,
-                bias: &parts.b1,
-                shifts: &parts.s1,
+                weights: Weights {
+                    layout: Layout::Int4Rows,
+                    activation: Activation::None,
+                    values: &parts.w1,
+                    bias: &parts.b1,
+                    shifts: &parts.s1,
+                },
             }),
         },
         Op {
@@ -153,11 +157,11 @@ fn written(change: impl FnOnce(&mut Description)) -> Result<Vec<u8>, WriteError>
     Ok(image)
 }
 
-/// The dense layer that a test changes.
-fn dense<'a>(op: &'a mut Op<'static>) -> &'a mut Dense<'static> {
+/// The weights that a test changes.
+fn dense<'a>(op: &'a mut Op<'static>) -> &'a mut Weights<'static> {
     match &mut op.kind {
-        Kind::Dense(dense) => dense,
-        Kind::Table(_) => panic!("{} is a table", op.name),
+        Kind::Dense(dense) => &mut dense.weights,
+        other => panic!("{} is no dense layer but {other:?}", op.name),
     }
 }
 
@@ -175,14 +179,12 @@ fn resealed(mut image: Vec<u8>) -> Vec<u8> {
 fn walk(image: &Image<'_>) -> usize {
     let mut seen = image.name().len() + image.card().len() + image.latent_len();
     for op in image.ops() {
-        let inputs = image.region(op.input()).len();
-        seen += image.region(op.output()).end() as usize;
-        if let Kind::Dense(dense) = op.kind {
-            assert_eq!(
-                dense.rows(inputs).count(),
-                image.region(op.output()).len() as usize
-            );
-            assert_eq!(dense.first_overflow(inputs), None);
+        let (from, to) = (image.region(op.input()), image.region(op.output()));
+        seen += to.end() as usize;
+        assert_eq!(first_overflow(op.kind.accumulator_bounds(&from, &to)), None);
+        if let Some((weights, shape)) = op.kind.weights().zip(op.kind.weight_shape(&from, &to)) {
+            assert_eq!(weights.rows(shape.columns).count(), shape.rows as usize);
+            assert_eq!(weights.biases().count(), weights.shifts.len());
         }
     }
     assert_eq!(image.ops().count(), image.op_count());
@@ -238,10 +240,10 @@ fn weights_are_aligned() {
     let bytes = written(|_| ()).unwrap();
     let image = Image::new_checked(&bytes).unwrap();
     for op in image.ops() {
-        if let Kind::Dense(dense) = op.kind {
+        if let Some(weights) = op.kind.weights() {
             let offset = |part: &[u8]| part.as_ptr() as usize - bytes.as_ptr() as usize;
             assert_eq!(
-                (offset(dense.weights) % ALIGNMENT, offset(dense.bias) % 4),
+                (offset(weights.values) % ALIGNMENT, offset(weights.bias) % 4),
                 (0, 0),
                 "{}",
                 op.name
@@ -369,7 +371,7 @@ fn each_fault_has_its_error() {
             dense(&mut d.ops[0]).bias = &HUGE_BIAS
         }),
         ("operation 0 has 0 bytes of weights, expected 20", |d| {
-            dense(&mut d.ops[0]).weights = &PARTS.w0[..0]
+            dense(&mut d.ops[0]).values = &PARTS.w0[..0]
         }),
         (
             "golden vector 1 of the model image is malformed: label 1 of 1",

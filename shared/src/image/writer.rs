@@ -2,11 +2,11 @@
 
 use super::error::WriteError;
 use super::fields::{GOLDEN_HEAD_LEN, REGION_LEN, header, put};
-use super::program::{DENSE, DENSE_WORDS, TABLE, TABLE_WORDS, activation_bytes};
+use super::program::{activation_bytes, code_of, words_of};
 use super::reader::{Image, checksum_of_image, golden_len};
 use super::{ALIGNMENT, HEADER_LEN, MAGIC, MAX_LEN, MAX_OPS, MAX_REGIONS, PixelRange, VERSION};
 use crate::latent::{Point, Prior};
-use crate::layer::{Kind, Op, Region};
+use crate::layer::{Conv, ConvTranspose, Kind, Layout, Op, Region};
 
 /// A golden vector to write.
 #[derive(Debug, Clone, Copy)]
@@ -87,24 +87,24 @@ impl ImageRepr<'_> {
     /// Data of another length would shift what the reader finds. Regions that do not exist are the reader's to refuse.
     fn check_data_lengths(&self) -> Result<(), WriteError> {
         for (index, op) in self.ops.iter().enumerate() {
-            let Kind::Dense(dense) = &op.kind else {
+            let region = |index: u16| self.regions.get(usize::from(index));
+            let (Some(from), Some(to)) = (region(op.input()), region(op.output())) else {
                 continue;
             };
-            let elements = |region: u16| self.regions.get(usize::from(region)).map(Region::len);
-            let (Some(inputs), Some(outputs)) = (elements(dense.input), elements(dense.output))
+            let (Some(weights), Some(shape)) = (op.kind.weights(), op.kind.weight_shape(from, to))
             else {
                 continue;
             };
-            let outputs = outputs as usize;
             for (what, found, expected) in [
                 (
                     "weights",
-                    dense.weights.len(),
-                    outputs.saturating_mul(dense.layout.row_len(inputs) as usize),
+                    weights.values.len(),
+                    shape.values_len(weights.layout),
                 ),
-                ("bias", dense.bias.len(), outputs.saturating_mul(4)),
-                ("shifts", dense.shifts.len(), outputs),
+                ("bias", weights.bias.len(), shape.channels.saturating_mul(4)),
+                ("shifts", weights.shifts.len(), shape.channels),
             ] {
+                let expected = expected as usize;
                 if found != expected {
                     return Err(WriteError::Data {
                         index,
@@ -194,36 +194,49 @@ impl ImageRepr<'_> {
             Some((offset as u32).to_le_bytes())
         };
         for op in self.ops {
-            let (code, words) = match op.kind {
-                Kind::Dense(_) => (DENSE, DENSE_WORDS),
-                Kind::Table(_) => (TABLE, TABLE_WORDS),
-            };
-            let [w0, w1] = words.to_le_bytes();
+            let code = code_of(&op.kind);
+            let [w0, w1] = words_of(code)?.to_le_bytes();
             program.put(image, &[code, 0, w0, w1])?;
             text(image, program.at, op.name)?;
             program.at += 4;
             program.put(image, &op.input().to_le_bytes())?;
             program.put(image, &op.output().to_le_bytes())?;
-            match &op.kind {
-                Kind::Dense(dense) => {
-                    let [activation, slope_shift] = activation_bytes(dense.activation);
-                    let layout = match dense.layout {
-                        crate::layer::Layout::Int8Rows => 0,
-                        crate::layer::Layout::Int4Rows => 1,
-                    };
-                    program.put(image, &[layout, activation, slope_shift, 0])?;
-                    for (bytes, alignment) in [
-                        (dense.weights, ALIGNMENT),
-                        (dense.bias, 4),
-                        (dense.shifts, 1),
-                    ] {
-                        let offset = place(image, bytes, alignment)?;
-                        program.put(image, &offset)?;
-                    }
+            if let Some(weights) = op.kind.weights() {
+                let [activation, slope_shift] = activation_bytes(weights.activation);
+                let layout = match weights.layout {
+                    Layout::Int8Rows => 0,
+                    Layout::Int4Rows => 1,
+                };
+                program.put(image, &[layout, activation, slope_shift, 0])?;
+                for (bytes, alignment) in [
+                    (weights.values, ALIGNMENT),
+                    (weights.bias, 4),
+                    (weights.shifts, 1),
+                ] {
+                    let offset = place(image, bytes, alignment)?;
+                    program.put(image, &offset)?;
                 }
+            }
+            match &op.kind {
+                Kind::Dense(_) | Kind::Embedding(_) => {}
                 Kind::Table(table) => {
                     let offset = place(image, table.entries, 1)?;
                     program.put(image, &offset)?;
+                }
+                Kind::Conv(Conv { window, .. })
+                | Kind::ConvTranspose(ConvTranspose { window, .. }) => {
+                    program.put(image, &window.kernel)?;
+                    program.put(image, &window.stride)?;
+                    program.put(image, &window.padding)?;
+                    program.put(image, &[0, 0])?;
+                }
+                Kind::Upsample(upsample) => {
+                    program.put(image, &upsample.factor)?;
+                    program.put(image, &[0, 0])?;
+                }
+                Kind::Copy(copy) => {
+                    program.put(image, &copy.channel_offset.to_le_bytes())?;
+                    program.put(image, &[copy.shift, 0])?;
                 }
             }
         }
@@ -250,22 +263,17 @@ impl ImageRepr<'_> {
         let strings_len = self.name.len()
             + self.card.len()
             + self.ops.iter().map(|op| op.name.len()).sum::<usize>();
-        let words = |op: &Op<'_>| {
-            usize::from(match op.kind {
-                Kind::Dense(_) => DENSE_WORDS,
-                Kind::Table(_) => TABLE_WORDS,
-            })
-        };
+        let words = |op: &Op<'_>| usize::from(words_of(code_of(&op.kind)).unwrap_or(0));
         let mut data_len = 0usize;
         for op in self.ops {
-            data_len = match &op.kind {
-                Kind::Dense(dense) => {
-                    (data_len.next_multiple_of(ALIGNMENT) + dense.weights.len()).next_multiple_of(4)
-                        + dense.bias.len()
-                        + dense.shifts.len()
-                }
-                Kind::Table(_) => data_len + 256,
-            };
+            if let Some(weights) = op.kind.weights() {
+                data_len = (data_len.next_multiple_of(ALIGNMENT) + weights.values.len())
+                    .next_multiple_of(4)
+                    + weights.bias.len()
+                    + weights.shifts.len();
+            } else if let Kind::Table(_) = op.kind {
+                data_len += 256;
+            }
         }
         let mut total = HEADER_LEN;
         let mut section = |len: usize, alignment: usize| {
