@@ -29,8 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             read_file(
                 path.as_ref(),
                 &ReadOptions {
-                    name: None,
                     classes,
+                    ..Default::default()
                 },
             )?
             .network

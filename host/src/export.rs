@@ -11,9 +11,9 @@ use crate::network::Network;
 use crate::onnx::qdq::{self, Outputs};
 use crate::onnx::read::{ReadOptions, from_bytes};
 use crate::onnx::{MAX_FILE_LEN, OnnxError};
+use crate::pack::arena::ArenaMap;
 use crate::pack::golden::{FILE_VECTORS, GoldenFile, image_vectors, vectors};
 use crate::pack::image::{pack, packed_len};
-use crate::pack::plan::plan;
 use crate::pack::{PackError, names};
 use crate::quantize::calibrate::{CALIBRATION_POINTS, Calibration, float_inputs, integer_inputs};
 use crate::quantize::report::{MEASURING_POINTS, QuantizationReport, float_grey, measure};
@@ -21,6 +21,7 @@ use crate::quantize::widths::{Choice, choose};
 use crate::quantize::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, oracle};
 use ndarray::ArrayView1;
 use serde::Serialize;
+use shared::image::{Image, WriteError};
 use shared::latent::{Point, Prior};
 use std::path::PathBuf;
 
@@ -77,8 +78,8 @@ pub struct ExportReport {
     pub choice: Option<Choice>,
     /// The model image.
     pub image: Vec<u8>,
-    /// Bytes of scratch memory that the firmware needs.
-    pub arena_len: usize,
+    /// The scratch memory that the firmware needs, and what lies where in it.
+    pub arena: ArenaMap,
     /// The golden vectors.
     pub goldens: GoldenFile,
     /// The files, in the order in which they were written.
@@ -183,6 +184,7 @@ pub fn export(
     let read = ReadOptions {
         name: Some(name),
         classes: options.classes,
+        ..Default::default()
     };
     let import = from_bytes(&float_onnx, &read).map_err(onnx)?;
     let network = import.network;
@@ -231,11 +233,15 @@ pub fn export(
     progress("recording golden vectors");
     let golden = vectors(&quantized, FILE_VECTORS, |input| {
         oracle::all_steps(&quantized, input)
-    });
+    })
+    .map_err(packing)?;
     progress("packing");
     let in_image = golden.get(..golden_count).unwrap_or(&golden);
     let image = pack(&quantized, &card::line(&quantized), in_image).map_err(packing)?;
-    let arena_len = plan(&quantized).map_err(packing)?.arena_len as usize;
+    let checked = Image::new_checked(&image).map_err(WriteError::from);
+    let checked = checked.map_err(|source| packing(source.into()))?;
+    let (crc, arena) = (checked.crc(), ArenaMap::new(&checked));
+    let arena_len = arena.bytes;
     if let Some(limit) = options.arena.filter(|&limit| arena_len > limit) {
         return Err(ExportError::Arena {
             path: options.onnx.clone(),
@@ -246,12 +252,8 @@ pub fn export(
     let shape = quantized.output;
     let goldens = GoldenFile {
         model: quantized.name.clone(),
-        image: crc_of(&image),
-        layers: quantized
-            .steps
-            .iter()
-            .map(|step| step.name.clone())
-            .collect(),
+        image: crc,
+        layers: arena.ops.clone(),
         shape: [shape.channels, shape.height, shape.width],
         vectors: golden,
     };
@@ -279,7 +281,7 @@ pub fn export(
         measured,
         choice,
         image,
-        arena_len,
+        arena,
         goldens,
         files: vec![],
     };
@@ -322,11 +324,6 @@ fn fixed_widths(
     Ok(fixed)
 }
 
-/// The checksum in an image's header.
-fn crc_of(image: &[u8]) -> u32 {
-    shared::image::Image::new_checked(image).map_or(0, |image| image.crc())
-}
-
 /// The same point drawn by the float and by the integer network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pictures {
@@ -366,132 +363,4 @@ pub fn pictures(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::network::Shape;
-    use crate::onnx::write::{WriteOptions, to_bytes};
-    use crate::synthetic;
-
-    fn setting() -> (tempfile::TempDir, ExportOptions) {
-        let folder = tempfile::tempdir().unwrap();
-        let network = synthetic::generator(
-            4,
-            14,
-            10,
-            &[24, 24],
-            Shape {
-                channels: 1,
-                height: 12,
-                width: 12,
-            },
-        );
-        let onnx = folder.path().join("in.onnx");
-        std::fs::write(&onnx, to_bytes(&network, &WriteOptions::default()).unwrap()).unwrap();
-        let options = ExportOptions::new(&onnx, folder.path().join("model"));
-        (folder, options)
-    }
-
-    #[test]
-    fn a_folder_is_made_twice_with_the_same_bytes() {
-        let (_folder, mut options) = setting();
-        let mut steps = 0;
-        let report = export(&options, &mut |_| steps += 1).unwrap();
-        assert_eq!((report.files.len(), steps), (6, 7));
-        let read = |report: &ExportReport| -> Vec<Vec<u8>> {
-            report
-                .files
-                .iter()
-                .map(|path| std::fs::read(path).unwrap())
-                .collect()
-        };
-        let first = read(&report);
-        assert_eq!(first[0], std::fs::read(&options.onnx).unwrap());
-        // Out of the folder that was written, into the same folder.
-        options.onnx = report.files[0].clone();
-        assert_eq!(read(&export(&options, &mut |_| {}).unwrap()), first);
-        let goldens = GoldenFile::from_json(&first[3]).unwrap();
-        assert_eq!((goldens.vectors.len(), &goldens), (64, &report.goldens));
-        let image = shared::image::Image::new_checked(&report.image).unwrap();
-        assert_eq!((image.crc(), image.goldens().len()), (goldens.image, 10));
-        assert!(
-            report.measured.picture.sqnr_db > 25.0,
-            "{:?}",
-            report.measured.picture
-        );
-    }
-
-    #[test]
-    fn a_budget_is_kept_or_refused_with_the_sizes_that_would_do() {
-        let (_folder, mut options) = setting();
-        let all = export(&options, &mut |_| {}).unwrap().image.len();
-        options.budget = Some(all - 1);
-        let report = export(&options, &mut |_| {}).unwrap();
-        let choice = report.choice.unwrap();
-        assert!(
-            report.image.len() < all && choice.bytes == report.image.len(),
-            "{choice:?}"
-        );
-        assert_eq!(choice.all_int8_bytes, all);
-        options.budget = Some(100);
-        let error = export(&options, &mut |_| {}).unwrap_err().to_string();
-        assert!(
-            error.contains(&all.to_string()) && error.contains("in.onnx"),
-            "{error}"
-        );
-        options.budget = None;
-        options.bits = vec![("dense9".into(), Bits::Four)];
-        let error = export(&options, &mut |_| {}).unwrap_err().to_string();
-        assert!(error.contains("dense0, dense1, dense2"), "{error}");
-        options.bits = vec![("dense2".into(), Bits::Four)];
-        let report = export(&options, &mut |_| {}).unwrap();
-        assert_eq!(
-            report.quantized.bits(),
-            [Bits::Eight, Bits::Eight, Bits::Four]
-        );
-    }
-
-    #[test]
-    fn nothing_is_written_where_the_input_is_bad() {
-        let (folder, mut options) = setting();
-        std::fs::write(&options.onnx, b"\x08\x01").unwrap();
-        let error = export(&options, &mut |_| {}).unwrap_err().to_string();
-        assert!(
-            error.contains("in.onnx") && error.contains("no graph"),
-            "{error}"
-        );
-        options.onnx = folder.path().join("missing.onnx");
-        assert!(matches!(
-            export(&options, &mut |_| {}),
-            Err(ExportError::File(_))
-        ));
-        assert!(!options.folder.exists());
-    }
-
-    #[test]
-    fn both_networks_draw_nearly_the_same() {
-        let (_folder, options) = setting();
-        let report = export(&options, &mut |_| {}).unwrap();
-        let points = [
-            Point {
-                seed: 3,
-                label: Some(1),
-            },
-            Point {
-                seed: 4,
-                label: Some(9),
-            },
-        ];
-        let drawn = pictures(&report.network, &report.quantized, &points);
-        assert_eq!(drawn.iter().map(|p| p.point).collect::<Vec<_>>(), points);
-        for picture in drawn {
-            assert_eq!((picture.float.len(), picture.integer.len()), (144, 144));
-            let far = picture
-                .float
-                .iter()
-                .zip(&picture.integer)
-                .filter(|(a, b)| a.abs_diff(**b) > 32)
-                .count();
-            assert!(far < 8, "{far}");
-        }
-    }
-}
+mod tests;

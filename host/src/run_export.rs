@@ -122,7 +122,7 @@ pub fn complete(
         "training": training,
         "export": {
             "image_bytes": report.image.len(),
-            "arena_bytes": report.arena_len,
+            "arena_bytes": report.arena.bytes,
             "quantization": report.measured,
             "widths": report.choice,
         },

@@ -162,12 +162,13 @@ fn finish(options: &ExportOptions, run: Option<&Path>, console: Console) -> Resu
     Ok(())
 }
 
-/// What the export cost, layer by layer, and how the widths were chosen.
+/// What the export cost, layer by layer, how the widths were chosen, and what lies where in the arena.
 fn table(report: &ExportReport) -> String {
     let mut text = report.measured.to_string();
     if let Some(choice) = &report.choice {
         text.push_str(&format!("\n{choice}"));
     }
+    text.push_str(&format!("\n\n{}", report.arena));
     text
 }
 

@@ -36,6 +36,7 @@ pub fn run(args: Args, _: Console) -> Result<(), Failure> {
     let options = ReadOptions {
         name: None,
         classes: args.classes,
+        ..Default::default()
     };
     let description = inspect::file(&path, &options).or_fail(Class::Input)?;
     if args.json {

@@ -2,7 +2,7 @@
 
 use super::ExportReport;
 use crate::pack::names;
-use crate::quantize::QuantizedNetwork;
+use crate::quantize::{QuantizedNetwork, StepKind};
 use std::fmt::Write;
 
 /// The line that stands in the image: the architecture in a few words.
@@ -11,12 +11,17 @@ pub fn line(network: &QuantizedNetwork) -> String {
     if network.input.classes > 0 {
         widths[0] += &format!("+{}", network.input.classes);
     }
+    let mut kind = "dense";
     for step in &network.steps {
         if let Some(linear) = step.kind.linear() {
-            widths.push(format!("{}({})", step.shape, linear.bits));
+            let shape = step.shape.to_string().replace(' ', "");
+            widths.push(format!("{shape}({})", linear.bits));
+        }
+        if let StepKind::Conv(..) | StepKind::ConvTranspose(..) = step.kind {
+            kind = "convolutional";
         }
     }
-    format!("dense generator {}", widths.join("-"))
+    format!("{kind} generator {}", widths.join("-"))
 }
 
 /// README.md of the model folder.
@@ -57,7 +62,7 @@ pub fn markdown(report: &ExportReport) -> String {
          | float to integer, PSNR | {:.1} dB |\n| grey levels apart, mean and largest | {:.2}, {} of 255 |\n\n\
          Measured on {} pictures.\n",
         report.image.len(),
-        report.arena_len,
+        report.arena.bytes,
         measured.layers.iter().map(|layer| layer.macs).sum::<u64>(),
         picture.sqnr_db,
         picture.psnr_db,

@@ -135,7 +135,7 @@ fn sides(shape: Shape) -> [usize; 2] {
 /// A batch as (batch, channels, pixels).
 fn channels(x: ArrayView2<f32>, from: Shape) -> Array3<f32> {
     let shape = (x.nrows(), from.channels, from.height * from.width);
-    // A product or a concatenation may come with its axes the other way round.
+    // Slices of the input, and some products, are not in standard layout.
     x.as_standard_layout()
         .into_owned()
         .into_shape_with_order(shape)
@@ -190,6 +190,13 @@ mod tests {
         assert_eq!(
             run_one(&norm(2), array![[5.0, 3.0, 2.0, 0.0]], rows),
             array![[3.0, 1.0, 4.0, -4.0]]
+        );
+        // As a slice of a wider batch.
+        let wide = array![[5.0, 3.0, 7.0], [3.0, 5.0, 7.0]];
+        let latent = wide.slice(s![.., ..1]);
+        assert_eq!(
+            one_layer(&norm(1), &[latent], Shape::vector(1)),
+            array![[3.0], [1.0]]
         );
         let leaky = Layer::LeakyRelu { slope: 0.25 };
         assert_eq!(

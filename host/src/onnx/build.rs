@@ -51,6 +51,27 @@ pub fn float(name: &str, f: f32) -> AttributeProto {
     }
 }
 
+/// A list of integers as an attribute.
+pub fn ints(name: &str, values: &[usize]) -> AttributeProto {
+    AttributeProto {
+        name: name.to_owned(),
+        // Kernels, strides and paddings.
+        ints: values.iter().map(|&v| v as i64).collect(),
+        r#type: AttributeType::Ints as i32,
+        ..Default::default()
+    }
+}
+
+/// A string attribute.
+pub fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto {
+        name: name.to_owned(),
+        s: value.as_bytes().to_vec(),
+        r#type: AttributeType::String as i32,
+        ..Default::default()
+    }
+}
+
 fn tensor(name: &str, data_type: i32, dims: &[usize], raw_data: Vec<u8>) -> TensorProto {
     TensorProto {
         // No tensor here is larger than the reader's limit, so dimensions fit.

@@ -92,14 +92,22 @@ pub enum NodeFault {
     /// An input must be computed from the graph's inputs and is a constant.
     #[error("its input {0} is a constant, expected a value that depends on the latent vector")]
     NotData(String),
-    /// The value was used before: the graph is no chain.
+    /// A label that is a number where a vector is needed.
     #[error(
-        "it reads {0}, which an earlier layer has already used; only chains of layers are supported, without skips or branches"
+        "it reads {0}, which is a class's index; only Gather of an embedding and OneHot take an index"
     )]
-    Branch(String),
-    /// One of several inputs that were not joined.
-    #[error("it reads input {0} alone; join the inputs with one Concat before the first layer")]
-    NotJoined(String),
+    Index(String),
+    /// Two tables or depths for one label.
+    #[error("it is made for {found} classes, but the label has {expected}")]
+    Classes {
+        /// What the node is made for.
+        found: usize,
+        /// What the label has.
+        expected: usize,
+    },
+    /// Too many nodes.
+    #[error("the graph has more than {0} layers; a model image holds no more")]
+    TooManyNodes(usize),
     /// An attribute has a value that cannot be used.
     #[error("its attribute {name} is {value}, expected {expected}")]
     Attribute {

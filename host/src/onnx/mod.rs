@@ -6,16 +6,22 @@
 //! [`tensor`] its constants, [`limits`] the guard before decoding.
 
 pub mod build;
+mod constants;
+mod convolution;
 mod error;
+mod inputs;
+mod join;
 pub mod limits;
 mod linear;
+mod order;
 pub mod proto;
 pub mod qdq;
 pub mod read;
+mod resize;
 mod shape;
 pub mod tensor;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod walk;
 pub mod write;
 
@@ -25,6 +31,16 @@ pub use read::{Import, ReadOptions};
 /// No generator that fits a model image has a larger file: 16 Mi float weights and some room.
 pub const MAX_FILE_LEN: u64 = 72 << 20;
 
+/// What a network is for, which decides how its file looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// `latent` and perhaps `label` in, `picture` (N, channels, height, width) out.
+    #[default]
+    Generator,
+    /// One input of any shape, one output of any shape: a classifier's pictures and logits.
+    Classifier,
+}
+
 /// Names of inputs and outputs of the files that this program writes.
 pub mod names {
     /// The latent vector, shape (batch, latent).
@@ -33,6 +49,8 @@ pub mod names {
     pub const LABEL: &str = "label";
     /// The picture, shape (batch, channels, height, width).
     pub const PICTURE: &str = "picture";
+    /// What a classifier gives, shape (batch, classes).
+    pub const LOGITS: &str = "logits";
     /// The name of the free dimension.
     pub const BATCH: &str = "N";
 }

@@ -1,35 +1,44 @@
-//! The walk over a graph's nodes that turns them into layers, one after the other.
+//! The walk over a graph's nodes that turns them into the nodes of a network.
+//!
+//! A value keeps the dimensions that the graph gives it beside the shape of the node that made it. Where they differ, a
+//! reshape is pending: it becomes a node of its own only where somebody needs the other shape, so reshapes that change
+//! nothing vanish.
 
+use super::constants;
 use super::error::NodeFault;
 use super::proto::NodeProto;
 use super::shape;
-use super::tensor::{Constant, Elements, MAX_ELEMENTS};
-use crate::network::Layer;
-use ndarray::Array2;
+use super::tensor::{Constant, MAX_ELEMENTS};
+use crate::network::{self, InputSpec, Layer, MAX_NODES, MAX_SIDE, Node, Shape, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The operators that a generator may consist of.
+/// The operators that a network may consist of.
 pub const SUPPORTED: &[&str] = &[
     "Add",
     "BatchNormalization",
     "Cast",
     "Concat",
     "Constant",
+    "Conv",
+    "ConvTranspose",
     "Flatten",
     "Gather",
     "Gemm",
     "Identity",
     "LeakyRelu",
     "MatMul",
+    "OneHot",
     "Relu",
     "Reshape",
+    "Resize",
     "Shape",
     "Sigmoid",
     "Squeeze",
     "Tanh",
     "Transpose",
     "Unsqueeze",
+    "Upsample",
 ];
 
 /// What a name in the graph stands for.
@@ -37,49 +46,55 @@ pub const SUPPORTED: &[&str] = &[
 pub enum Value {
     /// Known now.
     Constant(Arc<Constant>),
-    /// Depends on the latent vector; the shape of one sample.
-    Data {
-        /// Where it comes from.
-        source: Source,
-        /// Without the batch.
-        shape: Vec<usize>,
-    },
+    /// Depends on the graph's inputs.
+    Data(Data),
 }
 
-/// Where a value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// An input of the graph, untouched.
-    Input(usize),
-    /// The layers so far: how many.
-    Layers(usize),
+/// A value that depends on the graph's inputs.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// Where it comes from in the network.
+    pub source: Source,
+    /// Dimensions of one sample, as the graph has them.
+    pub dims: Vec<usize>,
+    /// What a reshape to `dims` is called, where it becomes a node: the last node that changed them, or the input.
+    pub via: String,
+    /// Whether more than one node reads it, under this name or one that it had before.
+    pub shared: bool,
+    /// Whether it is the label as a class's index; the source is then the one-hot label that stands for it.
+    pub index: bool,
 }
 
 /// The state of the walk.
 pub struct Walk {
     /// What the names seen so far stand for.
     pub values: BTreeMap<String, Value>,
-    /// The layers so far.
-    pub layers: Vec<(String, Layer)>,
-    /// Number of the graph's inputs.
-    pub inputs: usize,
+    /// The network's nodes so far.
+    pub nodes: Vec<Node>,
+    /// Lengths of latent vector and label; a label that is an index has no length before a node says how many there are.
+    pub input: InputSpec,
     /// The batch, where the file fixes it.
     pub batch: Option<usize>,
-    /// The two inputs that a Concat joined, in its order.
-    pub joined: Option<[usize; 2]>,
+    /// How often each name is read.
+    pub uses: BTreeMap<String, usize>,
+    shapes: Vec<Shape>,
+    /// Reshapes that became nodes, by what they reshape.
+    reshapes: BTreeMap<(Source, [usize; 3]), Source>,
     names: BTreeSet<String>,
     elements: usize,
 }
 
 impl Walk {
     /// Before the first node.
-    pub fn new(values: BTreeMap<String, Value>, inputs: usize, batch: Option<usize>) -> Self {
+    pub fn new(values: BTreeMap<String, Value>, input: InputSpec, batch: Option<usize>) -> Self {
         Self {
             values,
-            layers: Vec::new(),
-            inputs,
+            nodes: Vec::new(),
+            input,
             batch,
-            joined: None,
+            uses: BTreeMap::new(),
+            shapes: Vec::new(),
+            reshapes: BTreeMap::new(),
             names: BTreeSet::new(),
             elements: 0,
         }
@@ -90,43 +105,32 @@ impl Walk {
         if !matches!(node.domain.as_str(), "" | "ai.onnx") {
             return Err(NodeFault::Domain(clean(&node.domain)));
         }
-        let value = match node.op_type.as_str() {
-            "Constant" => known(constant_node(node)?),
+        let mut value = match node.op_type.as_str() {
+            "Constant" => known(constants::of_node(node)?),
             "Identity" => self.value(node, 0)?.clone(),
             "Shape" => self.shape_of(node)?,
             "Gather" => self.gather(node)?,
-            "Cast" => Value::Constant(Arc::clone(self.constant(node, 0)?)),
+            "OneHot" => self.one_hot(node)?,
+            "Cast" => self.cast(node)?,
             "Transpose" => self.transpose(node)?,
             "Concat" => self.concat(node)?,
             "Reshape" => {
                 let target = self.ints(node, 1)?;
                 let allow_zero = int(node, "allowzero", 0) != 0;
                 let batch = self.batch;
-                self.reshaped(node, |shape| {
-                    shape::reshape(shape, batch, &target, allow_zero)
+                self.reshaped(node, |dims| {
+                    shape::reshape(dims, batch, &target, allow_zero)
                 })?
             }
-            "Flatten" => {
-                self.reshaped(node, |shape| shape::flatten(shape, int(node, "axis", 1)))?
-            }
-            "Unsqueeze" | "Squeeze" => {
-                let axes = match attribute(node, "axes") {
-                    Some(axes) => axes.ints.clone(),
-                    None => self.ints(node, 1)?,
-                };
-                if let Value::Constant(constant) = self.value(node, 0)? {
-                    // Of shapes that the graph computes; their axes do not matter here.
-                    Value::Constant(Arc::clone(constant))
-                } else if node.op_type == "Squeeze" {
-                    self.reshaped(node, |shape| shape::squeeze(shape, &axes))?
-                } else {
-                    self.reshaped(node, |shape| shape::unsqueeze(shape, &axes))?
-                }
-            }
+            "Flatten" => self.reshaped(node, |dims| shape::flatten(dims, int(node, "axis", 1)))?,
+            "Unsqueeze" | "Squeeze" => self.axes(node)?,
             "Gemm" => self.gemm(node)?,
             "MatMul" => self.mat_mul(node)?,
             "Add" => self.add(node)?,
             "BatchNormalization" => self.batch_norm(node)?,
+            "Conv" => self.conv(node)?,
+            "ConvTranspose" => self.conv_transpose(node)?,
+            "Resize" | "Upsample" => self.resize(node)?,
             "LeakyRelu" => {
                 let slope = attribute(node, "alpha").map_or(0.01, |a| a.f);
                 self.activation(node, Layer::LeakyRelu { slope })?
@@ -145,13 +149,16 @@ impl Walk {
                 "it has more than one output; export in evaluation mode",
             ));
         }
+        if let Value::Data(data) = &mut value {
+            data.shared |= self.uses.get(output).is_some_and(|&uses| uses > 1);
+        }
         self.values.insert(output.clone(), value);
         Ok(())
     }
 
-    /// The name that a layer gets: the node's, made printable and unlike any other.
-    pub(super) fn layer_name(&mut self, node: &NodeProto) -> String {
-        let wanted = clean(&super::read::node_name(node));
+    /// The name that a network's node gets: the graph's, made printable and unlike any other.
+    fn unique(&mut self, wanted: &str) -> String {
+        let wanted = clean(wanted);
         let mut name = wanted.clone();
         let mut count = 1;
         while !self.names.insert(name.clone()) {
@@ -183,14 +190,18 @@ impl Walk {
             .ok_or_else(|| NodeFault::Unknown(clean(name)))
     }
 
-    fn constant(&self, node: &NodeProto, index: usize) -> Result<&Arc<Constant>, NodeFault> {
+    pub(super) fn constant(
+        &self,
+        node: &NodeProto,
+        index: usize,
+    ) -> Result<&Arc<Constant>, NodeFault> {
         match self.value(node, index)? {
             Value::Constant(constant) => Ok(constant),
             Value::Data { .. } => Err(NodeFault::NotConstant(input_name(node, index))),
         }
     }
 
-    fn ints(&self, node: &NodeProto, index: usize) -> Result<Vec<i64>, NodeFault> {
+    pub(super) fn ints(&self, node: &NodeProto, index: usize) -> Result<Vec<i64>, NodeFault> {
         let constant = self.constant(node, index)?;
         let fault = || {
             wrong(
@@ -218,210 +229,169 @@ impl Walk {
             .ok_or(NodeFault::Place("its parameters must be floats"))
     }
 
-    /// The shape of the value that the chain has come to; the node's input must be that value.
-    pub(super) fn head(&self, node: &NodeProto, index: usize) -> Result<Vec<usize>, NodeFault> {
+    /// An input that depends on the graph's inputs, and may be an index.
+    pub(super) fn data(&self, node: &NodeProto, index: usize) -> Result<&Data, NodeFault> {
         match self.value(node, index)? {
             Value::Constant(_) => Err(NodeFault::NotData(input_name(node, index))),
-            Value::Data {
-                source: Source::Input(_),
-                ..
-            } if self.inputs > 1 => Err(NodeFault::NotJoined(input_name(node, index))),
-            Value::Data {
-                source: Source::Layers(count),
-                ..
-            } if *count != self.layers.len() => Err(NodeFault::Branch(input_name(node, index))),
-            Value::Data {
-                source: Source::Input(_),
-                ..
-            } if !self.layers.is_empty() => Err(NodeFault::Branch(input_name(node, index))),
-            Value::Data { shape, .. } => Ok(shape.clone()),
+            Value::Data(data) => Ok(data),
         }
     }
 
-    fn reshaped(
+    /// An input that depends on the graph's inputs and is a tensor of real numbers.
+    pub(super) fn operand(&self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
+        let data = self.data(node, index)?;
+        if data.index {
+            return Err(NodeFault::Index(input_name(node, index)));
+        }
+        Ok(data.clone())
+    }
+
+    /// The shape that a value's source has in the network.
+    pub(super) fn source_shape(&self, source: Source) -> Shape {
+        let shape = match source {
+            Source::Input => Some(Shape::vector(self.input.len())),
+            Source::Latent => Some(Shape::vector(self.input.latent)),
+            Source::Label => Some(Shape::vector(self.input.classes)),
+            Source::Node(index) => self.shapes.get(index).copied(),
+        };
+        // Every source here was made by this walk.
+        shape.unwrap_or(Shape::vector(0))
+    }
+
+    /// A value as a source of this shape; a pending reshape becomes a node where it changes anything.
+    pub(super) fn shaped(&mut self, data: &Data, shape: Shape) -> Result<Source, NodeFault> {
+        if self.source_shape(data.source) == shape {
+            return Ok(data.source);
+        }
+        let key = (data.source, [shape.channels, shape.height, shape.width]);
+        if let Some(&made) = self.reshapes.get(&key) {
+            return Ok(made);
+        }
+        let via = data.via.clone();
+        let made = self.push_named(&via, Layer::Reshape { shape }, vec![data.source], shape)?;
+        self.reshapes.insert(key, made);
+        Ok(made)
+    }
+
+    /// An element-wise layer's operand: in the shape that the graph gives it, where a network's tensor can have it.
+    pub(super) fn element_wise(&mut self, data: &Data) -> Result<(Source, Shape), NodeFault> {
+        let source = match canonical(&data.dims) {
+            Some(shape) => self.shaped(data, shape)?,
+            None => data.source,
+        };
+        Ok((source, self.source_shape(source)))
+    }
+
+    /// Appends a node of the network with what it is called in the graph.
+    pub(super) fn push(
+        &mut self,
+        node: &NodeProto,
+        layer: Layer,
+        inputs: Vec<Source>,
+        shape: Shape,
+        dims: Vec<usize>,
+    ) -> Result<Value, NodeFault> {
+        let name = node_name(node);
+        let source = self.push_named(&name, layer, inputs, shape)?;
+        Ok(Value::Data(Data {
+            source,
+            dims,
+            via: name,
+            shared: false,
+            index: false,
+        }))
+    }
+
+    fn push_named(
+        &mut self,
+        name: &str,
+        layer: Layer,
+        inputs: Vec<Source>,
+        shape: Shape,
+    ) -> Result<Source, NodeFault> {
+        if self.nodes.len() >= MAX_NODES {
+            return Err(NodeFault::TooManyNodes(MAX_NODES));
+        }
+        let sides = [shape.channels, shape.height, shape.width];
+        if sides.iter().any(|side| !(1..=MAX_SIDE).contains(side))
+            || shape.len() > network::MAX_ELEMENTS
+        {
+            let expected = format!(
+                "1 to {MAX_SIDE} a side and at most {} elements",
+                network::MAX_ELEMENTS
+            );
+            return Err(wrong("output", sides, expected));
+        }
+        let name = self.unique(name);
+        self.nodes.push(Node {
+            name,
+            inputs,
+            layer,
+        });
+        self.shapes.push(shape);
+        Ok(Source::Node(self.nodes.len() - 1))
+    }
+
+    pub(super) fn reshaped(
         &self,
         node: &NodeProto,
         change: impl Fn(&[usize]) -> Result<Vec<usize>, NodeFault>,
     ) -> Result<Value, NodeFault> {
-        match self.value(node, 0)? {
-            Value::Data { source, shape } => Ok(Value::Data {
-                source: *source,
-                shape: change(shape)?,
-            }),
-            Value::Constant(_) => Err(NodeFault::NotData(input_name(node, 0))),
-        }
+        let data = self.data(node, 0)?;
+        Ok(Value::Data(Data {
+            dims: change(&data.dims)?,
+            via: node_name(node),
+            ..data.clone()
+        }))
     }
 
-    pub(super) fn push(&mut self, name: String, layer: Layer, shape: Vec<usize>) -> Value {
-        self.layers.push((name, layer));
-        Value::Data {
-            source: Source::Layers(self.layers.len()),
-            shape,
+    fn axes(&mut self, node: &NodeProto) -> Result<Value, NodeFault> {
+        if let Value::Constant(constant) = self.value(node, 0)? {
+            // Of shapes that the graph computes; their axes do not matter here.
+            return Ok(Value::Constant(Arc::clone(constant)));
+        }
+        let axes = match attribute(node, "axes") {
+            Some(axes) => axes.ints.clone(),
+            None => self.ints(node, 1)?,
+        };
+        if node.op_type == "Squeeze" {
+            self.reshaped(node, |dims| shape::squeeze(dims, &axes))
+        } else {
+            self.reshaped(node, |dims| shape::unsqueeze(dims, &axes))
         }
     }
 
     fn activation(&mut self, node: &NodeProto, layer: Layer) -> Result<Value, NodeFault> {
-        let shape = self.head(node, 0)?;
-        let name = self.layer_name(node);
-        Ok(self.push(name, layer, shape))
-    }
-
-    fn shape_of(&self, node: &NodeProto) -> Result<Value, NodeFault> {
-        let Value::Data { shape, .. } = self.value(node, 0)? else {
-            return Err(NodeFault::NotData(input_name(node, 0)));
-        };
-        let batch = self.batch.map_or(shape::BATCH, |b| b as i64);
-        let all: Vec<i64> = std::iter::once(batch)
-            .chain(shape.iter().map(|&d| d as i64))
-            .collect();
-        let rank = all.len() as i64;
-        let bound = |name, default| {
-            let at = int(node, name, default);
-            // Clamped to 0..=rank, so it fits.
-            (if at < 0 { at.saturating_add(rank) } else { at }).clamp(0, rank) as usize
-        };
-        let (start, end) = (bound("start", 0), bound("end", rank));
-        Ok(known(Constant::ints(
-            all.get(start..end).unwrap_or_default().to_vec(),
-        )))
-    }
-
-    fn gather(&self, node: &NodeProto) -> Result<Value, NodeFault> {
-        let (from, indices) = (self.ints(node, 0)?, self.ints(node, 1)?);
-        let pick = |&index: &i64| {
-            let index = if index < 0 {
-                index.saturating_add(from.len() as i64)
-            } else {
-                index
-            };
-            usize::try_from(index)
-                .ok()
-                .and_then(|i| from.get(i).copied())
-        };
-        let picked: Option<Vec<i64>> = indices.iter().map(pick).collect();
-        let fault = || {
-            wrong(
-                "indices",
-                &indices,
-                format!("0 to {}", from.len().saturating_sub(1)),
-            )
-        };
-        Ok(known(Constant::ints(picked.ok_or_else(fault)?)))
-    }
-
-    fn transpose(&mut self, node: &NodeProto) -> Result<Value, NodeFault> {
-        let len = self.floats(node, 0)?.1.len();
-        self.spend(len)?;
-        let (shape, floats) = self.floats(node, 0)?;
-        let &[rows, columns] = shape else {
-            return Err(wrong("input", shape, "two dimensions".to_owned()));
-        };
-        let elements = matrix(rows, columns, floats)?.t().iter().copied().collect();
-        Ok(known(Constant {
-            shape: vec![columns, rows],
-            elements: Elements::Float(elements),
-        }))
-    }
-
-    fn concat(&mut self, node: &NodeProto) -> Result<Value, NodeFault> {
-        if let Value::Constant(_) = self.value(node, 0)? {
-            let mut all = Vec::new();
-            for index in 0..node.input.len().min(8) {
-                all.extend(self.ints(node, index)?);
-            }
-            return Ok(known(Constant::ints(all)));
-        }
-        let inputs = (0..node.input.len())
-            .map(|i| self.value(node, i))
-            .collect::<Result<Vec<_>, _>>()?;
-        let [
-            Value::Data {
-                source: Source::Input(first),
-                shape: a,
-            },
-            Value::Data {
-                source: Source::Input(second),
-                shape: b,
-            },
-        ] = inputs[..]
-        else {
-            return Err(NodeFault::Place(
-                "only the latent vector and the label may be joined, before the first layer",
-            ));
-        };
-        let axis = int(node, "axis", 0);
-        if !(axis == 1 || axis == -(a.len() as i64))
-            || a.len() != b.len()
-            || a[1..] != b[1..]
-            || shape::len(&a[1..]) != 1
-        {
-            let expected = "the latent vector's and the label's, joined along axis 1".to_owned();
-            return Err(wrong("inputs", &[a.clone(), b.clone()], expected));
-        }
-        if first == second || self.joined.is_some() || !self.layers.is_empty() {
-            return Err(NodeFault::Place("each input may be joined once"));
-        }
-        let mut shape = a.clone();
-        shape[0] = shape[0].saturating_add(b[0]);
-        self.joined = Some([*first, *second]);
-        Ok(Value::Data {
-            source: Source::Layers(0),
-            shape,
-        })
+        let data = self.operand(node, 0)?;
+        let (source, shape) = self.element_wise(&data)?;
+        self.push(node, layer, vec![source], shape, data.dims)
     }
 }
 
-fn known(constant: Constant) -> Value {
+/// The network's shape of so many dimensions a sample; `None` for numbers of them that a network does not have.
+pub(super) fn canonical(dims: &[usize]) -> Option<Shape> {
+    match *dims {
+        [len] => Some(Shape::vector(len)),
+        [channels, height, width] => Some(Shape {
+            channels,
+            height,
+            width,
+        }),
+        _ => None,
+    }
+}
+
+/// What to call a node: its name or, where it has none, its output's.
+pub(super) fn node_name(node: &NodeProto) -> String {
+    let named = [Some(&node.name), node.output.first()]
+        .into_iter()
+        .flatten()
+        .find(|n| !n.is_empty());
+    named.cloned().unwrap_or_else(|| node.op_type.clone())
+}
+
+pub(super) fn known(constant: Constant) -> Value {
     Value::Constant(Arc::new(constant))
-}
-
-fn constant_node(node: &NodeProto) -> Result<Constant, NodeFault> {
-    if let Some(tensor) = attribute(node, "value").and_then(|a| a.t.as_ref()) {
-        return Constant::decode(tensor)
-            .map_err(|fault| wrong("value", fault.to_string(), "a usable constant".to_owned()));
-    }
-    if let Some(value) = attribute(node, "value_int") {
-        return Ok(Constant {
-            shape: vec![],
-            elements: Elements::Int(vec![value.i]),
-        });
-    }
-    if let Some(value) = attribute(node, "value_ints") {
-        return Ok(Constant::ints(value.ints.clone()));
-    }
-    let floats = match (
-        attribute(node, "value_float"),
-        attribute(node, "value_floats"),
-    ) {
-        (Some(value), _) => vec![value.f],
-        (None, Some(value)) => value.floats.clone(),
-        (None, None) => {
-            return Err(NodeFault::Place(
-                "its value must be a tensor, integers or floats",
-            ));
-        }
-    };
-    if floats.iter().any(|v| !v.is_finite()) {
-        return Err(NodeFault::Place("its value is not finite"));
-    }
-    Ok(Constant {
-        shape: vec![floats.len()],
-        elements: Elements::Float(floats),
-    })
-}
-
-pub(super) fn matrix(
-    rows: usize,
-    columns: usize,
-    floats: &[f32],
-) -> Result<Array2<f32>, NodeFault> {
-    Array2::from_shape_vec((rows, columns), floats.to_vec()).map_err(|_| {
-        wrong(
-            "weight",
-            [rows, columns],
-            format!("{} values", floats.len()),
-        )
-    })
 }
 
 pub(super) fn attribute<'a>(
@@ -433,6 +403,11 @@ pub(super) fn attribute<'a>(
 
 pub(super) fn int(node: &NodeProto, name: &str, default: i64) -> i64 {
     attribute(node, name).map_or(default, |a| a.i)
+}
+
+/// A string attribute; its default where it is absent or no UTF-8.
+pub(super) fn text<'a>(node: &'a NodeProto, name: &str, default: &'a str) -> &'a str {
+    attribute(node, name).map_or(default, |a| std::str::from_utf8(&a.s).unwrap_or("?"))
 }
 
 pub(super) fn input_name(node: &NodeProto, index: usize) -> String {

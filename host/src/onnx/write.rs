@@ -1,12 +1,15 @@
 //! generator.onnx: the float network with standard operators, for anybody's ONNX runtime.
 //!
 //! Inputs `latent` (N, latent) and, for a conditional generator, `label` (N, classes), one-hot; output `picture`
-//! (N, channels, height, width). The batch N is free. [`read`](super::read) gives the same network back.
+//! (N, channels, height, width). A classifier has the input that its first Reshape makes, and the output `logits`. The
+//! batch N is free. [`read`](super::read) gives the same network back, as long as it is one that has no needless
+//! reshapes: two in a row, one that changes nothing, one in front of a dense layer.
 
-use super::build::{self, entry, float, floats, int, int64s, node, value};
-use super::names::{LABEL, LATENT, PICTURE};
-use super::proto::{GraphProto, ModelProto, data_type};
-use crate::network::{Layer, Network, NetworkError};
+use super::Role;
+use super::build::{self, entry, float, floats, int, int64s, ints, node, text, value};
+use super::names::{LABEL, LATENT, LOGITS, PICTURE};
+use super::proto::{AttributeProto, GraphProto, ModelProto, data_type};
+use crate::network::{Layer, Network, NetworkError, Node, Shape, Source};
 use prost::Message;
 use shared::latent::Prior;
 
@@ -19,6 +22,8 @@ pub struct WriteOptions {
     pub prior: Prior,
     /// More lines of metadata, key and value.
     pub metadata: Vec<(String, String)>,
+    /// What the network is for.
+    pub role: Role,
 }
 
 /// What a prior is called in files.
@@ -34,52 +39,51 @@ pub fn prior_name(prior: Prior) -> &'static str {
 /// # Errors
 /// [`NetworkError`] where the network is not a valid one.
 pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Vec<u8>, NetworkError> {
-    network.check()?;
-    let mut graph = GraphProto {
-        name: network.name.clone(),
-        doc_string: options.doc.clone(),
-        ..Default::default()
+    let shapes = network.shapes()?;
+    let input = Tensor::new(LATENT, &[network.input.latent]);
+    // A classifier is given pictures as they are.
+    let (first, input) = match (options.role, pictures(network)) {
+        (Role::Classifier, Some(pictures)) => (1, pictures),
+        _ => (0, input),
     };
-    let input = network.input;
-    graph
-        .input
-        .push(value(LATENT, data_type::FLOAT, &[input.latent]));
-    let mut head = LATENT.to_owned();
-    if input.classes > 0 {
-        graph
-            .input
-            .push(value(LABEL, data_type::FLOAT, &[input.classes]));
-        graph.node.push(node(
-            "Concat",
-            "join",
-            &[LATENT, LABEL],
-            "input",
-            vec![int("axis", 1)],
-        ));
-        "input".clone_into(&mut head);
+    let mut writer = Writer {
+        network,
+        shapes: &shapes,
+        graph: GraphProto {
+            name: network.name.clone(),
+            doc_string: options.doc.clone(),
+            ..Default::default()
+        },
+        latent: input.clone(),
+        outputs: vec![input; first],
+        output: match options.role {
+            Role::Generator => Tensor {
+                name: PICTURE.to_owned(),
+                dims: vec![
+                    network.output.channels,
+                    network.output.height,
+                    network.output.width,
+                ],
+            },
+            Role::Classifier => Tensor::new(LOGITS, &dims(network.output)),
+        },
+    };
+    writer.head();
+    for (index, node) in network.nodes.iter().enumerate().skip(first) {
+        let made = writer.layer(index, node);
+        writer.outputs.push(made);
     }
-    for node in &network.nodes {
-        head = push_layer(&mut graph, &node.name, &node.layer, &head);
-    }
-    let shape = network.output;
-    let dims = [shape.channels, shape.height, shape.width];
-    // 0 copies the batch.
-    let target: Vec<i64> = std::iter::once(0).chain(dims.map(|d| d as i64)).collect();
-    graph.initializer.push(int64s("picture.shape", &target));
-    graph.node.push(node(
-        "Reshape",
-        "picture",
-        &[&head, "picture.shape"],
-        PICTURE,
-        vec![],
-    ));
-    graph.output.push(value(PICTURE, data_type::FLOAT, &dims));
+    let graph = writer.finish();
 
-    let mut metadata_props = vec![
-        entry("latent", input.latent),
-        entry("classes", input.classes),
-        entry("prior", prior_name(options.prior)),
-    ];
+    let input = network.input;
+    let mut metadata_props = match options.role {
+        Role::Generator => vec![
+            entry("latent", input.latent),
+            entry("classes", input.classes),
+            entry("prior", prior_name(options.prior)),
+        ],
+        Role::Classifier => vec![],
+    };
     metadata_props.extend(
         options
             .metadata
@@ -98,77 +102,330 @@ pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Vec<u8>, Ne
     .encode_to_vec())
 }
 
-/// Appends one layer and gives the name of its output.
-fn push_layer(graph: &mut GraphProto, name: &str, layer: &Layer, head: &str) -> String {
-    let (op, attributes) = match layer {
-        Layer::Dense(dense) => {
-            let (weight, bias, output) = (
-                format!("{name}.weight"),
-                format!("{name}.bias"),
-                format!("{name}.output"),
-            );
-            let (outputs, inputs) = dense.weight.dim();
-            graph
-                .initializer
-                .push(floats(&weight, &[outputs, inputs], dense.weight.iter()));
-            graph
-                .initializer
-                .push(floats(&bias, &[outputs], dense.bias.iter()));
-            graph.node.push(node(
-                "Gemm",
-                name,
-                &[head, &weight, &bias],
-                &output,
-                vec![int("transB", 1)],
-            ));
-            return output;
-        }
-        Layer::BatchNorm(norm) => {
-            let mut inputs = vec![head.to_owned()];
-            let parameters = [
-                ("scale", &norm.scale),
-                ("bias", &norm.bias),
-                ("mean", &norm.mean),
-                ("variance", &norm.variance),
-            ];
-            for (what, parameter) in parameters {
-                let constant = format!("{name}.{what}");
-                graph
-                    .initializer
-                    .push(floats(&constant, &[parameter.len()], parameter.iter()));
-                inputs.push(constant);
-            }
-            let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-            let output = format!("{name}.output");
-            let attributes = vec![float("epsilon", norm.epsilon)];
-            graph.node.push(node(
-                "BatchNormalization",
-                name,
-                &inputs,
-                &output,
-                attributes,
-            ));
-            return output;
-        }
-        Layer::LeakyRelu { slope } => ("LeakyRelu", vec![float("alpha", *slope)]),
-        Layer::Relu => ("Relu", vec![]),
-        Layer::Tanh => ("Tanh", vec![]),
-        Layer::Sigmoid => ("Sigmoid", vec![]),
-        _ => return head.to_owned(),
+/// What the first node makes of the whole input, where it is a reshape and the only one to read that.
+fn pictures(network: &Network) -> Option<Tensor> {
+    let (first, rest) = network.nodes.split_first()?;
+    let Layer::Reshape { shape } = first.layer else {
+        return None;
     };
-    // A layer may be named so too: values of parameterless layers live in a name space of their own.
-    let output = format!("{name}:{}", op.to_lowercase());
-    graph
-        .node
-        .push(node(op, name, &[head], &output, attributes));
-    output
+    let read_again = rest.iter().flat_map(|node| &node.inputs);
+    let mut read_again = read_again.filter(|source| !matches!(source, Source::Node(_)));
+    let alone = network.input.classes == 0 && read_again.next().is_none();
+    // Other names belong to what layers give.
+    let free = !first.name.contains(['.', ':']) && !first.name.is_empty() && first.name != LOGITS;
+    (alone && first.inputs == [Source::Input]).then(|| {
+        let name = if free { first.name.as_str() } else { PICTURE };
+        Tensor::new(name, &dims(shape))
+    })
+}
+
+/// A tensor of the graph: its name, and its dimensions without the batch.
+#[derive(Debug, Clone, PartialEq)]
+struct Tensor {
+    name: String,
+    dims: Vec<usize>,
+}
+
+impl Tensor {
+    fn new(name: &str, dims: &[usize]) -> Self {
+        Self {
+            name: name.to_owned(),
+            dims: dims.to_vec(),
+        }
+    }
+}
+
+/// The dimensions of a shape: one for a vector, else channels, rows, columns.
+fn dims(shape: Shape) -> Vec<usize> {
+    match (shape.height, shape.width) {
+        (1, 1) => vec![shape.channels],
+        (height, width) => vec![shape.channels, height, width],
+    }
+}
+
+struct Writer<'a> {
+    network: &'a Network,
+    shapes: &'a [Shape],
+    graph: GraphProto,
+    latent: Tensor,
+    /// What each node so far gives.
+    outputs: Vec<Tensor>,
+    /// What the graph gives.
+    output: Tensor,
+}
+
+impl Writer<'_> {
+    /// Inputs, output, and the whole input where somebody reads that.
+    fn head(&mut self) {
+        let input = self.network.input;
+        let latent = value(&self.latent.name, data_type::FLOAT, &self.latent.dims);
+        self.graph.input.push(latent);
+        let output = value(&self.output.name, data_type::FLOAT, &self.output.dims);
+        self.graph.output.push(output);
+        if input.classes == 0 {
+            return;
+        }
+        let label = value(LABEL, data_type::FLOAT, &[input.classes]);
+        self.graph.input.push(label);
+        let reads_all = |node: &Node| node.inputs.contains(&Source::Input);
+        if self.network.nodes.iter().any(reads_all) {
+            let axis = vec![int("axis", 1)];
+            self.push("Concat", "join", &[LATENT, LABEL], "input", axis);
+        }
+    }
+
+    fn push(
+        &mut self,
+        op: &str,
+        name: &str,
+        inputs: &[&str],
+        output: &str,
+        attributes: Vec<AttributeProto>,
+    ) {
+        let node = node(op, name, inputs, output, attributes);
+        self.graph.node.push(node);
+    }
+
+    fn constant<'f>(
+        &mut self,
+        name: String,
+        dims: &[usize],
+        data: impl IntoIterator<Item = &'f f32>,
+    ) -> String {
+        self.graph.initializer.push(floats(&name, dims, data));
+        name
+    }
+
+    fn source(&self, source: Source) -> Tensor {
+        let input = self.network.input;
+        match source {
+            Source::Input if input.classes > 0 => Tensor::new("input", &[input.len()]),
+            Source::Input | Source::Latent => self.latent.clone(),
+            Source::Label => Tensor::new(LABEL, &[input.classes]),
+            // The check saw to earlier nodes.
+            Source::Node(index) => self.outputs[index].clone(),
+        }
+    }
+
+    /// A node's input with other dimensions; free where it has them already.
+    fn with_dims(&mut self, source: Source, dims: &[usize], name: &str) -> String {
+        let from = self.source(source);
+        if from.dims == dims {
+            return from.name;
+        }
+        let to = Tensor::new(name, dims);
+        self.reshape(&from.name, &to, name, &format!("{name}:shape"));
+        name.to_owned()
+    }
+
+    /// Reshape; 0 copies the batch.
+    fn reshape(&mut self, from: &str, to: &Tensor, name: &str, constant: &str) {
+        let target: Vec<i64> = std::iter::once(0)
+            .chain(to.dims.iter().map(|&d| d as i64))
+            .collect();
+        self.graph.initializer.push(int64s(constant, &target));
+        self.push("Reshape", name, &[from, constant], &to.name, vec![]);
+    }
+
+    /// What a node's output is called: the last one's like the graph's, where it has that shape.
+    fn named(&self, index: usize, dims: &[usize], own: String) -> Tensor {
+        let last = index + 1 == self.network.nodes.len();
+        let name = if last && dims == self.output.dims {
+            self.output.name.clone()
+        } else {
+            own
+        };
+        Tensor {
+            name,
+            dims: dims.to_vec(),
+        }
+    }
+
+    /// A node's input as a picture with channels.
+    fn picture(&mut self, node: &Node) -> String {
+        let source = node.inputs[0];
+        let shape = self
+            .network
+            .source_shape(source, self.shapes)
+            .unwrap_or(Shape::vector(0));
+        let whole = [shape.channels, shape.height, shape.width];
+        self.with_dims(source, &whole, &format!("{}:picture", node.name))
+    }
+
+    /// Appends one layer and gives its output.
+    fn layer(&mut self, index: usize, node: &Node) -> Tensor {
+        let name = node.name.as_str();
+        let own = |what: &str| format!("{name}.{what}");
+        let shape = self.shapes[index];
+        let whole = vec![shape.channels, shape.height, shape.width];
+        // Element-wise layers keep the dimensions that they are given.
+        let kept = self.source(node.inputs[0]).dims;
+        match &node.layer {
+            Layer::Dense(dense) => {
+                let (outputs, inputs) = dense.weight.dim();
+                let x = self.with_dims(node.inputs[0], &[inputs], &format!("{name}:flat"));
+                let weight = self.constant(own("weight"), &[outputs, inputs], dense.weight.iter());
+                let bias = self.constant(own("bias"), &[outputs], dense.bias.iter());
+                let to = self.named(index, &[outputs], own("output"));
+                let attributes = vec![int("transB", 1)];
+                self.push("Gemm", name, &[&x, &weight, &bias], &to.name, attributes);
+                to
+            }
+            Layer::Conv(conv) => {
+                let x = self.picture(node);
+                let attributes = window(conv.weight.dim(), conv.stride, conv.padding);
+                let weight = conv.weight.shape().to_vec();
+                let weight = self.constant(own("weight"), &weight, conv.weight.iter());
+                let bias = self.constant(own("bias"), &[conv.bias.len()], conv.bias.iter());
+                let to = self.named(index, &whole, own("output"));
+                self.push("Conv", name, &[&x, &weight, &bias], &to.name, attributes);
+                to
+            }
+            Layer::ConvTranspose(conv) => {
+                let x = self.picture(node);
+                let mut attributes = window(conv.weight.dim(), conv.stride, conv.padding);
+                attributes.push(ints("output_padding", &conv.output_padding));
+                let weight = conv.weight.shape().to_vec();
+                let weight = self.constant(own("weight"), &weight, conv.weight.iter());
+                let bias = self.constant(own("bias"), &[conv.bias.len()], conv.bias.iter());
+                let to = self.named(index, &whole, own("output"));
+                let inputs = [x.as_str(), &weight, &bias];
+                self.push("ConvTranspose", name, &inputs, &to.name, attributes);
+                to
+            }
+            Layer::BatchNorm(norm) => {
+                let mut inputs = vec![self.source(node.inputs[0]).name];
+                let parameters = [
+                    ("scale", &norm.scale),
+                    ("bias", &norm.bias),
+                    ("mean", &norm.mean),
+                    ("variance", &norm.variance),
+                ];
+                for (what, parameter) in parameters {
+                    inputs.push(self.constant(own(what), &[parameter.len()], parameter.iter()));
+                }
+                let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+                let to = self.named(index, &kept, own("output"));
+                let attributes = vec![float("epsilon", norm.epsilon)];
+                self.push("BatchNormalization", name, &inputs, &to.name, attributes);
+                to
+            }
+            Layer::LeakyRelu { slope } => {
+                self.activation(index, node, "LeakyRelu", vec![float("alpha", *slope)])
+            }
+            Layer::Relu => self.activation(index, node, "Relu", vec![]),
+            Layer::Tanh => self.activation(index, node, "Tanh", vec![]),
+            Layer::Sigmoid => self.activation(index, node, "Sigmoid", vec![]),
+            Layer::Upsample { factor } => {
+                let x = self.picture(node);
+                // At most 255 each.
+                let scales = [1.0, 1.0, factor[0] as f32, factor[1] as f32];
+                let scales = self.constant(own("scales"), &[4], &scales);
+                let to = self.named(index, &whole, own("output"));
+                let inputs = [x.as_str(), "", &scales];
+                self.push("Resize", name, &inputs, &to.name, repetition());
+                to
+            }
+            Layer::Reshape { shape } => {
+                let from = self.source(node.inputs[0]).name;
+                let target = match index + 1 == self.network.nodes.len() {
+                    true => self.output.dims.clone(),
+                    false => dims(*shape),
+                };
+                let to = self.named(index, &target, own("output"));
+                self.reshape(&from, &to, name, &own("shape"));
+                to
+            }
+            Layer::Concat => {
+                let parts: Vec<Tensor> = node
+                    .inputs
+                    .iter()
+                    .map(|source| self.source(*source))
+                    .collect();
+                // Pictures of one pixel may come as vectors: all the same way, then.
+                let flat = parts.iter().all(|part| part.dims.len() == 1);
+                let mut names = Vec::with_capacity(parts.len());
+                for (at, source) in node.inputs.iter().enumerate() {
+                    let from = self.network.source_shape(*source, self.shapes);
+                    let from = from.unwrap_or(Shape::vector(0));
+                    let part = match flat {
+                        true => dims(from),
+                        false => vec![from.channels, from.height, from.width],
+                    };
+                    names.push(self.with_dims(*source, &part, &format!("{name}:part{at}")));
+                }
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let to = match flat {
+                    true => dims(shape),
+                    false => whole,
+                };
+                let to = self.named(index, &to, own("output"));
+                self.push("Concat", name, &names, &to.name, vec![int("axis", 1)]);
+                to
+            }
+            Layer::Embedding { table } => {
+                let (classes, len) = table.dim();
+                let table = self.constant(own("table"), &[classes, len], table.iter());
+                let to = self.named(index, &[len], own("output"));
+                self.push("MatMul", name, &[LABEL, &table], &to.name, vec![]);
+                to
+            }
+        }
+    }
+
+    fn activation(
+        &mut self,
+        index: usize,
+        node: &Node,
+        op: &str,
+        attributes: Vec<AttributeProto>,
+    ) -> Tensor {
+        let from = self.source(node.inputs[0]);
+        // A layer may be named so too: values of parameterless layers live in a name space of their own.
+        let own = format!("{}:{}", node.name, op.to_lowercase());
+        let to = self.named(index, &from.dims, own);
+        self.push(op, &node.name, &[&from.name], &to.name, attributes);
+        to
+    }
+
+    /// The graph; where the last node gives other dimensions than the graph, a reshape closes it.
+    fn finish(mut self) -> GraphProto {
+        if let Some(last) = self.outputs.last().cloned()
+            && last != self.output
+        {
+            let to = self.output.clone();
+            self.reshape(&last.name, &to, &to.name, &format!("{}:shape", to.name));
+        }
+        self.graph
+    }
+}
+
+fn window(
+    (_, _, rows, columns): (usize, usize, usize, usize),
+    stride: [usize; 2],
+    padding: [usize; 4],
+) -> Vec<AttributeProto> {
+    vec![
+        ints("kernel_shape", &[rows, columns]),
+        ints("pads", &padding),
+        ints("strides", &stride),
+    ]
+}
+
+/// The attributes of a Resize that repeats each pixel.
+pub(super) fn repetition() -> Vec<AttributeProto> {
+    vec![
+        text("coordinate_transformation_mode", "asymmetric"),
+        text("mode", "nearest"),
+        text("nearest_mode", "floor"),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Shape;
     use crate::onnx::read::{ReadOptions, from_bytes};
+    use crate::onnx::tests::random::any_graph;
     use crate::synthetic;
 
     #[test]
@@ -180,6 +437,7 @@ mod tests {
         };
         let mut networks: Vec<Network> = (0..100).map(synthetic::any_network).collect();
         networks.push(synthetic::generator(1, 100, 10, &[32, 16], shape));
+        networks.extend((0..400).map(any_graph));
         for network in networks {
             let bytes = to_bytes(&network, &WriteOptions::default()).unwrap();
             let import = from_bytes(&bytes, &ReadOptions::default()).unwrap();
@@ -187,6 +445,30 @@ mod tests {
             assert_eq!(import.metadata["latent"], network.input.latent.to_string());
             assert_eq!(bytes, to_bytes(&network, &WriteOptions::default()).unwrap());
         }
+    }
+
+    #[test]
+    fn a_classifier_reads_back_equal() {
+        let mut read = 0;
+        for seed in 0..100 {
+            let network = any_graph(seed);
+            if network.input.classes > 0 {
+                continue;
+            }
+            let options = WriteOptions {
+                role: Role::Classifier,
+                ..Default::default()
+            };
+            let bytes = to_bytes(&network, &options).unwrap();
+            let options = ReadOptions {
+                role: Role::Classifier,
+                ..Default::default()
+            };
+            let import = from_bytes(&bytes, &options).unwrap();
+            assert_eq!(import.network, network, "{}", network.name);
+            read += 1;
+        }
+        assert!(read > 20, "{read}");
     }
 
     #[test]

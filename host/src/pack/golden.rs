@@ -1,7 +1,10 @@
-//! Golden vectors: for a point in latent space, the checksum of the input and of every step's output, and the picture.
+//! Golden vectors: for a point in latent space, the checksum of the input and of every operation's output, and the
+//! picture.
 //!
 //! The image carries the first few; golden.json holds all of them, for hosts and other runtimes.
 
+use super::PackError;
+use super::program::{Op, Program};
 use crate::quantize::QuantizedNetwork;
 use crate::quantize::calibrate::{integer_inputs, points};
 use serde::{Deserialize, Serialize};
@@ -29,10 +32,10 @@ pub struct GoldenVector {
     /// CRC-32 of the input.
     #[serde(with = "hex_word")]
     pub input: u32,
-    /// CRC-32 of each step's output, in order.
+    /// CRC-32 of each operation's output, in order; the elements lie as on the device.
     #[serde(with = "hex_words")]
     pub layers: Vec<u32>,
-    /// The picture's int8 elements.
+    /// The picture's int8 elements, as on the device: rows, columns, channels.
     #[serde(with = "hex_bytes")]
     pub picture: Vec<i8>,
 }
@@ -46,7 +49,7 @@ impl GoldenVector {
         }
     }
 
-    /// The checksums as an image holds them: of the input, then of each step's output.
+    /// The checksums as an image holds them: of the input, then of each operation's output.
     pub fn checksums(&self) -> Vec<u32> {
         std::iter::once(self.input)
             .chain(self.layers.iter().copied())
@@ -63,7 +66,7 @@ pub struct GoldenFile {
     /// CRC-32 of the whole image file's content, as its header states it.
     #[serde(with = "hex_word")]
     pub image: u32,
-    /// Names of the steps, in order.
+    /// Names of the operations, in order; a concatenation is one a part.
     pub layers: Vec<String>,
     /// Channels, height and width of the pictures.
     pub shape: [usize; 3],
@@ -104,29 +107,45 @@ impl GoldenFile {
     }
 }
 
-/// Records `count` vectors at seeds 0, 1, 2..., labels in turn. `run` gives every step's output for an input.
+/// Records `count` vectors at seeds 0, 1, 2..., labels in turn. `run` gives every step's output for an input, in the
+/// host's order.
+///
+/// # Errors
+/// [`PackError`] where the network has no program for the device.
 pub fn vectors(
     network: &QuantizedNetwork,
     count: usize,
     run: impl Fn(&[i8]) -> Vec<Vec<i8>>,
-) -> Vec<GoldenVector> {
+) -> Result<Vec<GoldenVector>, PackError> {
+    let program = Program::new(network)?;
     let points = points(0, count, network.input.classes);
     let inputs = integer_inputs(&points, network.input, network.prior);
     let record = |(point, input): (&Point, ndarray::ArrayView1<i8>)| {
         let input = input.to_vec();
         let outputs = run(&input);
+        let observed = |op: &Op| {
+            let output = outputs.get(op.step).map_or(&[][..], |output| output);
+            checksum::of_activations(&program.observed(network, op, output))
+        };
+        let picture = outputs.last().zip(program.orders.last());
         GoldenVector {
             seed: point.seed,
             label: point.label,
             input: checksum::of_activations(&input),
-            layers: outputs
-                .iter()
-                .map(|output| checksum::of_activations(output))
-                .collect(),
-            picture: outputs.last().cloned().unwrap_or_default(),
+            layers: program.ops.iter().map(observed).collect(),
+            picture: picture.map_or(vec![], |(output, order)| order.apply(output)),
         }
     };
-    points.iter().zip(inputs.rows()).map(record).collect()
+    Ok(points.iter().zip(inputs.rows()).map(record).collect())
+}
+
+/// Names of the operations whose outputs have checksums, in order.
+///
+/// # Errors
+/// As [`vectors`].
+pub fn layers(network: &QuantizedNetwork) -> Result<Vec<String>, PackError> {
+    let ops = Program::new(network)?.ops;
+    Ok(ops.into_iter().map(|op| op.name).collect())
 }
 
 /// A checksum as eight hexadecimal digits.

@@ -1,18 +1,26 @@
-//! The model image: weights in the layout that the kernels read, in `shared`'s format.
+//! The model image: weights in the layout and the order that the kernels read, in `shared`'s format.
 
 use super::golden::GoldenVector;
-use super::plan::plan;
+use super::order::Order;
+use super::plan::{Plan, plan};
+use super::program::{Program, View};
 use super::{PackError, classes_of, u16_of};
+use crate::forward::conv::Geometry;
 use crate::quantize::{Bits, QuantizedLinear, QuantizedNetwork, StepKind};
+use ndarray::{ArrayView2, Axis};
 use shared::image::{GoldenRepr, ImageRepr};
-use shared::layer::{Dense, Kind, Layout, Op, Table, Weights};
+use shared::layer::{
+    Conv, ConvTranspose, Copy, Dense, Embedding, Kind, Layout, Op, Region, Table, Upsample,
+    Weights, Window,
+};
 
-/// A layer's data as bytes.
+/// An operation's data as bytes.
 enum Bytes {
-    Dense {
-        weights: Vec<u8>,
+    None,
+    Weights {
+        values: Vec<u8>,
         bias: Vec<u8>,
-        layout: Layout,
+        shifts: Vec<u8>,
     },
     Table(Box<[u8; 256]>),
 }
@@ -26,7 +34,8 @@ pub fn pack(
     card: &str,
     goldens: &[GoldenVector],
 ) -> Result<Vec<u8>, PackError> {
-    with_repr(network, card, goldens, |repr| {
+    let program = Program::new(network)?;
+    with_repr(network, &program, card, goldens, |repr| {
         let mut image = vec![0; repr.buffer_len()];
         let len = repr.emit(&mut image)?;
         image.truncate(len);
@@ -43,80 +52,41 @@ pub fn packed_len(
     card: &str,
     goldens: usize,
 ) -> Result<usize, PackError> {
+    let program = Program::new(network)?;
     let golden = GoldenVector {
         seed: 0,
         label: None,
         input: 0,
-        layers: vec![0; network.steps.len()],
+        layers: vec![0; program.ops.len()],
         picture: Vec::new(),
     };
-    with_repr(network, card, &vec![golden; goldens], |repr| {
+    with_repr(network, &program, card, &vec![golden; goldens], |repr| {
         repr.buffer_len()
     })
 }
 
 fn with_repr<T>(
     network: &QuantizedNetwork,
+    program: &Program,
     card: &str,
     goldens: &[GoldenVector],
     then: impl FnOnce(&ImageRepr<'_>) -> T,
 ) -> Result<T, PackError> {
-    let plan = plan(network)?;
-    let bytes: Vec<Bytes> = network
-        .steps
+    let plan = plan(program)?;
+    let regions = program.views.iter().map(|view| region(view, &plan));
+    let regions = regions.collect::<Result<Vec<_>, _>>()?;
+    // A view is an index of 16 bits in the image; more views than that are more regions than it may have.
+    u16_of("a number of regions", regions.len())?;
+    let bytes: Vec<Bytes> = program
+        .ops
         .iter()
-        .map(|step| match &step.kind {
-            StepKind::Dense(dense) => Ok(Bytes::Dense {
-                weights: weight_bytes(dense),
-                bias: dense.bias.iter().flat_map(|b| b.to_le_bytes()).collect(),
-                layout: match dense.bits {
-                    Bits::Eight => Layout::Int8Rows,
-                    Bits::Four => Layout::Int4Rows,
-                },
-            }),
-            // The same bits.
-            StepKind::Table(table) => Ok(Bytes::Table(Box::new(table.map(|q| q as u8)))),
-            other => Err(PackError::Kind {
-                layer: step.name.clone(),
-                kind: other.name(),
-            }),
-        })
-        .collect::<Result<_, _>>()?;
-    let mut ops = Vec::with_capacity(network.steps.len());
-    for (index, (step, bytes)) in network.steps.iter().zip(&bytes).enumerate() {
-        let (input, output) = (
-            u16_of("a number of layers", index)?,
-            u16_of("a number of layers", index + 1)?,
-        );
-        let kind = match (bytes, &step.kind) {
-            (
-                Bytes::Dense {
-                    weights,
-                    bias,
-                    layout,
-                },
-                StepKind::Dense(dense),
-            ) => Kind::Dense(Dense {
-                input,
-                output,
-                weights: Weights {
-                    layout: *layout,
-                    activation: dense.activation,
-                    values: weights,
-                    bias,
-                    shifts: &dense.shifts,
-                },
-            }),
-            (Bytes::Table(entries), _) => Kind::Table(Table {
-                input,
-                output,
-                entries,
-            }),
-            (Bytes::Dense { .. }, _) => continue,
-        };
+        .map(|op| bytes(network, program, op))
+        .collect();
+    let mut ops = Vec::with_capacity(program.ops.len());
+    for (op, bytes) in program.ops.iter().zip(&bytes) {
         ops.push(Op {
-            name: &step.name,
-            kind,
+            name: &op.name,
+            kind: kind(network, op, bytes)?,
         });
     }
     let checksums: Vec<Vec<u32>> = goldens.iter().map(GoldenVector::checksums).collect();
@@ -136,21 +106,72 @@ fn with_repr<T>(
         prior: network.prior,
         pixel_range: network.pixel_range,
         arena_len: plan.arena_len,
-        regions: &plan.regions,
+        regions: &regions,
         input: 0,
-        output: u16_of("a number of layers", network.steps.len())?,
+        // Counted above.
+        output: program.output as u16,
         ops: &ops,
         goldens: &goldens,
     }))
 }
 
+fn region(view: &View, plan: &Plan) -> Result<Region, PackError> {
+    let buffer = plan.offsets.get(view.buffer).copied().unwrap_or(0);
+    Ok(Region {
+        // Within the arena, which is at most 16 MiB.
+        offset: buffer + view.start as u32,
+        channels: u16_of("a number of channels", view.shape.channels)?,
+        height: u16_of("a number of rows", view.shape.height)?,
+        width: u16_of("a number of columns", view.shape.width)?,
+        exponent: view.exponent,
+    })
+}
+
+/// An operation's weights or entries, in the orders of what it reads and writes.
+fn bytes(network: &QuantizedNetwork, program: &Program, op: &super::program::Op) -> Bytes {
+    let step = &network.steps[op.step];
+    let to = &program.orders[op.step];
+    match &step.kind {
+        StepKind::Dense(linear) => {
+            let columns = program.input_order(network, op);
+            let weights = linear.weights.select(Axis(1), columns.indices());
+            weights_of(linear, weights.select(Axis(0), to.indices()).view(), to)
+        }
+        // A row a class, a column an output.
+        StepKind::Embedding(linear) => {
+            let weights = linear.weights.select(Axis(0), to.indices());
+            weights_of(linear, weights.t(), to)
+        }
+        StepKind::Conv(linear, _) | StepKind::ConvTranspose(linear, _) => {
+            let channels = (0..linear.weights.nrows()).collect();
+            weights_of(
+                linear,
+                linear.weights.view(),
+                &Order::from_indices(channels),
+            )
+        }
+        // The same bits.
+        StepKind::Table(table) => Bytes::Table(Box::new(table.map(|q| q as u8))),
+        StepKind::Upsample { .. } | StepKind::Reshape | StepKind::Concat { .. } => Bytes::None,
+    }
+}
+
+fn weights_of(linear: &QuantizedLinear, values: ArrayView2<i8>, outputs: &Order) -> Bytes {
+    let bias = outputs.apply(&linear.bias);
+    Bytes::Weights {
+        values: rows(values, linear.bits),
+        bias: bias.iter().flat_map(|b| b.to_le_bytes()).collect(),
+        shifts: outputs.apply(&linear.shifts),
+    }
+}
+
 /// Row by row; two 4-bit weights a byte, the even column in the low nibble.
-fn weight_bytes(dense: &QuantizedLinear) -> Vec<u8> {
-    match dense.bits {
-        Bits::Eight => dense.weights.iter().map(|&w| w as u8).collect(),
+fn rows(weights: ArrayView2<i8>, bits: Bits) -> Vec<u8> {
+    match bits {
+        Bits::Eight => weights.iter().map(|&w| w as u8).collect(),
         Bits::Four => {
-            let mut bytes = Vec::with_capacity(dense.weights.len() / 2 + dense.weights.nrows());
-            for row in dense.weights.rows() {
+            let mut bytes = Vec::with_capacity(weights.len() / 2 + weights.nrows());
+            for row in weights.rows() {
                 let mut weights = row.iter().map(|&w| w as u8 & 0xF);
                 while let Some(low) = weights.next() {
                     bytes.push(low | weights.next().unwrap_or(0) << 4);
@@ -161,83 +182,98 @@ fn weight_bytes(dense: &QuantizedLinear) -> Vec<u8> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::golden;
-    use super::*;
-    use crate::quantize::calibrate::Calibration;
-    use crate::quantize::{Prepared, QuantizeOptions, oracle};
-    use crate::synthetic;
-    use shared::image::Image;
-    use shared::layer::unpack_int4;
-
-    #[test]
-    fn an_image_reads_back_as_the_network_it_was_made_from() {
-        for seed in 0..30 {
-            let network = synthetic::any_network(seed);
-            let calibration = Calibration {
-                points: 32,
-                ..Default::default()
-            };
-            let prepared = Prepared::new(&network, &calibration).unwrap();
-            let bits = [Bits::Four, Bits::Eight]
-                .into_iter()
-                .cycle()
-                .take(prepared.linear_layers().len())
-                .collect();
-            let quantized = prepared
-                .quantize(&QuantizeOptions {
-                    bits,
-                    ..Default::default()
-                })
-                .unwrap();
-            let goldens =
-                golden::vectors(&quantized, 4, |input| oracle::all_steps(&quantized, input));
-            let bytes = pack(&quantized, "a card", &goldens).unwrap();
-            assert_eq!(bytes.len(), packed_len(&quantized, "a card", 4).unwrap());
-            let image = Image::new_checked(&bytes).unwrap();
-            assert_eq!(
-                (image.name(), image.card()),
-                (quantized.name.as_str(), "a card")
-            );
-            assert_eq!(image.ops().len(), quantized.steps.len());
-            for (op, step) in image.ops().zip(&quantized.steps) {
-                assert_eq!(op.name, step.name);
-                assert_eq!(image.region(op.output()).exponent, step.exponent);
-                match (op.kind, &step.kind) {
-                    (Kind::Table(table), StepKind::Table(expected)) => {
-                        assert_eq!(table.entries.map(|q| q as i8), **expected);
-                    }
-                    (Kind::Dense(dense), StepKind::Dense(expected)) => {
-                        let inputs = quantized.input_len(step);
-                        let dense = dense.weights;
-                        let rows = dense.rows(inputs as u32).zip(dense.biases());
-                        for (channel, ((row, bias), &shift)) in rows.zip(dense.shifts).enumerate() {
-                            let weights: Vec<i8> = match dense.layout {
-                                Layout::Int8Rows => row.iter().map(|&w| w as i8).collect(),
-                                Layout::Int4Rows => row
-                                    .iter()
-                                    .flat_map(|&b| <[i8; 2]>::from(unpack_int4(b)))
-                                    .take(inputs)
-                                    .collect(),
-                            };
-                            assert_eq!(weights, expected.weights.row(channel).to_vec());
-                            assert_eq!(
-                                (bias, shift),
-                                (expected.bias[channel], expected.shifts[channel])
-                            );
-                        }
-                        assert_eq!(dense.activation, expected.activation);
-                    }
-                    (found, _) => panic!("{found:?} for {}", step.name),
-                }
-            }
-            let mut found = image.goldens();
-            for golden in &goldens {
-                let found = found.next().unwrap();
-                assert_eq!(found.point, golden.point());
-                assert_eq!(found.checksums().collect::<Vec<_>>(), golden.checksums());
-            }
+fn kind<'a>(
+    network: &'a QuantizedNetwork,
+    op: &super::program::Op,
+    bytes: &'a Bytes,
+) -> Result<Kind<'a>, PackError> {
+    let (input, output) = (
+        u16_of("a number of regions", op.input)?,
+        u16_of("a number of regions", op.output)?,
+    );
+    let step = &network.steps[op.step];
+    let weights = |linear: &QuantizedLinear| {
+        let (values, bias, shifts): (&[u8], &[u8], &[u8]) = match bytes {
+            Bytes::Weights {
+                values,
+                bias,
+                shifts,
+            } => (values, bias, shifts),
+            // Made of the same step, so it has weights.
+            Bytes::None | Bytes::Table(_) => (&[], &[], &[]),
+        };
+        Weights {
+            layout: match linear.bits {
+                Bits::Eight => Layout::Int8Rows,
+                Bits::Four => Layout::Int4Rows,
+            },
+            activation: linear.activation,
+            values,
+            bias,
+            shifts,
         }
-    }
+    };
+    Ok(match (&step.kind, bytes) {
+        (StepKind::Dense(linear), _) => Kind::Dense(Dense {
+            input,
+            output,
+            weights: weights(linear),
+        }),
+        (StepKind::Embedding(linear), _) => Kind::Embedding(Embedding {
+            input,
+            output,
+            weights: weights(linear),
+        }),
+        (StepKind::Conv(linear, geometry), _) => Kind::Conv(Conv {
+            input,
+            output,
+            window: window(geometry)?,
+            weights: weights(linear),
+        }),
+        (StepKind::ConvTranspose(linear, geometry), _) => Kind::ConvTranspose(ConvTranspose {
+            input,
+            output,
+            window: window(geometry)?,
+            weights: weights(linear),
+        }),
+        (StepKind::Table(_), Bytes::Table(entries)) => Kind::Table(Table {
+            input,
+            output,
+            entries,
+        }),
+        (StepKind::Upsample { factor }, _) => Kind::Upsample(Upsample {
+            input,
+            output,
+            factor: byte_pair("a factor", *factor)?,
+        }),
+        (StepKind::Concat { shifts }, _) => Kind::Copy(Copy {
+            input,
+            output,
+            channel_offset: u16_of("a number of channels", op.channel)?,
+            shift: shifts.get(op.part).copied().unwrap_or(0),
+        }),
+        // Neither is an operation without its bytes.
+        (StepKind::Table(_) | StepKind::Reshape, _) => {
+            return Err(PackError::Kind {
+                layer: step.name.clone(),
+                kind: step.kind.name(),
+            });
+        }
+    })
+}
+
+fn window(geometry: &Geometry) -> Result<Window, PackError> {
+    Ok(Window {
+        kernel: byte_pair("a kernel", geometry.kernel)?,
+        stride: byte_pair("a stride", geometry.stride)?,
+        padding: byte_pair("a padding", geometry.corner)?,
+    })
+}
+
+fn byte_pair(what: &'static str, pair: [usize; 2]) -> Result<[u8; 2], PackError> {
+    let byte = |value: usize| {
+        let limit = usize::from(u8::MAX);
+        u8::try_from(value).map_err(|_| PackError::TooLarge { what, value, limit })
+    };
+    Ok([byte(pair[0])?, byte(pair[1])?])
 }

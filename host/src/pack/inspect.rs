@@ -1,11 +1,11 @@
 //! What a model image or an ONNX file holds, as a table.
 
+use super::arena::ArenaMap;
+use super::inspect_float::network;
 use super::inspect_graph::graph;
 use crate::files::{FileError, read_at_most};
-use crate::network::{Layer, Network};
 use crate::onnx::read::{ReadOptions, from_bytes};
-use crate::onnx::{MAX_FILE_LEN, OnnxError};
-use crate::quantize::fold::{FoldedKind, fold};
+use crate::onnx::{MAX_FILE_LEN, OnnxError, Role};
 use shared::arithmetic::Activation;
 use shared::image::{Image, ImageError, MAGIC};
 use shared::layer::{Kind, Region, Upsample, Window};
@@ -62,7 +62,7 @@ pub struct LayerRow {
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Description {
-    /// "model image" or "float ONNX generator".
+    /// "model image", "float ONNX network" or "ONNX graph".
     pub format: &'static str,
     /// The model's name.
     pub name: String,
@@ -70,9 +70,12 @@ pub struct Description {
     pub facts: Vec<(&'static str, String)>,
     /// The layers, in order of execution.
     pub layers: Vec<LayerRow>,
+    /// What lies where in the arena; of a model image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arena: Option<ArenaMap>,
 }
 
-/// Describes a file: a model image where it starts like one, else an ONNX generator, else any ONNX graph.
+/// Describes a file: a model image where it starts like one, else an ONNX generator or classifier, else any ONNX graph.
 ///
 /// # Errors
 /// [`InspectError`] names the file and what is wrong with it.
@@ -84,7 +87,16 @@ pub fn file(path: &Path, options: &ReadOptions) -> Result<Description, InspectEr
             Image::new_checked(&bytes).map_err(|source| InspectError::Image { path, source })?;
         return Ok(self::image(&image));
     }
-    match from_bytes(&bytes, options) {
+    // What gives no picture may be another network: a classifier.
+    let any = ReadOptions {
+        role: Role::Classifier,
+        ..options.clone()
+    };
+    let read = match from_bytes(&bytes, options) {
+        Err(error) => from_bytes(&bytes, &any).map_err(|_| error),
+        read => read,
+    };
+    match read {
         Ok(import) => Ok(network(&import.network, &import.producer, bytes.len())),
         // A graph all the same: described, with the reason. Else the reason alone.
         Err(source) => graph(&bytes, &source).map_err(|_| InspectError::Onnx {
@@ -130,7 +142,7 @@ fn activation_suffix(activation: Activation) -> String {
     }
 }
 
-fn input_fact(latent: usize, classes: usize) -> String {
+pub(super) fn input_fact(latent: usize, classes: usize) -> String {
     match classes {
         0 => format!("{latent} (latent)"),
         classes => format!("{latent} + {classes} (latent, one-hot label)"),
@@ -194,83 +206,7 @@ pub fn image(image: &Image<'_>) -> Description {
         name: image.name().to_owned(),
         facts,
         layers,
-    }
-}
-
-/// Describes a float network that was read from a file of `bytes` bytes.
-pub fn network(network: &Network, producer: &str, bytes: usize) -> Description {
-    let mut layers = Vec::new();
-    let shapes = network.shapes().unwrap_or_default();
-    let mut len = network.input.len();
-    for (node, shape) in network.nodes.iter().zip(&shapes) {
-        let name = node.name.clone();
-        let (kind, parameters) = match &node.layer {
-            Layer::Dense(dense) => {
-                let inputs = len;
-                len = dense.weight.nrows();
-                let weights = (inputs * len) as u64;
-                layers.push(LayerRow {
-                    name,
-                    kind: "dense".to_owned(),
-                    output: len.to_string(),
-                    weights,
-                    macs: weights,
-                    bytes: 4 * (weights + len as u64),
-                    ..Default::default()
-                });
-                continue;
-            }
-            Layer::BatchNorm(norm) => ("batch normalisation".to_owned(), 4 * norm.scale.len()),
-            Layer::LeakyRelu { slope } => (format!("LeakyReLU {slope}"), 0),
-            Layer::Relu => ("ReLU".to_owned(), 0),
-            Layer::Tanh => ("tanh".to_owned(), 0),
-            Layer::Sigmoid => ("sigmoid".to_owned(), 0),
-            Layer::Reshape { .. } => ("reshape".to_owned(), 0),
-            other => (format!("{other:?}"), 0),
-        };
-        let bytes = 4 * parameters as u64;
-        layers.push(LayerRow {
-            name,
-            kind,
-            output: shape.to_string(),
-            bytes,
-            ..Default::default()
-        });
-    }
-    let shape = network.output;
-    let tables = fold(network).map(|steps| {
-        steps
-            .iter()
-            .filter(|s| matches!(s.kind, FoldedKind::Table(_)))
-            .count()
-    });
-    let mut facts = vec![
-        ("producer", producer.to_owned()),
-        (
-            "input",
-            format!(
-                "{} float",
-                input_fact(network.input.latent, network.input.classes)
-            ),
-        ),
-        (
-            "picture",
-            format!("{}x{}x{}", shape.channels, shape.height, shape.width),
-        ),
-        ("file", format!("{bytes} bytes")),
-    ];
-    facts.push(match tables {
-        Ok(tables) => (
-            "as integers",
-            format!("possible; {tables} activations become tables"),
-        ),
-        Err(error) => ("as integers", format!("not possible: {error}")),
-    });
-    Description {
-        format: "float ONNX generator",
-        name: network.name.clone(),
-        facts,
-        layers,
+        arena: Some(ArenaMap::new(image)),
     }
 }
 
@@ -347,6 +283,9 @@ impl fmt::Display for Description {
             }
             writeln!(f, "{}", line.trim_end())?;
         }
+        if let Some(arena) = &self.arena {
+            write!(f, "\n{arena}")?;
+        }
         Ok(())
     }
 }
@@ -386,10 +325,7 @@ mod tests {
         let (image, onnx) = (folder.path().join("m.tgm"), folder.path().join("g.onnx"));
         std::fs::write(&image, pack(&quantized, "a card", &[]).unwrap()).unwrap();
         std::fs::write(&onnx, to_bytes(&network, &WriteOptions::default()).unwrap()).unwrap();
-        for (path, format, rows) in [
-            (&image, "model image", 3),
-            (&onnx, "float ONNX generator", 6),
-        ] {
+        for (path, format, rows) in [(&image, "model image", 3), (&onnx, "float ONNX network", 6)] {
             let description = file(path, &ReadOptions::default()).unwrap();
             assert_eq!(
                 (description.format, description.layers.len()),

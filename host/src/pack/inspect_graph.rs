@@ -66,6 +66,7 @@ pub fn graph(bytes: &[u8], refused: &OnnxError) -> Result<Description, OnnxError
             ("export", format!("not possible: {refused}")),
         ],
         layers,
+        arena: None,
     })
 }
 

@@ -1,13 +1,20 @@
 //! From a quantized network to the model image and its golden vectors.
 //!
-//! [`plan`] gives each tensor its place in the arena, [`image`] lays out the weights and emits, [`golden`] records what
-//! every implementation must compute, [`inspect`] describes images and ONNX files.
+//! [`program`] turns steps into operations and chooses the [`order`] of each tensor's elements, [`plan`] gives each tensor
+//! its place in the arena, [`image`] lays out the weights and emits, [`golden`] records what every implementation must
+//! compute, [`inspect`] describes images and ONNX files, [`arena`] an image's use of memory.
 
+pub mod arena;
 pub mod golden;
 pub mod image;
 pub mod inspect;
+pub mod inspect_float;
 pub mod inspect_graph;
+pub mod order;
 pub mod plan;
+pub mod program;
+#[cfg(test)]
+mod tests;
 
 /// Names of the files in a model folder.
 pub mod names {
@@ -31,7 +38,7 @@ pub mod names {
     pub const CARD: &str = "README.md";
 }
 
-use crate::network::InputSpec;
+use crate::network::{InputSpec, Shape};
 use shared::image::WriteError;
 
 /// Why a network does not become an image.
@@ -49,13 +56,23 @@ pub enum PackError {
         /// The most.
         limit: usize,
     },
-    /// A step of a kind that the format has no operation for.
-    #[error("layer {layer}: a model image cannot hold a {kind} step; use fully connected layers")]
+    /// A step that should have become an operation, and has not.
+    #[error("layer {layer}: a {kind} step has no operation; report this as a bug")]
     Kind {
         /// Name of the step.
         layer: String,
         /// Its kind.
         kind: &'static str,
+    },
+    /// A reshape between pictures, or of the input into a picture of several channels.
+    #[error(
+        "layer {layer} needs its elements as a picture of {shape} lies, and they lie otherwise; the device does not move bytes for a reshape: put a dense layer in front of it"
+    )]
+    Order {
+        /// Name of the layer.
+        layer: String,
+        /// Channels and pixels.
+        shape: Shape,
     },
     /// The format refused it.
     #[error("the model image cannot be written: {0}")]

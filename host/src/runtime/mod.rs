@@ -221,6 +221,9 @@ mod tests {
         for seed in 0..30 {
             check_float(&synthetic::any_network(seed), 9);
         }
+        for seed in 0..150 {
+            check_float(&crate::onnx::tests::random::any_graph(seed), 9);
+        }
     }
 
     #[test]

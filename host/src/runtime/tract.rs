@@ -9,7 +9,7 @@ use tract_onnx::prelude::{
 
 const NAME: &str = "tract";
 
-/// A model, optimised and ready.
+/// A model, optimised where tract can do that, and ready.
 pub struct Tract {
     plan: Arc<TypedRunnableModel>,
     inputs: Vec<String>,
@@ -22,6 +22,10 @@ impl Tract {
     /// # Errors
     /// [`RuntimeError::Failed`] where tract does not take the model.
     pub fn load(model: &[u8]) -> Result<Self, RuntimeError> {
+        guarded("load the model", || Self::loaded(model))
+    }
+
+    fn loaded(model: &[u8]) -> Result<Self, RuntimeError> {
         let fail = |error| failed(NAME, "load the model", error);
         let model = tract_onnx::onnx()
             .model_for_read(&mut &model[..])
@@ -37,11 +41,12 @@ impl Tract {
         };
         let inputs = named(model.input_outlets().map_err(fail)?);
         let outputs = named(model.output_outlets().map_err(fail)?);
-        let plan = model
-            .into_optimized()
-            .map_err(fail)?
-            .into_runnable()
-            .map_err(fail)?;
+        // tract 0.23.9 cannot optimise some graphs that it can run, as a strided 1 x 1 convolution behind a reshape.
+        let typed = match model.clone().into_optimized() {
+            Ok(optimized) => optimized,
+            Err(error) => model.into_typed().map_err(|_| fail(error))?,
+        };
+        let plan = typed.into_runnable().map_err(fail)?;
         Ok(Self {
             plan,
             inputs,
@@ -66,7 +71,7 @@ impl Tract {
                     .into(),
             );
         }
-        let outputs = self.plan.run(values).map_err(fail)?;
+        let outputs = guarded("run the model", || self.plan.run(values).map_err(fail))?;
         let mut results = Vec::with_capacity(outputs.len());
         for (output, name) in outputs.iter().zip(&self.outputs) {
             let view = output.to_plain_array_view::<T>().map_err(fail)?;
@@ -79,6 +84,17 @@ impl Tract {
         }
         Ok(results)
     }
+}
+
+/// tract 0.23.9 panics on some graphs (a transposed convolution whose padding is larger than what it cuts from): an error
+/// here.
+fn guarded<T>(
+    step: &'static str,
+    run: impl FnOnce() -> Result<T, RuntimeError>,
+) -> Result<T, RuntimeError> {
+    // What is left behind half-made is dropped with the closure.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(failed(NAME, step, "it panicked on this graph")))
 }
 
 impl Runtime for Tract {

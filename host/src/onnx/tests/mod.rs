@@ -1,5 +1,10 @@
 //! Files as other exporters write them, and files as an attacker writes them.
 
+mod labels;
+mod pictures;
+pub mod random;
+
+use super::Role;
 use super::build::{float, floats, int, int64s, node, opset, value};
 use super::error::{NodeFault, OnnxError};
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, data_type};
@@ -31,8 +36,8 @@ fn read(model: &ModelProto, classes: Option<usize>) -> Result<Import, OnnxError>
     from_bytes(
         &model.encode_to_vec(),
         &ReadOptions {
-            name: None,
             classes,
+            ..Default::default()
         },
     )
 }
@@ -281,10 +286,7 @@ fn what_is_wrong_is_named() {
             "variance plus epsilon",
         ),
         (|g| g.node[0].input[0] = "nothing".into(), "reads nothing"),
-        (
-            |g| g.node[2].input[0] = "g".into(),
-            "an earlier layer has already used",
-        ),
+        (|g| g.node[5].input[0] = "i".into(), "residual connections"),
         (|g| g.node[0].input.truncate(1), "its input 1 is missing"),
         (|g| g.node[0].input[1] = "z".into(), "must be a constant"),
         (
@@ -300,17 +302,17 @@ fn what_is_wrong_is_named() {
             "12 elements a sample",
         ),
         (
-            |g| g.output[0].name = "g".into(),
-            "not what the last layer gives",
+            |g| g.output[0].name = "dims".into(),
+            "does not depend on the latent vector",
         ),
         (|g| g.output.clear(), "0 outputs"),
         (
             |g| g.input[0] = value("z", data_type::INT64, &[9]),
-            "one-hot, not as an index",
+            "(N) or (N, 1)",
         ),
         (
             |g| g.input.push(value("y", data_type::FLOAT, &[3])),
-            "join the inputs",
+            "input y: no node reads it",
         ),
     ];
     for (edit, expected) in cases {
@@ -342,6 +344,23 @@ fn what_is_wrong_is_named() {
             .to_string()
             .contains("too few for 9 classes")
     );
+}
+
+#[test]
+fn what_the_output_does_not_need_is_left_out() {
+    let import = read(&change(|g| g.output[0].name = "r".into()), Some(3));
+    // Eight values are no picture, but anything else may have them.
+    assert!(import.unwrap_err().to_string().contains("8 values"));
+    let options = ReadOptions {
+        role: Role::Classifier,
+        ..Default::default()
+    };
+    let model = change(|g| g.output[0].name = "r".into());
+    let network = from_bytes(&model.encode_to_vec(), &options)
+        .unwrap()
+        .network;
+    assert_eq!(network.nodes.len(), 3);
+    assert_eq!(network.output, Shape::vector(8));
 }
 
 #[test]
@@ -400,7 +419,7 @@ proptest! {
             bytes[at] = byte;
         }
         // Whatever it gives, it is a valid network or an error of one line.
-        match from_bytes(&bytes, &ReadOptions { name: None, classes: Some(3) }) {
+        match from_bytes(&bytes, &ReadOptions { classes: Some(3), ..Default::default() }) {
             Ok(import) => prop_assert!(import.network.check().is_ok()),
             Err(error) => prop_assert!(!error.to_string().contains('\n')),
         }

@@ -1,0 +1,314 @@
+//! Seeded random graphs of every layer, as a reader gives them: without needless reshapes, each node read by another.
+
+use crate::network::{
+    BatchNorm, Conv, ConvTranspose, Dense, InputSpec, Layer, Network, Node, Shape, Source,
+};
+use crate::synthetic::Random;
+use ndarray::{Array1, Array2, Array4};
+
+/// No tensor of these graphs is larger.
+const MAX_LEN: usize = 600;
+
+struct Maker {
+    random: Random,
+    input: InputSpec,
+    nodes: Vec<Node>,
+}
+
+/// A value so far.
+type Value = (Source, Shape);
+
+impl Maker {
+    fn push(&mut self, what: &str, layer: Layer, inputs: Vec<Source>, shape: Shape) -> Value {
+        let name = format!("{what}{}", self.nodes.len());
+        self.nodes.push(Node {
+            name,
+            inputs,
+            layer,
+        });
+        (Source::Node(self.nodes.len() - 1), shape)
+    }
+
+    fn floats(&mut self, len: usize, inputs: usize) -> Vec<f32> {
+        let deviation = (1.0 / inputs as f32).sqrt();
+        (0..len).map(|_| self.random.normal() * deviation).collect()
+    }
+
+    fn bias(&mut self, len: usize) -> Array1<f32> {
+        Array1::from_vec(self.floats(len, 9))
+    }
+
+    fn dense(&mut self, (from, shape): Value, outputs: usize) -> Value {
+        let weight = self.floats(outputs * shape.len(), shape.len());
+        let layer = Layer::Dense(Dense {
+            weight: Array2::from_shape_vec((outputs, shape.len()), weight).unwrap(),
+            bias: self.bias(outputs),
+        });
+        self.push("dense", layer, vec![from], Shape::vector(outputs))
+    }
+
+    fn reshape(&mut self, (from, _): Value, shape: Shape) -> Value {
+        self.push("reshape", Layer::Reshape { shape }, vec![from], shape)
+    }
+
+    fn embedding(&mut self) -> Value {
+        let len = 1 + self.random.below(8);
+        let classes = self.input.classes;
+        let table = self.floats(classes * len, 2);
+        let table = Array2::from_shape_vec((classes, len), table).unwrap();
+        let layer = Layer::Embedding { table };
+        self.push("embedding", layer, vec![Source::Label], Shape::vector(len))
+    }
+
+    fn window(&mut self) -> ([usize; 2], [usize; 2], [usize; 4]) {
+        let kernel = [1 + self.random.below(5), 1 + self.random.below(5)];
+        let stride = [1 + self.random.below(3), 1 + self.random.below(3)];
+        let padding = [0, 1, 2, 3].map(|side| self.random.below(kernel[side % 2]));
+        (kernel, stride, padding)
+    }
+
+    /// `None` where the kernel does not fit.
+    fn conv(&mut self, (from, shape): Value) -> Option<Value> {
+        let ([rows, columns], stride, padding) = self.window();
+        let outputs = 1 + self.random.below(6);
+        let inputs = shape.channels * rows * columns;
+        let weight = self.floats(outputs * inputs, inputs);
+        let conv = Conv {
+            weight: Array4::from_shape_vec((outputs, shape.channels, rows, columns), weight)
+                .unwrap(),
+            bias: self.bias(outputs),
+            stride,
+            padding,
+        };
+        let to = conv.output_shape(shape).filter(|to| to.len() <= MAX_LEN)?;
+        Some(self.push("conv", Layer::Conv(conv), vec![from], to))
+    }
+
+    /// `None` where the padding leaves nothing, or the picture is too large.
+    fn conv_transpose(&mut self, (from, shape): Value) -> Option<Value> {
+        let ([rows, columns], stride, padding) = self.window();
+        let outputs = 1 + self.random.below(6);
+        let inputs = shape.channels * rows * columns;
+        let weight = self.floats(outputs * inputs, inputs);
+        let conv = ConvTranspose {
+            weight: Array4::from_shape_vec((shape.channels, outputs, rows, columns), weight)
+                .unwrap(),
+            bias: self.bias(outputs),
+            stride,
+            padding,
+            output_padding: stride.map(|stride| self.random.below(stride)),
+        };
+        let cut = [padding[0] + padding[2], padding[1] + padding[3]];
+        let whole = [
+            (shape.height - 1) * stride[0] + rows,
+            (shape.width - 1) * stride[1] + columns,
+        ];
+        // tract cannot count where only the output padding makes up for what is cut.
+        if whole[0] < cut[0] || whole[1] < cut[1] {
+            return None;
+        }
+        let to = conv.output_shape(shape).filter(|to| to.len() <= MAX_LEN)?;
+        Some(self.push("deconv", Layer::ConvTranspose(conv), vec![from], to))
+    }
+
+    fn batch_norm(&mut self, (from, shape): Value) -> Value {
+        let channels = shape.channels;
+        let mut draw =
+            |low, high| Array1::from_shape_simple_fn(channels, || self.random.uniform(low, high));
+        let norm = BatchNorm {
+            scale: draw(0.5, 1.5),
+            bias: draw(-0.5, 0.5),
+            mean: draw(-0.3, 0.3),
+            variance: draw(0.5, 2.5),
+            epsilon: 1e-5,
+        };
+        self.push("norm", Layer::BatchNorm(norm), vec![from], shape)
+    }
+
+    fn activation(&mut self, (from, shape): Value) -> Value {
+        let layer = match self.random.below(5) {
+            0 => Layer::Relu,
+            1 => Layer::LeakyRelu { slope: 0.25 },
+            2 => Layer::LeakyRelu { slope: 0.2 },
+            3 => Layer::Sigmoid,
+            _ => Layer::Tanh,
+        };
+        self.push("activation", layer, vec![from], shape)
+    }
+
+    fn concat(&mut self, parts: &[Value]) -> Value {
+        let channels = parts.iter().map(|(_, shape)| shape.channels).sum();
+        let shape = Shape {
+            channels,
+            ..parts[0].1
+        };
+        let inputs = parts.iter().map(|(source, _)| *source).collect();
+        self.push("concat", Layer::Concat, inputs, shape)
+    }
+
+    fn upsample(&mut self, (from, shape): Value) -> Option<Value> {
+        let factor = [1 + self.random.below(3), 1 + self.random.below(3)];
+        let to = Shape {
+            channels: shape.channels,
+            height: shape.height * factor[0],
+            width: shape.width * factor[1],
+        };
+        (to.len() <= MAX_LEN)
+            .then(|| self.push("upsample", Layer::Upsample { factor }, vec![from], to))
+    }
+
+    /// What the first layers read: the whole input, or latent vector and label on ways of their own.
+    fn start(&mut self) -> Value {
+        let InputSpec { latent, classes } = self.input;
+        let latent = (Source::Latent, Shape::vector(latent));
+        match self.random.below(if classes == 0 { 1 } else { 3 }) {
+            0 => (Source::Input, Shape::vector(self.input.len())),
+            1 => {
+                let label = self.embedding();
+                self.concat(&[latent, label])
+            }
+            _ => {
+                let label = (Source::Label, Shape::vector(classes));
+                let label = self.dense(label, 3);
+                let latent = self.dense(latent, 5);
+                self.concat(&[label, latent])
+            }
+        }
+    }
+
+    /// The same value twice, one way with a layer more, and joined.
+    fn branch(&mut self, value: Value) -> Value {
+        let one = self.activation(value);
+        let other = self.batch_norm(value);
+        if self.random.below(2) == 0 {
+            self.concat(&[one, other])
+        } else {
+            self.concat(&[value, other, one])
+        }
+    }
+
+    /// A plane of pixels that says which class, behind a picture's channels.
+    fn label_plane(&mut self, value: Value) -> Value {
+        let (height, width) = (value.1.height, value.1.width);
+        let embedding = self.embedding();
+        let plane = self.dense(embedding, height * width);
+        let shape = Shape {
+            channels: 1,
+            height,
+            width,
+        };
+        let plane = match (height, width) {
+            (1, 1) => plane,
+            _ => self.reshape(plane, shape),
+        };
+        self.concat(&[value, plane])
+    }
+}
+
+/// A small graph; the same seed gives the same.
+pub fn any_graph(seed: u64) -> Network {
+    let mut random = Random::new(seed ^ 0x6772_6170_6873);
+    let start = Shape {
+        channels: 1 + random.below(6),
+        height: 1 + random.below(4),
+        width: 1 + random.below(4),
+    };
+    let classes = random.below(2) * (1 + random.below(10));
+    // The input itself may be a picture, as a classifier's is.
+    let given = classes == 0 && random.below(2) == 0 && start != Shape::vector(start.len());
+    let latent = match given {
+        true => start.len(),
+        false => 1 + random.below(12),
+    };
+    let input = InputSpec { latent, classes };
+    let mut maker = Maker {
+        random,
+        input,
+        nodes: Vec::new(),
+    };
+    let mut value = maker.start();
+    if given {
+        value = maker.reshape(value, start);
+        value = maker.activation(value);
+    } else if maker.random.below(4) > 0 {
+        value = maker.dense(value, start.len());
+        if maker.random.below(2) == 0 {
+            value = maker.batch_norm(value);
+        }
+        if value.1 != start {
+            value = maker.reshape(value, start);
+            // A dense layer right behind would make the reshape needless.
+            value = maker.activation(value);
+        }
+    }
+    for _ in 0..1 + maker.random.below(6) {
+        let next = match maker.random.below(9) {
+            0 | 1 => maker.conv(value),
+            2..=4 => maker.conv_transpose(value),
+            5 => maker.upsample(value),
+            6 if value.1.len() * 3 <= MAX_LEN => Some(maker.branch(value)),
+            7 if input.classes > 0 => Some(maker.label_plane(value)),
+            _ => Some(maker.batch_norm(value)),
+        };
+        if let Some(next) = next {
+            value = next;
+            if maker.random.below(2) == 0 {
+                value = maker.activation(value);
+            }
+        }
+    }
+    let last = value.1;
+    if maker.random.below(3) == 0 {
+        // A picture out of a vector.
+        value = maker.dense(value, 12);
+        value = maker.activation(value);
+        let shape = Shape {
+            channels: 1,
+            height: 3,
+            width: 4,
+        };
+        value = maker.reshape(value, shape);
+    } else if let Some(next) = maker.conv_transpose((value.0, last)) {
+        value = next;
+    } else {
+        value = maker.dense(value, 5);
+    }
+    let network = Network {
+        name: format!("graph{seed}"),
+        input,
+        nodes: maker.nodes,
+        output: value.1,
+    };
+    network
+        .check()
+        .unwrap_or_else(|error| panic!("{seed}: {error}"));
+    network
+}
+
+#[test]
+fn every_layer_takes_part() {
+    let mut counts = std::collections::BTreeMap::new();
+    for seed in 0..400 {
+        for node in any_graph(seed).nodes {
+            let kind = node
+                .name
+                .trim_end_matches(|c: char| c.is_ascii_digit())
+                .to_owned();
+            *counts.entry(kind).or_insert(0) += 1;
+        }
+    }
+    let kinds: Vec<_> = counts.keys().map(String::as_str).collect();
+    let expected = [
+        "activation",
+        "concat",
+        "conv",
+        "deconv",
+        "dense",
+        "embedding",
+        "norm",
+        "reshape",
+        "upsample",
+    ];
+    assert_eq!(kinds, expected);
+    assert!(counts.values().all(|count| *count >= 50), "{counts:?}");
+}

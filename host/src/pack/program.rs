@@ -1,0 +1,337 @@
+//! The device's program for a quantized network: its operations, what each reads and writes, and in which order the
+//! elements lie.
+//!
+//! Most steps are one operation. A reshape is none: its output is another view of the same bytes. A concatenation is one
+//! copy a part. A table works in place where nobody reads its input again.
+
+use super::order::{Order, wanted};
+use super::{PackError, plan};
+use crate::network::{Shape, Source};
+use crate::quantize::{QuantizedNetwork, Step, StepKind};
+use shared::latent;
+use std::collections::BTreeMap;
+
+/// Bytes of the arena under a name: what becomes a region of the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// Index of the buffer that it lies in.
+    pub buffer: usize,
+    /// First byte within the buffer.
+    pub start: usize,
+    /// What the bytes are.
+    pub shape: Shape,
+    /// Exponent of the elements.
+    pub exponent: i8,
+}
+
+/// One operation of the device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Op {
+    /// Name of the step, with the part's number for a concatenation.
+    pub name: String,
+    /// Index of the step.
+    pub step: usize,
+    /// Index of the step's input that is read: 0 but for a concatenation.
+    pub part: usize,
+    /// First channel of the output that is written: 0 but for a concatenation.
+    pub channel: usize,
+    /// Index of the view that is read.
+    pub input: usize,
+    /// Index of the view that is written.
+    pub output: usize,
+}
+
+/// A network as the device runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The views; the first is the input.
+    pub views: Vec<View>,
+    /// Length of each buffer; the first is the input's.
+    pub buffers: Vec<usize>,
+    /// In order of execution.
+    pub ops: Vec<Op>,
+    /// Index of the picture's view.
+    pub output: usize,
+    /// Order of the elements of each step's output.
+    pub orders: Vec<Order>,
+}
+
+impl Program {
+    /// Lowers a network.
+    ///
+    /// # Errors
+    /// [`PackError::Order`] where a reshape would have to move bytes.
+    pub fn new(network: &QuantizedNetwork) -> Result<Self, PackError> {
+        let mut builder = Builder {
+            network,
+            program: Self {
+                views: Vec::new(),
+                buffers: Vec::new(),
+                ops: Vec::new(),
+                output: 0,
+                orders: orders(network)?,
+            },
+            sources: BTreeMap::new(),
+        };
+        let input = Shape::vector(network.input.len());
+        let view = builder.own(input, latent::EXPONENT);
+        builder.sources.insert(Source::Input, view);
+        for (index, step) in network.steps.iter().enumerate() {
+            let view = builder.step(index, step);
+            builder.sources.insert(Source::Node(index), view);
+        }
+        let mut program = builder.program;
+        // Every step makes a view.
+        program.output = program.views.len() - 1;
+        program.work_in_place(network);
+        Ok(program)
+    }
+
+    /// The order of the elements that an operation reads.
+    pub fn input_order(&self, network: &QuantizedNetwork, op: &Op) -> Order {
+        let source = network
+            .steps
+            .get(op.step)
+            .and_then(|step| step.inputs.get(op.part));
+        match source {
+            Some(&Source::Node(index)) if index < self.orders.len() => self.orders[index].clone(),
+            Some(&source) => Order::of(network.input_shape(source)),
+            None => Order::of(Shape::vector(0)),
+        }
+    }
+
+    /// What an observer sees of an operation's output, from the step's output in the host's order: the channels that are
+    /// not written yet are 0.
+    pub fn observed(&self, network: &QuantizedNetwork, op: &Op, output: &[i8]) -> Vec<i8> {
+        let Some((step, order)) = network.steps.get(op.step).zip(self.orders.get(op.step)) else {
+            return Vec::new();
+        };
+        let mut values = output.to_vec();
+        if let StepKind::Concat { .. } = step.kind {
+            let part = step
+                .inputs
+                .get(op.part)
+                .map(|&s| network.input_shape(s).channels);
+            let pixels = step.shape.height * step.shape.width;
+            let written = (op.channel + part.unwrap_or(0)) * pixels;
+            values.get_mut(written..).unwrap_or_default().fill(0);
+        }
+        order.apply(&values)
+    }
+
+    /// Gives each table the buffer of its input where that is not read again.
+    fn work_in_place(&mut self, network: &QuantizedNetwork) {
+        for index in 0..self.ops.len() {
+            let op = &self.ops[index];
+            let table = matches!(network.steps[op.step].kind, StepKind::Table(_));
+            let (from, to) = (self.views[op.input].buffer, self.views[op.output].buffer);
+            let later = self.ops[index + 1..].iter();
+            let read_again = later.clone().any(|op| self.views[op.input].buffer == from);
+            let whole = self.buffers[from] == self.buffers[to];
+            // The input is what the observer has seen, and the picture what is left at the end.
+            if table && whole && from != 0 && !read_again && self.views[self.output].buffer != from
+            {
+                for view in &mut self.views {
+                    if view.buffer == to {
+                        view.buffer = from;
+                    }
+                }
+            }
+        }
+    }
+
+    /// When each buffer holds something: from the operation that writes it first to the last one that needs it. The
+    /// input is there at 0, the first operation is 1, and who shows the picture comes behind the last.
+    pub fn lifetimes(&self) -> Vec<Option<plan::Lifetime>> {
+        let mut lifetimes: Vec<Option<plan::Lifetime>> = vec![None; self.buffers.len()];
+        let mut touch = |view: usize, at: usize| {
+            let lifetime = self
+                .views
+                .get(view)
+                .and_then(|view| lifetimes.get_mut(view.buffer));
+            if let Some(lifetime) = lifetime {
+                let seen = lifetime.get_or_insert(plan::Lifetime {
+                    first: at,
+                    last: at,
+                });
+                seen.last = seen.last.max(at);
+            }
+        };
+        touch(0, 0);
+        for (index, op) in self.ops.iter().enumerate() {
+            touch(op.input, index + 1);
+            touch(op.output, index + 1);
+        }
+        touch(self.output, self.ops.len() + 1);
+        lifetimes
+    }
+}
+
+struct Builder<'a> {
+    network: &'a QuantizedNetwork,
+    program: Program,
+    /// The views so far, by what they hold.
+    sources: BTreeMap<Source, usize>,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, view: View) -> usize {
+        self.program.views.push(view);
+        self.program.views.len() - 1
+    }
+
+    /// A view of a buffer of its own.
+    fn own(&mut self, shape: Shape, exponent: i8) -> usize {
+        self.program.buffers.push(shape.len());
+        self.push(View {
+            buffer: self.program.buffers.len() - 1,
+            start: 0,
+            shape,
+            exponent,
+        })
+    }
+
+    /// The view of what a step reads; of a part of the input a new one, the first time.
+    fn source(&mut self, source: Source) -> usize {
+        if let Some(&view) = self.sources.get(&source) {
+            return view;
+        }
+        let spec = self.network.input;
+        let start = match source {
+            Source::Label => spec.latent,
+            Source::Latent if spec.classes == 0 => return 0,
+            Source::Latent | Source::Input | Source::Node(_) => 0,
+        };
+        let view = self.push(View {
+            buffer: 0,
+            start,
+            shape: self.network.input_shape(source),
+            exponent: latent::EXPONENT,
+        });
+        self.sources.insert(source, view);
+        view
+    }
+
+    /// Appends a step's operations and gives the view of its output.
+    fn step(&mut self, index: usize, step: &Step) -> usize {
+        let inputs: Vec<usize> = step
+            .inputs
+            .iter()
+            .map(|&source| self.source(source))
+            .collect();
+        // A picture, where the last step gives a vector.
+        let last = index + 1 == self.network.steps.len();
+        let shape = match last && self.network.output.len() == step.shape.len() {
+            true => self.network.output,
+            false => step.shape,
+        };
+        if let (StepKind::Reshape, Some(&from)) = (&step.kind, inputs.first()) {
+            let from = self.program.views[from];
+            return self.push(View { shape, ..from });
+        }
+        let output = self.own(shape, step.exponent);
+        let parts = matches!(step.kind, StepKind::Concat { .. });
+        let mut channel = 0;
+        for (part, (&input, &source)) in inputs.iter().zip(&step.inputs).enumerate() {
+            let name = match parts {
+                true => format!("{}[{part}]", step.name),
+                false => step.name.clone(),
+            };
+            self.program.ops.push(Op {
+                name,
+                step: index,
+                part,
+                channel,
+                input,
+                output,
+            });
+            channel += self.network.input_shape(source).channels;
+        }
+        output
+    }
+}
+
+/// The order of each step's output: what its readers want, as far as it can choose.
+fn orders(network: &QuantizedNetwork) -> Result<Vec<Order>, PackError> {
+    let wishes = wishes(network)?;
+    let mut orders: Vec<Order> = Vec::with_capacity(network.steps.len());
+    for (step, wish) in network.steps.iter().zip(wishes) {
+        let of = |source: &Source| match source {
+            Source::Node(index) => orders.get(*index).cloned(),
+            source => Some(Order::of(network.input_shape(*source))),
+        };
+        let parts: Vec<Order> = step.inputs.iter().filter_map(of).collect();
+        let one_pixel = step.shape.height * step.shape.width == 1;
+        orders.push(match &step.kind {
+            StepKind::Dense(_) | StepKind::Embedding(_) => {
+                Order::of(wish.unwrap_or(Shape::vector(step.shape.len())))
+            }
+            StepKind::Table(_) | StepKind::Reshape => {
+                let from = parts.into_iter().next();
+                from.unwrap_or_else(|| Order::of(step.shape))
+            }
+            StepKind::Concat { .. } if one_pixel => {
+                Order::joined(&parts.iter().collect::<Vec<_>>())
+            }
+            StepKind::Concat { .. }
+            | StepKind::Conv(..)
+            | StepKind::ConvTranspose(..)
+            | StepKind::Upsample { .. } => Order::of(step.shape),
+        });
+    }
+    Ok(orders)
+}
+
+/// What the readers of each step want its output to lie as; none where they take any order.
+fn wishes(network: &QuantizedNetwork) -> Result<Vec<Option<Shape>>, PackError> {
+    let mut wishes: Vec<Option<Shape>> = vec![None; network.steps.len()];
+    if let Some(last) = wishes.last_mut() {
+        *last = Some(wanted(network.output));
+    }
+    // Readers come later, so each step's wish is whole when it is its turn.
+    for (index, step) in network.steps.iter().enumerate().rev() {
+        let refuse = |shape: Shape| PackError::Order {
+            layer: step.name.clone(),
+            shape,
+        };
+        let wish = wishes[index];
+        let one_pixel = step.shape.height * step.shape.width == 1;
+        let as_they_are = |source: &Source| (*source, Some(wanted(network.input_shape(*source))));
+        let (own, inputs): (Option<Shape>, Vec<(Source, Option<Shape>)>) = match &step.kind {
+            StepKind::Dense(_) | StepKind::Embedding(_) => (wish, vec![]),
+            StepKind::Table(_) | StepKind::Reshape => (
+                wish,
+                step.inputs.iter().map(|source| (*source, wish)).collect(),
+            ),
+            StepKind::Concat { .. } if one_pixel => {
+                // Nobody asks, or its parts lie as they are.
+                let own = wish.map(|_| Shape::vector(step.shape.len()));
+                let part = |source: &Source| (*source, wish.and(as_they_are(source).1));
+                (own, step.inputs.iter().map(part).collect())
+            }
+            StepKind::Concat { .. }
+            | StepKind::Conv(..)
+            | StepKind::ConvTranspose(..)
+            | StepKind::Upsample { .. } => {
+                let own = Some(wanted(step.shape));
+                (own, step.inputs.iter().map(as_they_are).collect())
+            }
+        };
+        if let Some(wish) = wish.filter(|wish| own != Some(*wish)) {
+            return Err(refuse(wish));
+        }
+        for (source, shape) in inputs {
+            let Some(shape) = shape else { continue };
+            match source {
+                Source::Node(from) if from < index => match wishes[from] {
+                    Some(other) if other != shape => return Err(refuse(shape)),
+                    _ => wishes[from] = Some(shape),
+                },
+                // Nobody but the device's own generator writes the input: it lies as a vector.
+                _ if shape == Shape::vector(shape.len()) => {}
+                _ => return Err(refuse(shape)),
+            }
+        }
+    }
+    Ok(wishes)
+}

@@ -1,0 +1,378 @@
+//! Packed networks against the oracle, through the firmware's own engine.
+
+use super::arena::ArenaMap;
+use super::image::{pack, packed_len};
+use super::program::Program;
+use super::{PackError, golden, plan};
+use crate::forward::conv::Geometry;
+use crate::network::{InputSpec, Shape, Source};
+use crate::quantize::calibrate::{integer_inputs, points};
+use crate::quantize::{Bits, QuantizedLinear, QuantizedNetwork, Step, StepKind, oracle};
+use crate::synthetic::Random;
+use firmware::engine::{Engine, Observer};
+use ndarray::Array2;
+use shared::arithmetic::Activation;
+use shared::image::{Image, PIXEL_EXPONENT, PixelRange};
+use shared::latent::{EXPONENT, Latent, Prior};
+use shared::layer::Op;
+
+/// Random networks of integers: no float network, no calibration, every kind of step.
+pub struct Maker {
+    random: Random,
+    network: QuantizedNetwork,
+}
+
+type Value = (Source, Shape);
+
+impl Maker {
+    fn push(&mut self, kind: StepKind, inputs: Vec<Source>, shape: Shape, exponent: i8) -> Value {
+        let index = self.network.steps.len();
+        self.network.steps.push(Step {
+            name: format!("{}{index}", kind.name().replace(' ', "_")),
+            layer: index,
+            inputs,
+            kind,
+            shape,
+            exponent,
+            factors: vec![],
+        });
+        (Source::Node(index), shape)
+    }
+
+    /// Weights that use the whole range of their width and keep to the bounds.
+    fn linear(&mut self, outputs: usize, columns: usize, from: i8, to: i8) -> QuantizedLinear {
+        let bits = [Bits::Four, Bits::Eight][self.random.below(2)];
+        let (low, high) = bits.range();
+        let span = usize::from(high.abs_diff(low)) + 1;
+        let weights = Array2::from_shape_simple_fn((outputs, columns), || {
+            // Within the range, so the sum fits.
+            (i32::from(low) + self.random.below(span) as i32) as i8
+        });
+        // Outputs of a few tens.
+        let shift = 8 + columns.ilog2() as u8 / 2 - if bits == Bits::Four { 4 } else { 0 };
+        let shifts: Vec<u8> = (0..outputs)
+            .map(|_| shift + self.random.below(2) as u8)
+            .collect();
+        let exponent = |shift: &u8| to - from - *shift as i8;
+        QuantizedLinear {
+            bits,
+            weight_exponents: shifts.iter().map(exponent).collect(),
+            weights,
+            bias: (0..outputs)
+                .map(|_| self.random.below(4000) as i32 - 2000)
+                .collect(),
+            shifts,
+            activation: match self.random.below(3) {
+                0 => Activation::None,
+                1 => Activation::Relu,
+                _ => Activation::LeakyRelu { slope_shift: 2 },
+            },
+        }
+    }
+
+    fn exponent(&self, source: Source) -> i8 {
+        self.network.input_exponent(source)
+    }
+
+    fn any_exponent(&mut self) -> i8 {
+        -3 - self.random.below(4) as i8
+    }
+
+    fn dense(&mut self, (from, shape): Value, outputs: usize) -> Value {
+        let to = self.any_exponent();
+        let linear = self.linear(outputs, shape.len(), self.exponent(from), to);
+        self.push(
+            StepKind::Dense(linear),
+            vec![from],
+            Shape::vector(outputs),
+            to,
+        )
+    }
+
+    fn reshape(&mut self, (from, _): Value, shape: Shape) -> Value {
+        let exponent = self.exponent(from);
+        self.push(StepKind::Reshape, vec![from], shape, exponent)
+    }
+
+    fn embedding(&mut self, len: usize) -> Value {
+        let to = self.any_exponent();
+        let mut linear = self.linear(len, self.network.input.classes, EXPONENT, to);
+        linear.activation = Activation::None;
+        let shape = Shape::vector(len);
+        self.push(StepKind::Embedding(linear), vec![Source::Label], shape, to)
+    }
+
+    fn conv(&mut self, (from, shape): Value, transposed: bool) -> Option<Value> {
+        let kernel = [1 + self.random.below(4), 1 + self.random.below(4)];
+        let geometry = Geometry {
+            kernel,
+            stride: [1 + self.random.below(3), 1 + self.random.below(3)],
+            corner: [self.random.below(kernel[0]), self.random.below(kernel[1])],
+        };
+        let behind = [self.random.below(kernel[0]), self.random.below(kernel[1])];
+        let side = |axis: usize, len: usize, random: &mut Random| {
+            let (kernel, stride) = (geometry.kernel[axis], geometry.stride[axis]);
+            let padding = geometry.corner[axis] + behind[axis];
+            if transposed {
+                let more = random.below(stride);
+                // As much is cut at most as there is, see the reader's tests.
+                ((len - 1) * stride + kernel)
+                    .checked_sub(padding)?
+                    .checked_add(more)
+            } else {
+                Some((len + padding).checked_sub(kernel)? / stride + 1)
+            }
+        };
+        let channels = 1 + self.random.below(5);
+        let to = Shape {
+            channels,
+            height: side(0, shape.height, &mut self.random)?,
+            width: side(1, shape.width, &mut self.random)?,
+        };
+        if to.is_empty() || to.len() > 600 {
+            return None;
+        }
+        let exponent = self.any_exponent();
+        let columns = kernel[0] * kernel[1] * shape.channels;
+        let linear = self.linear(channels, columns, self.exponent(from), exponent);
+        let kind = match transposed {
+            true => StepKind::ConvTranspose(linear, geometry),
+            false => StepKind::Conv(linear, geometry),
+        };
+        Some(self.push(kind, vec![from], to, exponent))
+    }
+
+    fn table(&mut self, (from, shape): Value, exponent: i8) -> Value {
+        let table = [(); 256].map(|()| self.random.below(256) as u8 as i8);
+        self.push(
+            StepKind::Table(Box::new(table)),
+            vec![from],
+            shape,
+            exponent,
+        )
+    }
+
+    fn upsample(&mut self, (from, shape): Value) -> Option<Value> {
+        let factor = [1 + self.random.below(3), 1 + self.random.below(2)];
+        let to = Shape {
+            channels: shape.channels,
+            height: shape.height * factor[0],
+            width: shape.width * factor[1],
+        };
+        let exponent = self.exponent(from);
+        (to.len() <= 600)
+            .then(|| self.push(StepKind::Upsample { factor }, vec![from], to, exponent))
+    }
+
+    fn concat(&mut self, parts: &[Value]) -> Value {
+        let exponents: Vec<i8> = parts
+            .iter()
+            .map(|(source, _)| self.exponent(*source))
+            .collect();
+        let to = exponents.iter().copied().max().unwrap() + self.random.below(2) as i8;
+        // Exponents lie within a few of each other.
+        let shifts = exponents.iter().map(|from| (to - from) as u8).collect();
+        let shape = Shape {
+            channels: parts.iter().map(|(_, shape)| shape.channels).sum(),
+            ..parts[0].1
+        };
+        let inputs = parts.iter().map(|(source, _)| *source).collect();
+        self.push(StepKind::Concat { shifts }, inputs, shape, to)
+    }
+}
+
+/// A random network of integers; the same seed gives the same.
+pub fn any_integers(seed: u64) -> QuantizedNetwork {
+    let mut random = Random::new(seed ^ 0x7061_636b);
+    let input = InputSpec {
+        latent: 1 + random.below(12),
+        classes: random.below(2) * (1 + random.below(10)),
+    };
+    let network = QuantizedNetwork {
+        name: format!("integers{seed}"),
+        input,
+        prior: Prior::Uniform,
+        steps: vec![],
+        output: Shape::vector(1),
+        pixel_range: PixelRange::Signed,
+    };
+    let mut maker = Maker { random, network };
+    let latent = (Source::Latent, Shape::vector(input.latent));
+    let mut value = match maker.random.below(if input.classes == 0 { 1 } else { 3 }) {
+        0 => (Source::Input, Shape::vector(input.len())),
+        1 => {
+            let label = maker.embedding(3);
+            maker.concat(&[latent, label])
+        }
+        _ => {
+            let label = maker.dense((Source::Label, Shape::vector(input.classes)), 4);
+            let label = maker.table(label, -5);
+            maker.concat(&[label, latent])
+        }
+    };
+    let start = Shape {
+        channels: 1 + maker.random.below(6),
+        height: 1 + maker.random.below(4),
+        width: 1 + maker.random.below(4),
+    };
+    value = maker.dense(value, start.len());
+    if maker.random.below(2) == 0 {
+        value = maker.table(value, -4);
+    }
+    value = maker.reshape(value, start);
+    for _ in 0..1 + maker.random.below(6) {
+        let next = match maker.random.below(8) {
+            0 | 1 => maker.conv(value, false),
+            2..=4 => maker.conv(value, true),
+            5 => maker.upsample(value),
+            6 if value.1.len() <= 200 => {
+                let one = maker.table(value, -4);
+                let other = maker.conv(value, true).filter(|other| {
+                    (other.1.height, other.1.width) == (value.1.height, value.1.width)
+                });
+                let parts = [Some(value), Some(one), other];
+                Some(maker.concat(&parts.into_iter().flatten().collect::<Vec<_>>()))
+            }
+            7 if input.classes > 0 => {
+                let plane = maker.embedding(value.1.height * value.1.width);
+                let shape = Shape {
+                    channels: 1,
+                    ..value.1
+                };
+                let plane = maker.reshape(plane, shape);
+                Some(maker.concat(&[value, plane]))
+            }
+            _ => Some(maker.table(value, -5)),
+        };
+        value = next.unwrap_or(value);
+    }
+    if maker.random.below(3) == 0 {
+        value = maker.dense(value, 12);
+        value = maker.table(value, PIXEL_EXPONENT);
+        // The last step gives a vector that is shown as a picture.
+        maker.network.output = Shape {
+            channels: 2,
+            height: 2,
+            width: 3,
+        };
+    } else {
+        value = maker.table(value, PIXEL_EXPONENT);
+        maker.network.output = value.1;
+    }
+    let _ = value;
+    maker.network
+}
+
+#[derive(Default)]
+struct Outputs(Vec<Vec<i8>>);
+
+impl Observer for Outputs {
+    fn layer(&mut self, _: usize, _: &Op<'_>, output: &[i8]) {
+        self.0.push(output.to_vec());
+    }
+}
+
+#[test]
+fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
+    let mut kinds = std::collections::BTreeSet::new();
+    let (mut bytes, mut bound) = (0, 0);
+    for seed in 0..300 {
+        let network = any_integers(seed);
+        kinds.extend(network.steps.iter().map(|step| step.kind.name()));
+        let run = |input: &[i8]| oracle::all_steps(&network, input);
+        let goldens = golden::vectors(&network, 4, run).unwrap();
+        let packed =
+            pack(&network, "a card", &goldens).unwrap_or_else(|error| panic!("{seed}: {error}"));
+        assert_eq!(packed.len(), packed_len(&network, "a card", 4).unwrap());
+        let image = Image::new_checked(&packed).unwrap();
+        // Dirty memory: nothing may depend on what lay there before.
+        let mut arena = vec![0x55; image.arena_len()];
+        assert_eq!(Engine::new(image).self_test(&mut arena), Ok(4), "{seed}");
+
+        let program = Program::new(&network).unwrap();
+        let points = points(7, 6, network.input.classes);
+        let inputs = integer_inputs(&points, network.input, network.prior);
+        for (&point, input) in points.iter().zip(inputs.rows()) {
+            let expected = run(&input.to_vec());
+            let mut outputs = Outputs::default();
+            let latent = Latent::At(point);
+            let picture = Engine::new(image)
+                .generate(&mut arena, latent, &mut outputs)
+                .unwrap();
+            for (op, found) in program.ops.iter().zip(&outputs.0) {
+                let expected = program.observed(&network, op, &expected[op.step]);
+                assert_eq!(*found, expected, "{seed}: {}", op.name);
+            }
+            let order = program.orders.last().unwrap();
+            assert_eq!(picture.data(), order.apply(expected.last().unwrap()));
+        }
+        let plan = plan::plan(&program).unwrap();
+        assert!(plan.lower_bound <= plan.arena_len);
+        (bytes, bound) = (bytes + plan.arena_len, bound + plan.lower_bound);
+        let map = ArenaMap::new(&image);
+        assert!(map.lower_bound <= map.bytes && map.held.len() <= image.op_count() + 1);
+        assert!(!map.to_string().contains('\t'));
+    }
+    let all = [
+        "concat",
+        "conv",
+        "conv transpose",
+        "dense",
+        "embedding",
+        "reshape",
+        "table",
+        "upsample",
+    ];
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
+    println!("arenas of {bytes} bytes together, {bound} at least");
+    assert!(bytes <= bound + bound / 20, "{bytes} {bound}");
+}
+
+#[test]
+fn a_reshape_that_would_move_bytes_is_refused_by_name() {
+    let mut network = any_integers(1);
+    network.input = InputSpec {
+        latent: 12,
+        classes: 0,
+    };
+    network.steps.clear();
+    let random = Random::new(1);
+    let mut maker = Maker { random, network };
+    let picture = |channels, height, width| Shape {
+        channels,
+        height,
+        width,
+    };
+    let given = maker.reshape((Source::Input, Shape::vector(12)), picture(3, 2, 2));
+    let upsampled = maker.push(
+        StepKind::Upsample { factor: [1, 2] },
+        vec![given.0],
+        picture(3, 2, 4),
+        EXPONENT,
+    );
+    maker.network.output = picture(3, 2, 4);
+    let refused = Program::new(&maker.network);
+    assert!(
+        matches!(&refused, Err(PackError::Order { layer, .. }) if layer == "reshape0"),
+        "{refused:?}"
+    );
+    // One channel lies as a vector does, and so does a dense layer's output.
+    maker.network.steps[0].shape = picture(1, 3, 4);
+    maker.network.steps[1].shape = picture(1, 3, 8);
+    maker.network.output = picture(1, 3, 8);
+    assert!(Program::new(&maker.network).is_ok());
+    let again = maker.reshape((upsampled.0, picture(1, 3, 8)), picture(8, 3, 1));
+    let shape = picture(8, 3, 2);
+    maker.push(
+        StepKind::Upsample { factor: [1, 2] },
+        vec![again.0],
+        shape,
+        EXPONENT,
+    );
+    maker.network.output = shape;
+    let error = Program::new(&maker.network).unwrap_err().to_string();
+    assert!(
+        error.contains("a dense layer in front") && !error.contains('\n'),
+        "{error}"
+    );
+}
