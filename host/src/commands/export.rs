@@ -5,6 +5,7 @@ use crate::console::{Console, print};
 use crate::export::{ExportError, ExportOptions, ExportReport, export};
 use crate::failure::{Class, Failure, OrFail};
 use crate::files;
+use crate::firmware_build::LM3S6965EVB;
 use crate::model_folder::{CONFIG, FLOAT_ONNX};
 use crate::network::Network;
 use crate::onnx::write::{self, WriteOptions};
@@ -28,9 +29,9 @@ pub struct Args {
     /// The model folder; RUN/model, or the ONNX file's name without its ending, unless given.
     #[arg(long, short, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// The board that the model has to fit, or none.
-    #[arg(long, short, default_value = "lm3s6965evb")]
-    board: String,
+    /// The board that the model has to fit, or none; the run's, or lm3s6965evb, unless given.
+    #[arg(long, short)]
+    board: Option<String>,
     /// The most bytes of flash that the model may take, instead of a board.
     #[arg(long, value_name = "BYTES", conflicts_with = "board")]
     flash_budget: Option<usize>,
@@ -97,7 +98,12 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     options.bits.clone_from(&args.bits);
     match args.flash_budget {
         Some(budget) => options.budget = Some(budget),
-        None => fit(&mut options, board(&args.board)?.as_ref()),
+        None => {
+            let stated = is_run.then(|| run_config(&args.source)).flatten();
+            let name = args.board.or(stated.map(|config| config.board));
+            let name = name.as_deref().unwrap_or(LM3S6965EVB.name);
+            fit(&mut options, board(name)?.as_ref());
+        }
     }
     let run = is_run.then_some(args.source.as_path());
     finish(&options, run, console)?;
@@ -120,11 +126,14 @@ fn fit(options: &mut ExportOptions, board: Option<&Board>) {
     options.arena = board.map(|board| bytes(board.capacity.arena));
 }
 
+/// A run's config, where it has one.
+fn run_config(run: &Path) -> Option<Config> {
+    Config::read(&run.join(CONFIG)).ok()
+}
+
 /// What a run calls its model.
 fn run_name(run: &Path) -> Option<String> {
-    Config::read(&run.join(CONFIG))
-        .ok()
-        .map(|config| config.name)
+    run_config(run).map(|config| config.name)
 }
 
 /// Exports a run folder for a board.

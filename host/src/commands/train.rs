@@ -46,15 +46,16 @@ pub struct Args {
     /// Write the model folder RUN/model when training is done.
     #[arg(long)]
     export: bool,
-    /// The board that the exported model has to fit, or none.
-    #[arg(long, default_value = "lm3s6965evb", requires = "export")]
-    board: String,
+    /// The board that the exported model has to fit, or none; the config's unless given.
+    #[arg(long, requires = "export")]
+    board: Option<String>,
 }
 
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let mut keys = args.set.clone();
     keys.extend(args.data.as_ref().map(|data| format!("data={data}")));
     keys.extend(args.name.as_ref().map(|name| format!("name={name}")));
+    keys.extend(args.board.as_ref().map(|board| format!("board={board}")));
     keys.extend(args.seed.map(|seed| format!("seed={seed}")));
     keys.extend(args.steps.map(|steps| format!("train.steps={steps}")));
     keys.extend(
@@ -74,7 +75,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         .clone()
         .or(args.out.clone())
         .unwrap_or_else(|| free_folder(&config.name));
-    let board = super::export::board(&args.board)?;
+    let board = super::export::board(&config.board)?;
     let summary = train(&config, &out, args.resume.is_some(), console)?;
     if args.export {
         super::export::export_run(

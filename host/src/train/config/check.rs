@@ -3,6 +3,8 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Bound, RangeBounds};
 
+use crate::board::BOARDS;
+
 use super::{Config, ConfigError, Family, Model, Objective};
 
 /// Over 0, at most 1.
@@ -15,6 +17,14 @@ impl Config {
         let name = &self.name;
         let good = (1..=32).contains(&name.len()) && name.chars().all(word);
         holds(good, "name", name, "1 to 32 letters, digits, - or _")?;
+        let board = self.board.as_str();
+        let known = board == "none" || BOARDS.iter().any(|build| build.name == board);
+        holds(
+            known,
+            "board",
+            &self.board,
+            "lm3s6965evb, netduinoplus2 or none",
+        )?;
         range("seed", self.seed, 0..=i64::MAX as u64)?;
         self.model.check()?;
 

@@ -151,6 +151,8 @@ pub struct Config {
     pub data: String,
     /// Where to compute.
     pub device: DeviceChoice,
+    /// The board that the exported model has to fit, or `none`.
+    pub board: String,
     /// The two networks.
     pub model: Model,
     /// Losses, optimiser, length.
