@@ -22,6 +22,18 @@ const FILES: [(&str, &str); 2] = [
     ),
 ];
 
+/// The same of the test set.
+const TEST_FILES: [(&str, &str); 2] = [
+    (
+        "t10k-images-idx3-ubyte.gz",
+        "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
+    ),
+    (
+        "t10k-labels-idx1-ubyte.gz",
+        "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
+    ),
+];
+
 /// The largest file that is read; the real ones have 9.7 MB.
 const MAX_FILE: u64 = 16 << 20;
 
@@ -39,8 +51,24 @@ pub fn folder() -> PathBuf {
 /// # Errors
 /// [`DatasetError`]; files that are not the shipped ones are refused by [`DatasetError::Checksum`].
 pub fn load(folder: &Path) -> Result<Dataset, DatasetError> {
+    load_files(folder, "mnist", FILES)
+}
+
+/// Reads the 10,000 test pictures, which no training sees.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_test(folder: &Path) -> Result<Dataset, DatasetError> {
+    load_files(folder, "mnist test", TEST_FILES)
+}
+
+fn load_files(
+    folder: &Path,
+    dataset: &str,
+    files: [(&'static str, &'static str); 2],
+) -> Result<Dataset, DatasetError> {
     let mut contents = Vec::new();
-    for (name, expected) in FILES {
+    for (name, expected) in files {
         let path = folder.join(name);
         let bytes = read_at_most(&path, MAX_FILE)?;
         let found = hex(&Sha256::digest(&bytes));
@@ -53,9 +81,9 @@ pub fn load(folder: &Path) -> Result<Dataset, DatasetError> {
         }
         contents.push(idx_folder::unpack(&path, bytes)?);
     }
-    let paths = FILES.map(|(name, _)| folder.join(name));
+    let paths = files.map(|(name, _)| folder.join(name));
     idx_folder::combine(
-        "mnist",
+        dataset,
         folder,
         (&paths[0], &contents[0]),
         (&paths[1], &contents[1]),
@@ -79,6 +107,18 @@ mod tests {
         assert_eq!(
             data.labels.iter().filter(|label| **label == 1).count(),
             6_742
+        );
+    }
+
+    #[test]
+    fn the_test_set_is_another_one() {
+        let data = load_test(&folder()).unwrap();
+        assert_eq!((data.len(), data.height, data.width), (10_000, 28, 28));
+        // The first label and the class counts of the test set, as published.
+        assert_eq!(data.labels[0], 7);
+        assert_eq!(
+            data.labels.iter().filter(|label| **label == 1).count(),
+            1_135
         );
     }
 

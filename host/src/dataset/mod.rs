@@ -83,6 +83,24 @@ impl Dataset {
         dataset.resized(source.height, source.width)
     }
 
+    /// Reads the test pictures that belong to a dataset and that no training sees; `None` where it has none.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`].
+    pub fn load_test(source: &Source<'_>) -> Result<Option<Dataset>, DatasetError> {
+        let path = Path::new(source.data);
+        let test = if source.data == "mnist" {
+            let folder = source.mnist_folder.clone().unwrap_or_else(mnist::folder);
+            Some(mnist::load_test(&folder)?)
+        } else if path.is_dir() && idx_folder::looks_like_one(path)? {
+            idx_folder::load_test(path)?
+        } else {
+            None
+        };
+        test.map(|test| test.resized(source.height, source.width))
+            .transpose()
+    }
+
     /// Number of pictures.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -386,7 +386,7 @@ fn column_means(x: &Array2<f64>) -> Array1<f64> {
 }
 
 /// What the picture's values mean: those that cannot be negative start at black.
-fn pixel_range(network: &Network) -> PixelRange {
+pub fn pixel_range(network: &Network) -> PixelRange {
     match network.layers.last() {
         Some(Layer::Sigmoid | Layer::Relu) => PixelRange::Unit,
         _ => PixelRange::Signed,

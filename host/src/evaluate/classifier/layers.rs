@@ -18,7 +18,9 @@ pub struct Extent {
 impl Extent {
     /// Number of elements; saturates.
     pub const fn len(&self) -> usize {
-        self.height.saturating_mul(self.width).saturating_mul(self.channels)
+        self.height
+            .saturating_mul(self.width)
+            .saturating_mul(self.channels)
     }
 
     /// Whether there are none.
@@ -233,7 +235,10 @@ mod tests {
     fn affine_and_rectify_go_by_channel() {
         let x = ndarray::array![[1.0, -1.0, 2.0, -2.0]];
         let affine = Layer::Affine(ndarray::array![2.0, 3.0], ndarray::array![0.5, 0.0]);
-        assert_eq!(affine.forward(x.clone()), ndarray::array![[2.5, -3.0, 4.5, -6.0]]);
+        assert_eq!(
+            affine.forward(x.clone()),
+            ndarray::array![[2.5, -3.0, 4.5, -6.0]]
+        );
         assert_eq!(
             Layer::Rectify(0.25).forward(x),
             ndarray::array![[1.0, -0.25, 2.0, -0.5]]

@@ -4,6 +4,8 @@
 
 pub mod layers;
 pub mod read;
+#[cfg(test)]
+mod read_tests;
 
 use super::EvaluateError;
 use super::pictures::Pictures;
@@ -71,10 +73,15 @@ impl FromFile {
     pub fn read(given: Option<&Path>) -> Result<Self, EvaluateError> {
         let place = match given {
             Some(path) => path.to_owned(),
-            None => repository::root().unwrap_or_default().join("models/classifier"),
+            None => repository::root()
+                .unwrap_or_default()
+                .join("models/classifier"),
         };
         let path = if place.is_dir() {
-            let found = FILES.map(|name| place.join(name)).into_iter().find(|path| path.is_file());
+            let found = FILES
+                .map(|name| place.join(name))
+                .into_iter()
+                .find(|path| path.is_file());
             found.ok_or(EvaluateError::NoClassifier { path: place })?
         } else if place.is_file() {
             place
@@ -128,7 +135,9 @@ pub fn judge(
         .collect();
     let joined = |part: fn(&Activations) -> ArrayView2<f32>| {
         let parts: Vec<_> = batches.iter().map(part).collect();
-        concatenate(Axis(0), &parts).ok().filter(|all| all.iter().all(|value| value.is_finite()))
+        concatenate(Axis(0), &parts)
+            .ok()
+            .filter(|all| all.iter().all(|value| value.is_finite()))
     };
     let not_finite = || EvaluateError::NotFinite {
         what: pictures.name.clone(),
@@ -180,7 +189,10 @@ pub(crate) mod tests {
                 let picture = pictures.row(row);
                 let picture = picture.to_shape((self.side, self.side)).unwrap();
                 let (top, left) = (quarter / 2 * half, quarter % 2 * half);
-                picture.slice(s![top..top + half, left..left + half]).mean().unwrap()
+                picture
+                    .slice(s![top..top + half, left..left + half])
+                    .mean()
+                    .unwrap()
             });
             Activations {
                 logits: &features * 8.0,
@@ -200,7 +212,9 @@ pub(crate) mod tests {
     #[test]
     fn batches_come_back_in_order() {
         let count = 3 * BATCH + 5;
-        let images = (0..count).flat_map(|i| [(i % 256) as u8, 0, 0, 255]).collect();
+        let images = (0..count)
+            .flat_map(|i| [(i % 256) as u8, 0, 0, 255])
+            .collect();
         let pictures = Pictures::new("test", images, None, 2, 2);
         let counted = std::sync::atomic::AtomicUsize::new(0);
         let judged = judge(&Quarters { side: 2 }, &pictures, &|n| {
@@ -213,7 +227,10 @@ pub(crate) mod tests {
             assert!((judged.features[[row, 0]] - expected).abs() < 1e-6);
         }
         let wrong = judge(&Quarters { side: 4 }, &pictures, &|_| ()).unwrap_err();
-        assert!(matches!(wrong, EvaluateError::PictureSize { .. }), "{wrong}");
+        assert!(
+            matches!(wrong, EvaluateError::PictureSize { .. }),
+            "{wrong}"
+        );
     }
 
     #[test]
