@@ -178,7 +178,7 @@ fn what_is_no_classifier_is_refused_with_its_node() {
     refused(&|g| g.input = vec![1, usize::MAX / 2, 8], "grey picture");
     refused(&|g| g.constants.truncate(1), "no initializer");
     refused(&|g| g.constants[0].dims = vec![4, 1, 3, 3], "tensor w1");
-    refused(&|g| g.input = vec![1, 10, 9], "weights of shape");
+    refused(&|g| g.input = vec![1, 10, 12], "weights of shape");
 }
 
 #[test]
