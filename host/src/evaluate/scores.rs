@@ -36,9 +36,9 @@ pub struct Scores {
     /// Whether pictures show the class that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Agreement>,
-    /// Whether pictures are copies of training pictures; absent for training pictures.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memorisation: Option<Memorisation>,
+    /// Whether pictures are copies of training pictures. For training pictures, which are copies of themselves, the
+    /// figures of the test pictures: the floor.
+    pub memorisation: Memorisation,
     /// Whether pictures repeat each other.
     pub duplicates: Duplicates,
 }
@@ -109,10 +109,12 @@ impl<'a> Yardstick<'a> {
             coverage: near(dc::coverage(real, own, dc::K)),
             classes: shares(probabilities, &expected, seed),
             labels: labels.map(|labels| agreement(probabilities, labels, seed)),
-            memorisation: (!training).then(|| {
+            memorisation: if training {
+                memorisation(&self.to_training, &self.to_training, seed)
+            } else {
                 let samples = to_training(pictures, self.training);
                 memorisation(&samples, &self.to_training, seed)
-            }),
+            },
             duplicates: duplicates(&pixels, seed),
         })
     }

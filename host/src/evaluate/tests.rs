@@ -106,12 +106,11 @@ fn folders_are_measured_like_everything_else() {
     );
     assert_eq!(half.scores.classes.shares[3].value, 0.0);
     assert_eq!(half.scores.classes.largest_departure, 1.0);
-    let copied = |row: &Row| row.scores.memorisation.as_ref().unwrap().near_copies.value;
+    let copied = |row: &Row| row.scores.memorisation.near_copies.value;
     assert_eq!((copied(good), copied(copies)), (0.0, 1.0));
-    assert!(
-        real.scores.memorisation.is_none(),
-        "training pictures are no copies"
-    );
+    let floor = &real.scores.memorisation;
+    assert_eq!(floor.near_copies, floor.near_copies_of_test);
+    assert_eq!(floor.farther_than_test, 0.5);
     assert_eq!(copies.scores.duplicates.exact, 1.0);
     assert_eq!(good.scores.duplicates.exact, 0.0);
     assert_eq!(good.shown.len(), 100);
@@ -136,6 +135,57 @@ fn the_same_seed_gives_the_same_file() {
     ] {
         assert!(first.contains(part), "{part}: {first}");
     }
+}
+
+#[test]
+fn the_page_stands_alone_and_the_file_keeps_what_it_had() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    write(&at("data"), 1, 60, 4, false);
+    write(&at("<b>&"), 2, 30, 4, false);
+    let found = run(&options(&at("data"), &[&at("<b>&")])).unwrap();
+    let out = at("out");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("metrics.json"), "{\"training\": {\"steps\": 7}}").unwrap();
+    let path = report::write_metrics(&found, &out).unwrap();
+    let all: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(all["training"]["steps"], 7);
+    assert_eq!(all["evaluation"]["classifier"]["sha256"], "abc");
+    assert_eq!(all["evaluation"]["rows"][1]["pictures"], 120);
+    std::fs::write(&path, "[1, 2").unwrap();
+    let error = report::write_metrics(&found, &out).unwrap_err().to_string();
+    assert!(
+        error.contains("metrics.json") && !error.contains('\n'),
+        "{error}"
+    );
+
+    let page = std::fs::read_to_string(report::write_page(&found, &out).unwrap()).unwrap();
+    for outside in ["http:", "https:", "<script", "<link", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert!(
+        page.contains("&lt;b&gt;&amp;") && !page.contains("<b>"),
+        "names are escaped"
+    );
+    assert_eq!(page.matches("<img ").count(), 2);
+    assert_eq!(page.matches(" alt=\"100 pictures of ").count(), 2);
+    assert_eq!(
+        page.matches("<svg ").count(),
+        page.matches("role=\"img\" aria-label=").count()
+    );
+    assert!(page.matches("scope=\"col\"").count() >= 6 && page.contains("scope=\"row\""));
+    for tag in [
+        "table", "tr", "th", "td", "section", "div", "figure", "svg", "p", "span",
+    ] {
+        let count = |open: &str| page.matches(open).count();
+        let opened = count(&format!("<{tag}>")) + count(&format!("<{tag} "));
+        assert_eq!(opened, count(&format!("</{tag}>")), "{tag}");
+    }
+    let text = report::table::table(&found);
+    assert!(
+        text.contains("Frechet distance v") && text.contains("N 120"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -118,6 +118,12 @@ enum Form {
     Picture(Extent),
 }
 
+/// A constant of floats.
+struct Weights {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
 enum Fault {
     Wrong(String),
     Tensor(String, TensorFault),
@@ -198,7 +204,7 @@ impl Chain<'_> {
         node: &NodeProto,
         index: usize,
         rank: usize,
-    ) -> Result<Option<(Vec<usize>, Vec<f32>)>, Fault> {
+    ) -> Result<Option<Weights>, Fault> {
         let Some(name) = node.input.get(index).filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
@@ -208,9 +214,10 @@ impl Chain<'_> {
         let constant =
             Constant::decode(tensor).map_err(|fault| Fault::Tensor(clean(name), fault))?;
         match constant.as_floats() {
-            Some(values) if constant.shape.len() == rank => {
-                Ok(Some((constant.shape.clone(), values.to_vec())))
-            }
+            Some(values) if constant.shape.len() == rank => Ok(Some(Weights {
+                values: values.to_vec(),
+                shape: constant.shape,
+            })),
             _ => wrong(format!(
                 "its input {} has shape {:?}",
                 clean(name),
@@ -222,8 +229,10 @@ impl Chain<'_> {
     fn vector(&self, node: &NodeProto, index: usize, len: usize) -> Result<Array1<f32>, Fault> {
         match self.constant(node, index, 1)? {
             None => Ok(Array1::zeros(len)),
-            Some((_, values)) if values.len() == len => Ok(values.into()),
-            Some((_, values)) => wrong(format!("{} values for {len} channels", values.len())),
+            Some(Weights { values, .. }) if values.len() == len => Ok(values.into()),
+            Some(Weights { values, .. }) => {
+                wrong(format!("{} values for {len} channels", values.len()))
+            }
         }
     }
 
@@ -240,7 +249,7 @@ impl Chain<'_> {
         let Form::Picture(from) = self.shape else {
             return wrong("its input is a vector, expected a picture");
         };
-        let Some((shape, values)) = self.constant(node, 1, 4)? else {
+        let Some(Weights { shape, values }) = self.constant(node, 1, 4)? else {
             return wrong("it has no weights");
         };
         let &[outputs, inputs, rows, columns] = shape.as_slice() else {
@@ -336,7 +345,7 @@ impl Chain<'_> {
         if factors != [1.0, 1.0] || attribute(node, "transA").is_some_and(|a| a.i != 0) {
             return wrong("alpha, beta and transA are not supported");
         }
-        let Some((shape, values)) = self.constant(node, 1, 2)? else {
+        let Some(Weights { shape, values }) = self.constant(node, 1, 2)? else {
             return wrong("it has no weights");
         };
         let Ok(weight) = ArrayView2::from_shape([shape[0], shape[1]], &values) else {

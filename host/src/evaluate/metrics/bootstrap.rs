@@ -57,12 +57,13 @@ impl Draw {
     }
 }
 
-/// The mean of one value a picture, with the 2.5th and 97.5th percentile of the means of [`RESAMPLES`] samples.
+/// The mean of one value a picture, with the 2.5th and 97.5th percentile of the means of [`RESAMPLES`] samples. There is
+/// no interval where all values are equal: drawing them again cannot say how rare the other ones are.
 pub fn mean(values: &[f64], seed: u64) -> Estimate {
     let n = values.len();
     let average = |sum: f64| sum / n as f64;
     let value = average(values.iter().sum());
-    if n < 2 {
+    if values.windows(2).all(|pair| pair[0] == pair[1]) {
         return Estimate {
             value,
             interval: None,
@@ -174,8 +175,9 @@ mod tests {
     }
 
     #[test]
-    fn one_value_has_no_interval() {
+    fn equal_values_have_no_interval() {
         assert_eq!(mean(&[2.0], 1).interval, None);
+        assert_eq!(mean(&[0.0; 50], 1).interval, None);
         assert!(mean(&[], 1).value.is_nan());
     }
 }

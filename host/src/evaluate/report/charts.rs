@@ -79,7 +79,13 @@ pub fn bars(
     for (class, (name, estimate)) in names.iter().zip(values).enumerate() {
         let left = LEFT + slot * class as f64;
         let middle = left + slot / 2.0;
-        let (top, bottom) = (frame.y(estimate.value), frame.y(0.0));
+        // A class without pictures has no bar.
+        let value = if estimate.value.is_finite() {
+            estimate.value
+        } else {
+            0.0
+        };
+        let (top, bottom) = (frame.y(value), frame.y(0.0));
         let _ = write!(
             svg,
             "<rect class=\"bar\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}: {}</title></rect>",
@@ -130,9 +136,11 @@ pub fn curves(name: &str, runs: &[Training]) -> String {
         values().fold(0.0, f64::min),
         values().fold(f64::NEG_INFINITY, f64::max),
     );
+    let high = if high > low { high } else { low + 1.0 };
+    let rule = tick(high - low);
     let frame = Frame {
-        low,
-        high: if high > low { high } else { low + 1.0 },
+        low: (low / rule).floor() * rule,
+        high: (high / rule).ceil() * rule,
     };
     let steps = all
         .iter()
@@ -151,6 +159,7 @@ pub fn curves(name: &str, runs: &[Training]) -> String {
     let mut svg = frame.open(&label);
     let x = |step: f64| LEFT + step / steps * (WIDTH - LEFT - RIGHT);
     let tick = tick(steps);
+    // At most seven.
     for i in 0..=(steps / tick).floor() as u32 {
         let step = f64::from(i) * tick;
         let anchor = if x(step) > WIDTH - 30.0 {

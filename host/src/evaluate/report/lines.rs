@@ -56,7 +56,7 @@ fn plain(value: f64, n: usize) -> Option<Estimate> {
 }
 
 /// All lines, in the order that they are shown.
-pub const LINES: [Line; 16] = [
+pub const LINES: [Line; 15] = [
     Line {
         name: "Frechet distance",
         better: Better::Lower,
@@ -120,35 +120,24 @@ pub const LINES: [Line; 16] = [
     Line {
         name: "near copies of training",
         better: Better::Lower,
-        meaning: "Part of the pictures that have one training picture three times as near as any other.",
-        value: |s| s.memorisation.as_ref().map(|m| m.near_copies),
-    },
-    Line {
-        name: "near copies, test pictures",
-        better: Better::Real,
-        meaning: "The same of the test pictures, which copy nothing: the floor.",
-        value: |s| s.memorisation.as_ref().map(|m| m.near_copies_of_test),
+        meaning: "Part of the pictures that have one training picture three times as near as any other. In the column of real pictures, here and in the next two lines: the test pictures.",
+        value: |s| Some(s.memorisation.near_copies),
     },
     Line {
         name: "distance to training",
         better: Better::Real,
         meaning: "Median distance to the nearest training picture, in grey levels (root mean square).",
-        value: |s| {
-            let n = s.duplicates.near.n;
-            s.memorisation
-                .as_ref()
-                .and_then(|m| plain(m.median_distance, n))
-        },
+        value: |s| plain(s.memorisation.median_distance, s.memorisation.near_copies.n),
     },
     Line {
         name: "farther than test pictures",
         better: Better::Real,
         meaning: "Probability that a picture lies farther from the training pictures than a test picture: 0.5 where they lie alike, towards 0 where they are copied.",
         value: |s| {
-            let n = s.duplicates.near.n;
-            s.memorisation
-                .as_ref()
-                .and_then(|m| plain(m.farther_than_test, n))
+            plain(
+                s.memorisation.farther_than_test,
+                s.memorisation.near_copies.n,
+            )
         },
     },
     Line {
