@@ -1,7 +1,7 @@
 //! What each way of rounding weights costs: SQNR of the pictures at 8 and at 4 bits.
 //!
-//! `cargo run --release -p host --example rounding_methods [generator.onnx [classes]]`; without a file, an untrained network of
-//! the reference's shape.
+//! `cargo run --release -p host --example rounding_methods [generator.onnx [classes]]`; without a file, an untrained
+//! network of the reference's shape, and with `conv` in place of it, a convolutional one.
 
 use host::network::Shape;
 use host::onnx::read::{ReadOptions, read_file};
@@ -17,6 +17,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map(|text| text.parse())
         .transpose()?;
     let network = match std::env::args_os().nth(1) {
+        Some(path) if path == "conv" => {
+            let shape = Shape {
+                channels: 1,
+                height: 28,
+                width: 28,
+            };
+            synthetic::conv_generator(1, 32, 10, [64, 32], shape)
+        }
         Some(path) => {
             read_file(
                 path.as_ref(),
@@ -62,6 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let quantized = prepared.quantize(&QuantizeOptions {
                 bits: bits.clone(),
                 method,
+                ..Default::default()
             })?;
             let seconds = start.elapsed().as_secs_f64();
             let measured = measure(&network, &quantized, 1000);

@@ -1,5 +1,9 @@
 //! Generators that were never trained: seeded random networks for tests and measurements of everything behind training.
 
+mod graph;
+
+pub use graph::{any_graph, conv_generator};
+
 use crate::network::{BatchNorm, Dense, InputSpec, Layer, Network, Shape};
 use ndarray::{Array1, Array2};
 use shared::latent::pcg::{Pcg32, split_mix_64};

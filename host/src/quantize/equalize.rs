@@ -1,58 +1,203 @@
 //! Channel equalization: every hidden channel is scaled so that it just fills int8.
 //!
 //! An output `y` of a layer whose activation keeps factors (`f(a x) = a f(x)` for `a > 0`: ReLU, LeakyReLU, none) may be
-//! divided by a factor of its own if the next layer's weights for it are multiplied by the same: the network computes
-//! what it did, but one exponent then fits all channels. After Nagel et al., "Data-Free Quantization Through Weight
+//! divided by a factor of its own if all weights that meet it are multiplied by the same: the network computes what it
+//! did, but one exponent then fits all channels. After Nagel et al., "Data-Free Quantization Through Weight
 //! Equalization and Bias Correction" (2019), section 4.1; here the factors come from the activations, because weights
 //! have an exponent a channel anyway.
 
-use super::fold::{Folded, FoldedKind};
-use ndarray::{Array1, Array2, ArrayView1};
+use super::QuantizeError;
+use super::flow::{Groups, Held, Reach, reach};
+use super::fold::Folded;
+use crate::network::{InputSpec, Source};
+use ndarray::{Array1, Array2, s};
+use shared::latent;
 
 /// Shares of a channel's largest magnitude that are tried as its range; the rest is clipped.
 const SHARES: [f64; 7] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4];
 
-/// Equalizes the layers in place, and their outputs `targets`, shape (points, length) each.
+/// A range is searched on at most this many values of a channel, taken evenly.
+const MAX_SEARCHED: usize = 1 << 15;
+
+/// One factor a channel of a step's output; `None` for ones.
+pub type Factors = Option<Array1<f64>>;
+
+/// Equalizes the steps in place, and their outputs `targets`, shape (points, length) each.
 ///
-/// Gives each layer's factors: its old output is the new one times the factor. `None` where nothing was changed.
-pub fn equalize(layers: &mut [Folded], targets: &mut [Array2<f64>]) -> Vec<Option<Array1<f64>>> {
-    let mut all = vec![None; layers.len()];
-    for index in 1..layers.len() {
-        let Some(([.., before], [after, ..])) = layers.split_at_mut_checked(index) else {
-            continue;
-        };
-        let (FoldedKind::Dense { weight, bias, .. }, FoldedKind::Dense { weight: next, .. }) =
-            (&mut before.kind, &mut after.kind)
+/// Each step's `factors`, one a channel, are multiplied: its old output is the new one times the factor. `None` stands
+/// for ones.
+///
+/// # Errors
+/// As [`absorb`]. Elements that cannot be scaled are left alone.
+pub fn equalize(
+    steps: &mut [Folded],
+    input: InputSpec,
+    targets: &mut [Array2<f64>],
+    factors: &mut [Factors],
+) -> Result<(), QuantizeError> {
+    for index in 0..steps.len() {
+        let Some(reach) = steps
+            .get(index)
+            .filter(|step| step.kind.linear().is_some())
+            .and_then(|_| reach(steps, input, Source::Node(index)))
         else {
             continue;
         };
-        let Some(target) = targets.get_mut(index - 1) else {
+        let (Some(step), Some(target)) = (steps.get(index), targets.get(index)) else {
             continue;
         };
-        let factors: Array1<f64> = target.columns().into_iter().map(factor).collect();
-        for (mut row, factor) in weight.rows_mut().into_iter().zip(&factors) {
-            row /= *factor;
+        let own = Held {
+            step: index,
+            shape: step.shape,
+            origin: (0..step.shape.len()).collect(),
+        };
+        let mut groups = Groups::new(own.origin.len());
+        let convolved = |held: &&Held| {
+            steps
+                .get(held.step)
+                .is_some_and(|s| s.kind.geometry().is_some())
+        };
+        groups.unite_channels(&own);
+        for held in reach
+            .between
+            .iter()
+            .chain(reach.sinks.iter().filter(convolved))
+        {
+            groups.unite_channels(held);
         }
-        *bias /= &factors;
-        *next *= &factors;
-        *target /= &factors;
-        if let Some(slot) = all.get_mut(index - 1) {
-            *slot = Some(factors);
+        let own_factors = search(&mut groups, target, reach.beside_inputs);
+        apply(steps, &own, &reach, &own_factors)?;
+        for held in std::iter::once(&own).chain(&reach.between) {
+            if let Some(target) = targets.get_mut(held.step) {
+                *target /= &elements(held, &own_factors);
+            }
+            record(held, &own_factors, factors);
         }
     }
-    all
+    Ok(())
+}
+
+/// The factor of each element of what a step holds of a value; `factors` are the value's, one an element.
+fn elements(held: &Held, factors: &[f64]) -> Array1<f64> {
+    // No factor is found for foreign elements.
+    let of = |element: &usize| factors.get(*element).copied().unwrap_or(1.0);
+    held.origin.iter().map(of).collect()
+}
+
+/// Multiplies what is known of the factors of a step's channels by those of a value that it holds.
+pub fn record(held: &Held, factors: &[f64], all: &mut [Factors]) {
+    let pixels = (held.shape.height * held.shape.width).max(1);
+    let channels = elements(held, factors).slice_move(s![..;pixels]);
+    if let Some(slot) = all.get_mut(held.step) {
+        *slot = Some(match slot.take() {
+            Some(before) => before * channels,
+            None => channels,
+        });
+    }
+}
+
+/// One factor an element, equal within groups.
+fn search(groups: &mut Groups, target: &Array2<f64>, beside_inputs: bool) -> Vec<f64> {
+    // Beside values of the inputs' exponent, channels fill int8 at that exponent.
+    let range = if beside_inputs {
+        128.0 * 2f64.powi(i32::from(latent::EXPONENT))
+    } else {
+        1.0
+    };
+    let len = target.ncols();
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); len];
+    for element in 0..len {
+        if !groups.is_fixed(element)
+            && let Some(group) = members.get_mut(groups.of(element))
+        {
+            group.push(element);
+        }
+    }
+    let mut factors = vec![1.0; len];
+    for members in members.iter().filter(|members| !members.is_empty()) {
+        let columns = members.iter().map(|&element| target.column(element));
+        let values: Vec<f64> = columns.flat_map(|column| column.to_vec()).collect();
+        let factor = factor(&values) / range;
+        for &element in members {
+            factors[element] = factor;
+        }
+    }
+    factors
+}
+
+/// Divides what a step gives, and multiplies the weights that meet it, by one factor an element.
+///
+/// # Errors
+/// [`QuantizeError::Mixed`] where a kernel meets elements of different factors in one channel.
+pub fn apply(
+    steps: &mut [Folded],
+    own: &Held,
+    reach: &Reach,
+    factors: &[f64],
+) -> Result<(), QuantizeError> {
+    let pixels = (own.shape.height * own.shape.width).max(1);
+    if let Some(linear) = steps
+        .get_mut(own.step)
+        .and_then(|step| step.kind.linear_mut())
+    {
+        let outputs = linear.weight.rows_mut().into_iter().zip(&mut linear.bias);
+        for (output, (mut row, bias)) in outputs.enumerate() {
+            let factor = factors.get(output * pixels).copied().unwrap_or(1.0);
+            row /= factor;
+            *bias /= factor;
+        }
+    }
+    reach
+        .sinks
+        .iter()
+        .try_for_each(|sink| absorb(steps, sink, factors))
+}
+
+/// Multiplies the weights that meet a value's elements by one factor an element.
+///
+/// # Errors
+/// [`QuantizeError::Mixed`] where a kernel meets elements of different factors in one channel.
+pub fn absorb(steps: &mut [Folded], sink: &Held, factors: &[f64]) -> Result<(), QuantizeError> {
+    let Some(step) = steps.get_mut(sink.step) else {
+        return Ok(());
+    };
+    let mut columns = elements(sink, factors);
+    if step.kind.geometry().is_some() {
+        let pixels = (sink.shape.height * sink.shape.width).max(1);
+        let channels = columns.as_slice().unwrap_or_default().chunks(pixels);
+        let mut by_channel = Vec::with_capacity(sink.shape.channels);
+        for channel in channels {
+            if channel.windows(2).any(|pair| pair[0] != pair[1]) {
+                return Err(QuantizeError::Mixed {
+                    layer: step.name.clone(),
+                });
+            }
+            by_channel.extend(channel.first());
+        }
+        let weights = step.kind.linear().map_or(0, |linear| linear.weight.ncols());
+        // Columns are kernel row, kernel column, channel.
+        columns = by_channel.iter().copied().cycle().take(weights).collect();
+    }
+    if let Some(linear) = step.kind.linear_mut() {
+        linear.weight *= &columns;
+    }
+    Ok(())
 }
 
 /// What a channel is divided by, so that its range, the best of [`SHARES`] by squared error, becomes 127/128.
-fn factor(values: ArrayView1<f64>) -> f64 {
+fn factor(values: &[f64]) -> f64 {
     let largest = values.iter().fold(0f64, |largest, v| largest.max(v.abs()));
     if largest == 0.0 {
         return 1.0;
     }
+    // A stride that is no multiple of a row's length, so that all places take part.
+    let searched = values
+        .iter()
+        .step_by(values.len().div_ceil(MAX_SEARCHED) | 1);
     let error = |share: f64| -> f64 {
         let step = largest * share / 127.0;
         let one = |v: f64| v - (v / step).round_ties_even().clamp(-128.0, 127.0) * step;
-        values.iter().map(|&v| one(v).powi(2)).sum()
+        searched.clone().map(|&v| one(v).powi(2)).sum()
     };
     let scored = SHARES.iter().map(|&share| (share, error(share)));
     let best = scored
@@ -87,17 +232,11 @@ mod tests {
         let before = fold(&network).unwrap();
         let mut random = synthetic::Random::new(8);
         let inputs = Array2::from_shape_simple_fn((300, 13), || f64::from(random.normal()));
-        let run = |layers: &[Folded]| -> Vec<Array2<f64>> {
-            let mut outputs: Vec<Array2<f64>> = Vec::new();
-            for layer in layers {
-                let x = outputs.last().unwrap_or(&inputs);
-                outputs.push(simulate::folded(layer, x.view()));
-            }
-            outputs
-        };
+        let run = |steps: &[Folded]| simulate::all_folded(steps, network.input, inputs.view());
         let expected = run(&before);
         let (mut layers, mut targets) = (before, expected.clone());
-        let factors = equalize(&mut layers, &mut targets);
+        let mut factors = vec![None; layers.len()];
+        equalize(&mut layers, network.input, &mut targets, &mut factors).unwrap();
         let outputs = run(&layers);
         for (index, factors) in factors.iter().enumerate() {
             // The dense layer before tanh keeps its values: tanh does not keep factors.
@@ -121,5 +260,45 @@ mod tests {
             let largest = column.iter().fold(0f64, |l, v| l.max(v.abs()));
             assert!((0.99..2.5).contains(&largest), "{largest}");
         }
+    }
+
+    #[test]
+    fn graphs_compute_the_same_as_well() {
+        let mut scaled = 0;
+        for seed in 0..150 {
+            let network = synthetic::any_graph(seed);
+            let input = network.input;
+            let mut random = synthetic::Random::new(seed);
+            let inputs =
+                Array2::from_shape_simple_fn((20, input.len()), || f64::from(random.normal()));
+            let before = fold(&network).unwrap();
+            let expected = simulate::all_folded(&before, input, inputs.view());
+            let (mut steps, mut targets) = (before, expected.clone());
+            let mut factors = vec![None; steps.len()];
+            equalize(&mut steps, input, &mut targets, &mut factors).unwrap();
+            let outputs = simulate::all_folded(&steps, input, inputs.view());
+            let all = outputs.iter().zip(&targets).zip(&expected);
+            for ((index, ((output, target), expected)), factors) in all.enumerate().zip(&factors) {
+                let pixels = steps[index].shape.height * steps[index].shape.width;
+                let mut back = output.clone();
+                if let Some(factors) = factors {
+                    scaled += 1;
+                    assert_eq!(factors.len(), steps[index].shape.channels);
+                    for (element, mut column) in back.columns_mut().into_iter().enumerate() {
+                        column *= factors[element / pixels];
+                    }
+                }
+                let scale = expected
+                    .iter()
+                    .fold(1f64, |largest, v| largest.max(v.abs()));
+                let far = |a: &Array2<f64>, b: &Array2<f64>, scale: f64| {
+                    (a - b).iter().any(|d| d.abs() > 1e-9 * scale)
+                };
+                assert!(!far(&back, expected, scale), "seed {seed}, step {index}");
+                let scale = target.iter().fold(1f64, |largest, v| largest.max(v.abs()));
+                assert!(!far(output, target, scale), "seed {seed}, step {index}");
+            }
+        }
+        assert!(scaled > 300, "{scaled}");
     }
 }

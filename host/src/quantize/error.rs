@@ -8,14 +8,41 @@ pub enum QuantizeError {
     /// The network is not a valid one.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// Batch normalisation cannot be folded.
+    /// Batch normalisation cannot be folded, and has too many channels for a layer of its own.
     #[error(
-        "layer {layer}: batch normalisation must follow a dense layer directly, to be folded into it; move it before the activation"
+        "layer {layer}: batch normalisation of {channels} channels follows no layer that it could be folded into, and only up to {limit} become a layer of their own; move it before the activation"
     )]
     NothingToFold {
         /// Name of the layer.
         layer: String,
+        /// How many channels it has.
+        channels: usize,
+        /// How many it may have.
+        limit: usize,
     },
+    /// A kernel meets the label and other values in one channel.
+    #[error(
+        "layer {layer} meets the label and other values in one channel; give the label channels of its own, or to a fully connected layer or an embedding"
+    )]
+    Mixed {
+        /// Name of the layer.
+        layer: String,
+    },
+    /// Parts of a concatenation are too far apart.
+    #[error(
+        "layer {layer}, part {part}: it needs a shift of {shift} to be joined with the others, expected 0 to 30; normalise what is joined"
+    )]
+    Alignment {
+        /// Name of the concatenation.
+        layer: String,
+        /// Index of the part.
+        part: usize,
+        /// The shift that it would need.
+        shift: i32,
+    },
+    /// A given scheme does not belong to the network.
+    #[error("the scheme of a network trained for integers {0}; export the training again")]
+    Scheme(String),
     /// Folding or running the network gives NaN or infinity.
     #[error(
         "layer {layer} gives values that are not finite on latents of its prior; its weights are too large to run"
@@ -25,17 +52,19 @@ pub enum QuantizeError {
         layer: String,
     },
     /// Widths for another number of layers.
-    #[error("{found} widths of weights for {expected} dense layers; give one a layer ({layers})")]
+    #[error(
+        "{found} widths of weights for {expected} layers with weights; give one a layer ({layers})"
+    )]
     Widths {
         /// Number of widths.
         found: usize,
-        /// Number of dense layers.
+        /// Number of layers with weights.
         expected: usize,
         /// Their names.
         layers: String,
     },
     /// A width for a layer that is not there.
-    #[error("there is no dense layer {layer}; the layers are {layers}")]
+    #[error("there is no layer {layer} with weights; the layers are {layers}")]
     NoLayer {
         /// The name asked for.
         layer: String,

@@ -1,41 +1,97 @@
-//! The columns of the first layer that a one-hot label chooses from, made kind to rounding.
+//! Weights that a one-hot label meets, fitted to its integers and made kind to rounding.
 //!
-//! Exactly one label is on, so moving a constant from all of a row's label columns into its bias changes nothing for
-//! any label. Trained label weights are often many times the latent vector's; without their common part they widen a
-//! row's range least, and the row's one exponent is finer.
+//! In integers a label that is on is [`latent::ONE`] steps of the inputs' exponent, in place of 1: the weights that
+//! meet it make up for that. Exactly one label is on, so moving a constant from all of a row's label columns into its
+//! bias changes nothing for any label. Trained label weights are often many times the latent vector's; without their
+//! common part they widen a row's range least, and the row's one exponent is finer.
 
+use super::QuantizeError;
+use super::equalize::{Factors, absorb, record};
+use super::flow::{Held, reach};
 use super::fold::{Folded, FoldedKind};
-use crate::network::InputSpec;
-use ndarray::s;
+use crate::network::{InputSpec, Source};
 use shared::latent;
 
 /// What the integer input of a label that is on stands for, as a real number at the input's exponent.
-fn label_value() -> f64 {
+pub fn label_value() -> f64 {
     f64::from(latent::ONE) * 2f64.powi(i32::from(latent::EXPONENT))
 }
 
-/// Fits the first layer to the integer input: label columns for inputs of `ONE * 2^EXPONENT` in place of 1, each row's
-/// centred around zero with the common part in the bias.
-pub fn fit_label_columns(layers: &mut [Folded], input: InputSpec) {
-    let Some(Folded {
-        kind: FoldedKind::Dense { weight, bias, .. },
-        ..
-    }) = layers.first_mut()
+/// What is done to the weights of label columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// They are divided by [`label_value`].
+    Scaled,
+    /// Each row's are centred around zero first, with the common part in the bias.
+    Centred,
+}
+
+/// Fits all weights that meet the label to its integer input. Gives the factors of the steps that hold it on the way, as
+/// [`super::equalize::equalize`] does.
+///
+/// # Errors
+/// [`QuantizeError::Mixed`] where a kernel meets label and latent values in one channel.
+pub fn fit_label_columns(
+    steps: &mut [Folded],
+    input: InputSpec,
+    fit: Fit,
+) -> Result<Vec<Factors>, QuantizeError> {
+    let mut all = vec![None; steps.len()];
+    if input.classes == 0 {
+        return Ok(all);
+    }
+    for (source, latent) in [(Source::Input, input.latent), (Source::Label, 0)] {
+        // Folding lets nothing but weights end a label's way.
+        let Some(reach) = reach(steps, input, source) else {
+            continue;
+        };
+        let mut factors = vec![1.0; latent];
+        factors.resize(latent + input.classes, label_value().recip());
+        for sink in &reach.sinks {
+            if !fit_dense(steps, sink, latent, input.classes, fit) {
+                absorb(steps, sink, &factors)?;
+            }
+        }
+        for held in &reach.between {
+            record(held, &factors, &mut all);
+        }
+    }
+    Ok(all)
+}
+
+/// Fits a layer that meets each class's element in one column; gives whether it is one.
+fn fit_dense(steps: &mut [Folded], sink: &Held, latent: usize, classes: usize, fit: Fit) -> bool {
+    let Some(FoldedKind::Dense(linear) | FoldedKind::Embedding(linear)) =
+        steps.get_mut(sink.step).map(|step| &mut step.kind)
     else {
-        return;
+        return false;
     };
-    if input.classes == 0 || weight.ncols() != input.len() {
-        return;
+    let is_label = |origin: usize| (latent..latent + classes).contains(&origin);
+    let columns: Vec<usize> = (0..sink.origin.len())
+        .filter(|&column| is_label(sink.origin[column]))
+        .collect();
+    let mut seen = vec![0; classes];
+    for &column in &columns {
+        seen[sink.origin[column] - latent] += 1;
     }
-    for (mut row, bias) in weight.rows_mut().into_iter().zip(bias.iter_mut()) {
-        let mut label = row.slice_mut(s![input.latent..]);
-        let (low, high) = label.iter().fold((f64::MAX, f64::MIN), |(low, high), &w| {
-            (low.min(w), high.max(w))
-        });
-        let common = (low + high) / 2.0;
+    let once = seen.iter().all(|&count| count == 1);
+    for (mut row, bias) in linear.weight.rows_mut().into_iter().zip(&mut linear.bias) {
+        let (low, high) = columns
+            .iter()
+            .fold((f64::MAX, f64::MIN), |(low, high), &column| {
+                (low.min(row[column]), high.max(row[column]))
+            });
+        let common = if once && fit == Fit::Centred {
+            (low + high) / 2.0
+        } else {
+            0.0
+        };
         *bias += common;
-        label.mapv_inplace(|w| (w - common) / label_value());
+        for &column in &columns {
+            row[column] = (row[column] - common) / label_value();
+        }
     }
+    true
 }
 
 #[cfg(test)]
@@ -46,6 +102,7 @@ mod tests {
     use super::*;
     use crate::network::Shape;
     use crate::synthetic;
+    use ndarray::s;
     use shared::latent::Prior;
 
     #[test]
@@ -64,15 +121,13 @@ mod tests {
         let inputs = integer_inputs(&points(3, 70, 7), network.input, Prior::Normal);
         let mut layers = fold(&network).unwrap();
         let real = float_inputs(&inputs, network.input).mapv(f64::from);
-        let expected = simulate::folded(&layers[0], real.view());
-        fit_label_columns(&mut layers, network.input);
+        let run = |steps: &[Folded], x| simulate::all_folded(steps, network.input, x).remove(0);
+        let expected = run(&layers, real.view());
+        fit_label_columns(&mut layers, network.input, Fit::Centred).unwrap();
         let scaled = inputs.mapv(|q| f64::from(q) * 2f64.powi(i32::from(latent::EXPONENT)));
-        let found = simulate::folded(&layers[0], scaled.view());
+        let found = run(&layers, scaled.view());
         assert!((&found - &expected).iter().all(|d| d.abs() < 1e-9));
-        let FoldedKind::Dense { weight, .. } = &layers[0].kind else {
-            panic!()
-        };
-        for row in weight.rows() {
+        for row in layers[0].kind.linear().unwrap().weight.rows() {
             let label = row.slice(s![10..]);
             let sum = label.iter().fold(f64::MIN, |a, &b| a.max(b))
                 + label.iter().fold(f64::MAX, |a, &b| a.min(b));

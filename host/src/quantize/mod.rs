@@ -1,25 +1,35 @@
 //! From a float network to integers: the arithmetic of `shared::arithmetic`, exponents that are powers of two.
 //!
-//! [`fold`] takes batch normalisation into the layers before it; [`calibrate`] runs the float network on latents of the
-//! prior; [`equalize`] makes hidden channels fill int8; [`Prepared`] holds all that. [`Prepared::quantize`] goes through the layers in order, each calibrated on what the
-//! quantized layers before it give: [`exponents`] searches the scales, [`weights`] rounds. [`widths`] chooses 8 or 4
-//! bits a layer for a flash budget, [`oracle`] runs the result slowly and obviously, [`report`] says what it costs.
+//! [`fold`] makes steps of the network's nodes: batch normalisation goes into the weights beside it, activations into
+//! the layers before them. [`label`] fits the weights that meet the label, [`equalize`] makes hidden channels fill int8,
+//! both along the ways that [`flow`] finds. [`calibrate`] draws the inputs that all is calibrated on; [`Prepared`] holds
+//! the result. [`Prepared::quantize`] goes through the steps in order, each calibrated on what the quantized steps
+//! before it give: [`exponents`] searches the scales, [`weights`] rounds by the [`hessian`] of what the weights meet,
+//! which for convolutions are [`patches`]. [`fixed`] quantizes with nothing left to choose, for networks trained with
+//! quantization in the loop. [`widths`] chooses 8 or 4 bits a layer for a flash budget, [`simulate`] runs the result
+//! fast, [`oracle`] slowly and obviously, [`report`] says what it costs.
 
 pub mod calibrate;
 pub mod equalize;
 mod error;
 pub mod exponents;
+pub mod fixed;
+pub mod flow;
 pub mod fold;
+pub mod hessian;
 pub mod label;
 pub mod linalg;
 pub mod oracle;
+pub mod patches;
 pub mod prepared;
 pub mod report;
+pub mod rounding;
 pub mod simulate;
 pub mod weights;
 pub mod widths;
 
 pub use error::QuantizeError;
+pub use fixed::Scheme;
 pub use prepared::{Prepared, QuantizeOptions};
 pub use weights::Method;
 

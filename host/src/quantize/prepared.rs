@@ -1,15 +1,20 @@
-//! The way through the layers: each one's exponents and weights, calibrated on what the quantized layers before give.
+//! The way through the steps: each one's exponents and weights, calibrated on what the quantized steps before give.
 
 use super::calibrate::{Calibration, integer_inputs};
-use super::equalize::equalize;
-use super::exponents::{self, RANGE, power};
-use super::fold::{Folded, FoldedKind, Function, fold, pixels_name};
-use super::label::fit_label_columns;
-use super::weights::{Hessian, Limits, Method, Row, covering_exponent, round_row};
-use super::{Bits, QuantizeError, QuantizedLinear, QuantizedNetwork, Step, StepKind, simulate};
-use crate::network::{Layer, Network, Shape, Source};
-use ndarray::{Array1, Array2, ArrayView1, Axis};
-use shared::arithmetic::{Activation, MAX_SHIFT};
+use super::equalize::{Factors, equalize};
+use super::exponents::{self, power};
+use super::fixed::{self, Scheme};
+use super::flow::{Destination, destination};
+use super::fold::{Folded, FoldedKind, Function, Linear, fold, pixels_name, source_shape};
+use super::hessian::Hessian;
+use super::label::{Fit, fit_label_columns};
+use super::patches::Window;
+use super::rounding::{Task, alignment, small};
+use super::simulate::{self, value};
+use super::weights::{Method, covering_exponent};
+use super::{Bits, QuantizeError, QuantizedLinear, QuantizedNetwork, Step, StepKind};
+use crate::network::{Layer, Network, Source};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use shared::image::{PIXEL_EXPONENT, PixelRange};
 use shared::latent::{self, Prior};
 
@@ -19,13 +24,23 @@ const MAX_SEARCHED: usize = 1 << 17;
 /// How many exponents an output may give up so that its layer's accumulators stay within the limit.
 const MAX_RAISE: i32 = 12;
 
+/// The most values of all steps that calibration keeps, 256 MiB in double precision: large networks are calibrated on
+/// fewer points, each of which has more places.
+const MAX_VALUES: usize = 1 << 25;
+
+/// The fewest points that calibration falls back to.
+const MIN_POINTS: usize = 64;
+
 /// What may be chosen about a quantization.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QuantizeOptions {
-    /// Width of each dense layer's weights, in order; empty for int8 everywhere.
+    /// Width of the weights of each step that has some, in order; empty for int8 everywhere.
     pub bits: Vec<Bits>,
     /// How weights are rounded.
     pub method: Method,
+    /// Widths and exponents that are given, of a network trained for them: then nothing is searched, `bits` and `method`
+    /// do not matter, and each weight goes to its nearest. See [`fixed::quantize`].
+    pub scheme: Option<Scheme>,
 }
 
 /// A network, folded, with its float outputs on calibration inputs: what every quantization of it starts from.
@@ -35,24 +50,10 @@ pub struct Prepared<'a> {
     folded: Vec<Folded>,
     /// Shape (points, latent + classes).
     inputs: Array2<i8>,
-    /// Each folded layer's float output, shape (points, length).
+    /// Each folded step's float output, shape (points, elements).
     targets: Vec<Array2<f64>>,
-    /// What equalization divided each layer's output by.
-    factors: Vec<Option<Array1<f64>>>,
-}
-
-/// What one dense layer is quantized with.
-struct Task<'a> {
-    name: &'a str,
-    weight: &'a Array2<f64>,
-    /// What the mean of each accumulator, as a real number, should be: the float layer's.
-    means: Array1<f64>,
-    activation: Activation,
-    bits: Bits,
-    method: Method,
-    input_exponent: i32,
-    input_means: Array1<f64>,
-    hessian: Hessian,
+    /// What the label's scale and equalization divided each step's output by.
+    factors: Vec<Factors>,
 }
 
 impl<'a> Prepared<'a> {
@@ -62,27 +63,26 @@ impl<'a> Prepared<'a> {
     /// [`QuantizeError`] where the network cannot be folded, or a layer gives values that are not finite.
     pub fn new(network: &'a Network, calibration: &Calibration) -> Result<Self, QuantizeError> {
         let mut folded = fold(network)?;
-        fit_label_columns(&mut folded, network.input);
+        let mut factors = fit_label_columns(&mut folded, network.input, Fit::Centred)?;
+        let values: usize = folded.iter().map(|step| step.shape.len()).sum();
+        let most = (MAX_VALUES / values.max(1)).max(MIN_POINTS);
+        let calibration = Calibration {
+            points: calibration.points.min(most),
+            ..*calibration
+        };
         let prior = calibration.prior;
-        let inputs = integer_inputs(
-            &calibration.draw(network.input.classes),
-            network.input,
-            prior,
-        );
-        let mut targets: Vec<Array2<f64>> = Vec::with_capacity(folded.len());
-        for step in &folded {
-            let target = match targets.last() {
-                Some(before) => simulate::folded(step, before.view()),
-                None => simulate::folded(step, real(&inputs, i32::from(latent::EXPONENT)).view()),
-            };
+        let points = calibration.draw(network.input.classes);
+        let inputs = integer_inputs(&points, network.input, prior);
+        let reals = real(inputs.view(), i32::from(latent::EXPONENT));
+        let mut targets = simulate::all_folded(&folded, network.input, reals.view());
+        for (step, target) in folded.iter().zip(&targets) {
             if target.iter().any(|v| !v.is_finite()) {
                 return Err(QuantizeError::NotFinite {
                     layer: step.name.clone(),
                 });
             }
-            targets.push(target);
         }
-        let factors = equalize(&mut folded, &mut targets);
+        equalize(&mut folded, network.input, &mut targets, &mut factors)?;
         Ok(Self {
             network,
             prior,
@@ -98,18 +98,26 @@ impl<'a> Prepared<'a> {
         self.network
     }
 
-    /// The layers as they will be computed.
+    /// What latents are drawn from.
+    pub fn prior(&self) -> Prior {
+        self.prior
+    }
+
+    /// The steps as they will be computed: label columns fitted, channels equalized.
     pub fn folded(&self) -> &[Folded] {
         &self.folded
     }
 
-    /// Names of the dense layers, in order: one width each.
+    /// How many points it was calibrated on: fewer than were asked for where the network is large.
+    pub fn points(&self) -> usize {
+        self.inputs.nrows()
+    }
+
+    /// Names of the steps with weights, in order: one width each.
     pub fn linear_layers(&self) -> Vec<&str> {
-        let dense = self
-            .folded
-            .iter()
-            .filter(|step| matches!(step.kind, FoldedKind::Dense { .. }));
-        dense.map(|step| step.name.as_str()).collect()
+        let linear = self.folded.iter();
+        let linear = linear.filter(|step| step.kind.linear().is_some());
+        linear.map(|step| step.name.as_str()).collect()
     }
 
     /// Quantizes. The same options always give the same network.
@@ -117,6 +125,9 @@ impl<'a> Prepared<'a> {
     /// # Errors
     /// [`QuantizeError`] names the layer and the output.
     pub fn quantize(&self, options: &QuantizeOptions) -> Result<QuantizedNetwork, QuantizeError> {
+        if let Some(scheme) = &options.scheme {
+            return fixed::quantize(self.network, self.prior, scheme);
+        }
         let layers = self.linear_layers();
         let bits = if options.bits.is_empty() {
             vec![Bits::Eight; layers.len()]
@@ -132,93 +143,116 @@ impl<'a> Prepared<'a> {
             });
         }
         let mut bits = bits.into_iter();
-        let mut steps: Vec<Step> = Vec::new();
-        let mut x = self.inputs.clone();
-        let mut exponent = i32::from(latent::EXPONENT);
+        let mut steps: Vec<Step> = Vec::with_capacity(self.folded.len() + 1);
+        let mut outputs: Vec<Array2<i8>> = Vec::with_capacity(self.folded.len());
         for (index, step) in self.folded.iter().enumerate() {
-            let last = index + 1 == self.folded.len();
-            let kind = match &step.kind {
-                FoldedKind::Dense {
-                    weight,
-                    bias,
-                    activation,
-                } => {
-                    let inputs = real(&x, exponent);
-                    let means = match index
-                        .checked_sub(1)
-                        .and_then(|before| self.targets.get(before))
-                    {
-                        Some(before) => weight.dot(&column_means(before)) + bias,
-                        None => weight.dot(&column_means(&inputs)) + bias,
-                    };
-                    let hessian = Hessian::new(&inputs).ok_or_else(|| QuantizeError::Hessian {
-                        layer: step.name.clone(),
-                    })?;
-                    let task = Task {
-                        name: &step.name,
-                        weight,
-                        means,
-                        activation: *activation,
-                        bits: bits.next().unwrap_or_default(),
-                        method: options.method,
-                        input_exponent: exponent,
-                        input_means: column_means(&inputs),
-                        hessian,
-                    };
-                    let (dense, to) = self.dense(index, &task)?;
-                    x = simulate::dense(&dense, x.view());
-                    exponent = to;
-                    StepKind::Dense(dense)
-                }
-                FoldedKind::Table(function) => {
-                    let to = self.table_output(index, *function)?;
-                    let table = exponents::table(*function, exponent, to);
-                    x = simulate::table(&table, x.view());
-                    exponent = to;
-                    StepKind::Table(table)
-                }
+            let inputs = step.inputs.iter();
+            let exponents: Vec<i32> = inputs.map(|&s| exponent_of(&steps, s)).collect();
+            let width = || bits.next().unwrap_or_default();
+            let (kind, exponent) = self.step(index, &exponents, &outputs, options.method, width)?;
+            let output = {
+                let inputs = step.inputs.iter();
+                let values: Vec<ArrayView2<i8>> = inputs
+                    .map(|&source| self.integers(source, &outputs))
+                    .collect();
+                let from = source_shape(&self.folded, self.network.input, step.inputs[0]);
+                simulate::step(&kind, step.shape, &values, from)
             };
-            let exponent_of_step = small(exponent, &step.name)?;
+            outputs.push(output);
+            let factors = self.factors.get(index).cloned().flatten();
             steps.push(Step {
                 name: step.name.clone(),
                 layer: step.layer,
-                inputs: vec![index.checked_sub(1).map_or(Source::Input, Source::Node)],
+                inputs: step.inputs.clone(),
                 kind,
-                shape: Shape::vector(x.ncols()),
-                exponent: exponent_of_step,
-                factors: self
-                    .factors
-                    .get(index)
-                    .cloned()
-                    .flatten()
-                    .map(|f| f.to_vec())
-                    .unwrap_or_default(),
+                shape: step.shape,
+                exponent: small(exponent, &step.name)?,
+                factors: factors.map(|f| f.to_vec()).unwrap_or_default(),
             });
-            if last && exponent_of_step != PIXEL_EXPONENT {
-                let pixels =
-                    exponents::table(Function::Identity, exponent, i32::from(PIXEL_EXPONENT));
-                steps.push(Step {
-                    name: pixels_name(&self.folded, self.network),
-                    layer: step.layer,
-                    inputs: vec![Source::Node(index)],
-                    kind: StepKind::Table(pixels),
-                    shape: Shape::vector(x.ncols()),
-                    exponent: PIXEL_EXPONENT,
-                    factors: Vec::new(),
-                });
-            }
         }
-        Ok(QuantizedNetwork {
-            name: self.network.name.clone(),
-            input: self.network.input,
-            prior: self.prior,
-            steps,
-            output: self.network.output,
-            pixel_range: pixel_range(self.network),
+        Ok(finish(steps, &self.folded, self.network, self.prior))
+    }
+
+    /// One step in integers, and its output's exponent; `inputs` are its inputs' exponents.
+    fn step(
+        &self,
+        index: usize,
+        inputs: &[i32],
+        outputs: &[Array2<i8>],
+        method: Method,
+        bits: impl FnOnce() -> Bits,
+    ) -> Result<(StepKind, i32), QuantizeError> {
+        let step = &self.folded[index];
+        let first = inputs.first().copied().unwrap_or_default();
+        Ok(match &step.kind {
+            FoldedKind::Dense(linear)
+            | FoldedKind::Conv(linear, _)
+            | FoldedKind::ConvTranspose(linear, _)
+            | FoldedKind::Embedding(linear) => {
+                let task = self.task(step, linear, first, outputs, method, bits())?;
+                let (linear, exponent) = self.linear(index, &task)?;
+                (with_weights(&step.kind, linear), exponent)
+            }
+            FoldedKind::Table(function) => {
+                let exponent = self.table_output(index, *function);
+                let table = exponents::table(*function, first, exponent);
+                (StepKind::Table(table), exponent)
+            }
+            FoldedKind::Upsample { factor } => (StepKind::Upsample { factor: *factor }, first),
+            FoldedKind::Reshape => (StepKind::Reshape, first),
+            FoldedKind::Concat => {
+                let exponent = inputs.iter().copied().max().unwrap_or_default();
+                let shifts = alignment(inputs, exponent, &step.name)?;
+                (StepKind::Concat { shifts }, exponent)
+            }
         })
     }
 
-    /// A folded layer's float outputs, or as many of them as a search needs.
+    fn integers<'b>(&'b self, source: Source, outputs: &'b [Array2<i8>]) -> ArrayView2<'b, i8> {
+        value(source, self.network.input, self.inputs.view(), outputs)
+    }
+
+    fn task<'b>(
+        &self,
+        step: &'b Folded,
+        linear: &'b Linear,
+        input_exponent: i32,
+        outputs: &[Array2<i8>],
+        method: Method,
+        bits: Bits,
+    ) -> Result<Task<'b>, QuantizeError> {
+        let source = step.inputs[0];
+        let from = source_shape(&self.folded, self.network.input, source);
+        let x = self.integers(source, outputs);
+        let mut input_means = column_means(real(x, input_exponent).view());
+        let mut float_means = match source {
+            Source::Node(before) => column_means(self.targets[before].view()),
+            _ => input_means.clone(),
+        };
+        let window = Window::of(step, from);
+        if let Some(window) = window {
+            let patch = |means: Array1<f64>| window.mean(&means.to_vec());
+            (input_means, float_means) = (patch(input_means), patch(float_means));
+        }
+        let hessian = match window {
+            Some(window) => Hessian::of_patches(x, input_exponent, window),
+            None => Hessian::new(&real(x, input_exponent)),
+        };
+        Ok(Task {
+            name: &step.name,
+            linear,
+            means: linear.weight.dot(&float_means) + &linear.bias,
+            bits,
+            method,
+            input_exponent,
+            input_means,
+            hessian: hessian.ok_or_else(|| QuantizeError::Hessian {
+                layer: step.name.clone(),
+            })?,
+        })
+    }
+
+    /// A step's float outputs, or as many of them as a search needs.
     fn searched(&self, index: usize) -> Vec<f64> {
         let Some(target) = self.targets.get(index) else {
             return Vec::new();
@@ -229,39 +263,39 @@ impl<'a> Prepared<'a> {
     }
 
     /// Exponent of a table's output.
-    fn table_output(&self, index: usize, function: Function) -> Result<i32, QuantizeError> {
-        if index + 1 == self.folded.len() {
-            return Ok(i32::from(PIXEL_EXPONENT));
+    fn table_output(&self, index: usize, function: Function) -> i32 {
+        if destination(&self.folded, index) == Destination::Picture {
+            return i32::from(PIXEL_EXPONENT);
         }
         if let Some(natural) = function.natural_exponent() {
-            return Ok(i32::from(natural));
+            return i32::from(natural);
         }
         // All zero: any exponent will do.
-        Ok(
-            exponents::search(&self.searched(index), exponents::squared_error)
-                .unwrap_or(i32::from(PIXEL_EXPONENT)),
-        )
+        exponents::search(&self.searched(index), exponents::squared_error)
+            .unwrap_or(i32::from(PIXEL_EXPONENT))
     }
 
-    /// Quantizes a dense layer and chooses its output's exponent.
-    fn dense(
+    /// Quantizes a layer with weights and chooses its output's exponent.
+    fn linear(
         &self,
         index: usize,
         task: &Task<'_>,
     ) -> Result<(QuantizedLinear, i32), QuantizeError> {
-        let next = self.folded.get(index + 1);
         let values = self.searched(index);
-        let searched = match next.map(|step| &step.kind) {
-            Some(FoldedKind::Table(function)) => {
-                let output = self.table_output(index + 1, *function)?;
-                exponents::of_table(*function, &values, Some(output)).map(|(input, _)| input)
-            }
-            Some(FoldedKind::Dense { .. }) => exponents::search(&values, exponents::squared_error),
-            None => Some(i32::from(PIXEL_EXPONENT)),
+        let searched = match destination(&self.folded, index) {
+            Destination::Picture => Some(i32::from(PIXEL_EXPONENT)),
+            Destination::Table(table) => match self.folded[table].kind {
+                FoldedKind::Table(function) => {
+                    let output = self.table_output(table, function);
+                    exponents::of_table(function, &values, Some(output)).map(|(input, _)| input)
+                }
+                _ => None,
+            },
+            Destination::Other => exponents::search(&values, exponents::squared_error),
         };
         let mut exponent = searched.unwrap_or(i32::from(PIXEL_EXPONENT));
         // A shift of at least 1 bounds the weights' exponents: the largest row may be clipped by one step, not more.
-        let rows = task.weight.rows().into_iter();
+        let rows = task.linear.weight.rows().into_iter();
         let covering = rows
             .filter_map(|row| covering_exponent(row, task.bits))
             .max();
@@ -273,7 +307,7 @@ impl<'a> Prepared<'a> {
         let end = exponent + MAX_RAISE;
         loop {
             match task.quantize(exponent) {
-                Ok(dense) => return Ok((dense, exponent)),
+                Ok(linear) => return Ok((linear, exponent)),
                 // A coarser output allows coarser weights, and those a smaller accumulator.
                 Err(QuantizeError::Accumulator { .. }) if exponent < end => exponent += 1,
                 Err(error) => return Err(error),
@@ -282,121 +316,77 @@ impl<'a> Prepared<'a> {
     }
 }
 
-impl Task<'_> {
-    /// Each row and its bias, or the bound that it cannot keep. Rows are independent: any number of threads gives the
-    /// same result.
-    fn round_rows(&self, limits: Limits) -> Vec<Result<(Row, i32), i64>> {
-        let round = |channel: usize| {
-            let mean = self.means.get(channel).copied().unwrap_or(0.0);
-            // The bias takes in what rounding, here and before, did to the mean.
-            let bias_at = |row: &Row| {
-                let products = row
-                    .weights
-                    .iter()
-                    .zip(&self.input_means)
-                    .map(|(&w, m)| f64::from(w) * m);
-                let weighted = products.sum::<f64>() * power(row.exponent);
-                (mean - weighted) * power(-self.input_exponent - row.exponent)
-            };
-            let row = self.weight.row(channel);
-            round_row(row, &self.hessian, self.bits, self.method, limits, bias_at)
-        };
-        let outputs = self.weight.nrows();
-        let threads = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(outputs)
-            .max(1);
-        let (round, share) = (&round, outputs.div_ceil(threads));
-        std::thread::scope(|scope| {
-            let parts: Vec<_> = (0..threads)
-                .map(|thread| {
-                    let rows = thread * share..((thread + 1) * share).min(outputs);
-                    scope.spawn(move || rows.map(round).collect::<Vec<_>>())
-                })
-                .collect();
-            // A panic in a thread is a bug of this program; it goes on as one.
-            parts
-                .into_iter()
-                .flat_map(|part| part.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
-                .collect()
-        })
-    }
-
-    fn quantize(&self, output_exponent: i32) -> Result<QuantizedLinear, QuantizeError> {
-        let span = output_exponent - self.input_exponent;
-        let limits = Limits {
-            low: span - i32::from(MAX_SHIFT - self.activation.slope_shift()),
-            high: span - 1,
-        };
-        if !RANGE.contains(&output_exponent) || !RANGE.contains(&limits.high) {
-            let largest = self
-                .weight
-                .iter()
-                .fold(0f64, |largest, w| largest.max(w.abs()));
-            return Err(QuantizeError::Exponent {
-                layer: self.name.to_owned(),
-                largest,
-            });
-        }
-        let (outputs, inputs) = self.weight.dim();
-        let mut weights = Array2::zeros((outputs, inputs));
-        let (mut weight_exponents, mut bias, mut shifts) = (vec![], vec![], vec![]);
-        let rows = self.round_rows(limits);
-        for (channel, (row, mut rounded)) in rows.into_iter().zip(weights.rows_mut()).enumerate() {
-            let layer = || self.name.to_owned();
-            let (row, bias_of_row) = row.map_err(|bound| QuantizeError::Accumulator {
-                layer: layer(),
-                channel,
-                bound,
-                weights: inputs,
-            })?;
-            rounded.assign(&ArrayView1::from(&row.weights));
-            let shift = span - row.exponent;
-            let allowed = u8::try_from(shift)
-                .ok()
-                .filter(|&s| self.activation.allows_shift(s));
-            shifts.push(allowed.ok_or_else(|| QuantizeError::Shift {
-                layer: layer(),
-                channel,
-                shift,
-            })?);
-            weight_exponents.push(small(row.exponent, self.name)?);
-            bias.push(bias_of_row);
-        }
-        Ok(QuantizedLinear {
-            bits: self.bits,
-            weights,
-            weight_exponents,
-            bias,
-            shifts,
-            activation: self.activation,
-        })
+/// The step of a folded one with weights.
+pub(super) fn with_weights(kind: &FoldedKind, linear: QuantizedLinear) -> StepKind {
+    match kind {
+        FoldedKind::Conv(_, geometry) => StepKind::Conv(linear, *geometry),
+        FoldedKind::ConvTranspose(_, geometry) => StepKind::ConvTranspose(linear, *geometry),
+        FoldedKind::Embedding(_) => StepKind::Embedding(linear),
+        _ => StepKind::Dense(linear),
     }
 }
 
-fn small(exponent: i32, layer: &str) -> Result<i8, QuantizeError> {
-    i8::try_from(exponent).map_err(|_| QuantizeError::Exponent {
-        layer: layer.to_owned(),
-        largest: power(exponent),
+/// The exponent of a source of steps.
+pub(super) fn exponent_of(steps: &[Step], source: Source) -> i32 {
+    i32::from(match source {
+        Source::Node(index) => steps.get(index).map_or(0, |step| step.exponent),
+        _ => latent::EXPONENT,
     })
 }
 
-fn real(x: &Array2<i8>, exponent: i32) -> Array2<f64> {
+/// The whole network; where the last step's exponent is not that of pixels, a table takes it there.
+pub(super) fn finish(
+    mut steps: Vec<Step>,
+    folded: &[Folded],
+    network: &Network,
+    prior: Prior,
+) -> QuantizedNetwork {
+    if let Some(last) = steps.last()
+        && last.exponent != PIXEL_EXPONENT
+    {
+        let to = i32::from(PIXEL_EXPONENT);
+        let table = exponents::table(Function::Identity, i32::from(last.exponent), to);
+        steps.push(Step {
+            name: pixels_name(folded, network),
+            layer: last.layer,
+            inputs: vec![Source::Node(steps.len() - 1)],
+            kind: StepKind::Table(table),
+            shape: last.shape,
+            exponent: PIXEL_EXPONENT,
+            factors: Vec::new(),
+        });
+    }
+    QuantizedNetwork {
+        name: network.name.clone(),
+        input: network.input,
+        prior,
+        steps,
+        output: network.output,
+        pixel_range: pixel_range(network),
+    }
+}
+
+fn real(x: ArrayView2<i8>, exponent: i32) -> Array2<f64> {
     let step = power(exponent);
     x.mapv(|q| f64::from(q) * step)
 }
 
-fn column_means(x: &Array2<f64>) -> Array1<f64> {
+fn column_means(x: ArrayView2<f64>) -> Array1<f64> {
     x.mean_axis(Axis(0))
         .unwrap_or_else(|| Array1::zeros(x.ncols()))
 }
 
 /// What the picture's values mean: those that cannot be negative start at black.
 fn pixel_range(network: &Network) -> PixelRange {
-    let shaping = |layer: &&Layer| matches!(layer, Layer::Reshape { .. });
-    let layers = network.nodes.iter().rev().map(|node| &node.layer);
-    match layers.skip_while(shaping).next() {
-        Some(Layer::Sigmoid | Layer::Relu) => PixelRange::Unit,
-        _ => PixelRange::Signed,
+    let mut at = network.nodes.len().checked_sub(1);
+    while let Some(node) = at.and_then(|index| network.nodes.get(index)) {
+        match (&node.layer, node.inputs.first()) {
+            (Layer::Reshape { .. } | Layer::Upsample { .. }, Some(Source::Node(before))) => {
+                at = Some(*before);
+            }
+            (Layer::Sigmoid | Layer::Relu, _) => return PixelRange::Unit,
+            _ => break,
+        }
     }
+    PixelRange::Signed
 }

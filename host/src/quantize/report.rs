@@ -1,9 +1,10 @@
 //! What quantization did: a row of figures for every step, and the pictures' difference.
 
 use super::calibrate::{MEASURING_SEEDS, float_inputs, integer_inputs, points};
-use super::{Bits, QuantizedNetwork, StepKind, simulate};
-use crate::forward;
-use crate::network::Network;
+use super::patches::Window;
+use super::{Bits, QuantizedNetwork, Step, StepKind, simulate};
+use crate::forward::{self, conv::Geometry};
+use crate::network::{Network, Shape};
 use ndarray::Array2;
 use serde::Serialize;
 use shared::image::PixelRange;
@@ -18,17 +19,18 @@ pub const MEASURING_POINTS: usize = 1000;
 pub struct LayerReport {
     /// Name of the step.
     pub name: String,
-    /// "dense" or "table".
+    /// [`super::StepKind::name`].
     pub kind: &'static str,
-    /// Width of the weights; none for a table.
+    /// Width of the weights, where there are some.
     pub weights: Option<Bits>,
-    /// Number of inputs.
+    /// Number of elements of all inputs.
     pub inputs: usize,
-    /// Number of outputs.
+    /// Number of elements of the output.
     pub outputs: usize,
-    /// Multiplications of a weight with an activation.
+    /// Multiplications of a weight with an activation that must be computed: none with the zeros around a picture, none
+    /// of what a transposed convolution crops, and those of the one class that is on for an embedding.
     pub macs: u64,
-    /// Bytes of weights, biases, shifts and tables in the image, without alignment.
+    /// Bytes of weights, biases, shifts and tables in the image, without alignment. A row of weights fills whole bytes.
     pub bytes: usize,
     /// Exponent of the outputs.
     pub exponent: i8,
@@ -125,11 +127,12 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 
 /// The SQNR of the pictures alone, in decibels.
 pub fn picture_sqnr(network: &Network, quantized: &QuantizedNetwork, count: usize) -> f64 {
-    let (_, floats, steps) = run(network, quantized, count);
-    match (floats.last(), steps.last()) {
-        (Some(float), Some(step)) => difference(float, step, -7, &[]).0,
-        _ => 0.0,
-    }
+    let points = points(MEASURING_SEEDS, count, network.input.classes);
+    let inputs = integer_inputs(&points, network.input, quantized.prior);
+    let floats = forward::run(network, float_inputs(&inputs, network.input).view());
+    let pictures = simulate::run(quantized, inputs.view());
+    let last = quantized.steps.last();
+    last.map_or(0.0, |step| difference(&floats, &pictures, step).0)
 }
 
 type Runs = (Vec<Point>, Vec<Array2<f32>>, Vec<Array2<i8>>);
@@ -142,18 +145,15 @@ fn run(network: &Network, quantized: &QuantizedNetwork, count: usize) -> Runs {
     (points, floats, steps)
 }
 
-/// SQNR and largest difference; `factors` as in [`super::Step`].
-fn difference(
-    float: &Array2<f32>,
-    integer: &Array2<i8>,
-    exponent: i8,
-    factors: &[f64],
-) -> (f64, f64) {
-    let scale = 2f64.powi(i32::from(exponent));
+/// SQNR and largest difference of a step's output.
+fn difference(float: &Array2<f32>, integer: &Array2<i8>, step: &Step) -> (f64, f64) {
+    let scale = 2f64.powi(i32::from(step.exponent));
+    let pixels = (step.shape.height * step.shape.width).max(1);
+    let factor = |element: usize| step.factors.get(element / pixels).copied().unwrap_or(1.0);
+    let factors: Vec<f64> = (0..step.shape.len()).map(factor).collect();
     let (mut signal, mut noise, mut largest) = (0.0, 0.0, 0f64);
     for (float, integer) in float.rows().into_iter().zip(integer.rows()) {
-        let factors = factors.iter().copied().chain(std::iter::repeat(1.0));
-        for ((&float, &q), factor) in float.iter().zip(integer).zip(factors) {
+        for ((&float, &q), factor) in float.iter().zip(integer).zip(&factors) {
             let float = f64::from(float);
             let difference = float - f64::from(q) * scale * factor;
             signal += float * float;
@@ -164,6 +164,46 @@ fn difference(
     (decibels(signal, noise), largest)
 }
 
+/// Multiplications of a step that must be computed; see [`LayerReport::macs`].
+pub fn macs(network: &QuantizedNetwork, step: &Step) -> u64 {
+    let from = step
+        .inputs
+        .first()
+        .map_or(Shape::vector(0), |&source| network.input_shape(source));
+    let convolution = |geometry: &Geometry, transposed| {
+        let window = Window {
+            geometry: *geometry,
+            from,
+            to: [step.shape.height, step.shape.width],
+            transposed,
+        };
+        window.products() * from.channels as u64 * step.shape.channels as u64
+    };
+    match &step.kind {
+        StepKind::Dense(linear) => linear.weights.len() as u64,
+        StepKind::Conv(_, geometry) => convolution(geometry, false),
+        StepKind::ConvTranspose(_, geometry) => convolution(geometry, true),
+        StepKind::Embedding(linear) => linear.weights.nrows() as u64,
+        StepKind::Table(_)
+        | StepKind::Upsample { .. }
+        | StepKind::Reshape
+        | StepKind::Concat { .. } => 0,
+    }
+}
+
+/// Bytes of a step's data; see [`LayerReport::bytes`].
+pub fn bytes(step: &Step) -> usize {
+    match (&step.kind, step.kind.linear()) {
+        (_, Some(linear)) => {
+            let row = (linear.weights.ncols() * usize::from(linear.bits.count())).div_ceil(8);
+            // With each row a bias of 4 bytes and a shift.
+            linear.weights.nrows() * (row + 5)
+        }
+        (StepKind::Table(table), None) => table.len(),
+        _ => 0,
+    }
+}
+
 /// Measures on `count` points that calibration has not seen.
 pub fn measure(
     network: &Network,
@@ -171,42 +211,30 @@ pub fn measure(
     count: usize,
 ) -> QuantizationReport {
     let (points, floats, steps) = run(network, quantized, count);
-    let mut layers = Vec::new();
-    for (step, output) in quantized.steps.iter().zip(&steps) {
-        let (sqnr_db, largest_difference) = floats.get(step.layer).map_or((0.0, 0.0), |float| {
-            difference(float, output, step.exponent, &step.factors)
-        });
-        let inputs = quantized.input_len(step);
-        let mut row = LayerReport {
-            name: step.name.clone(),
-            kind: "table",
-            weights: None,
-            inputs,
-            outputs: step.shape.len(),
-            macs: 0,
-            bytes: 256,
-            exponent: step.exponent,
-            shifts: None,
-            largest_accumulator: None,
-            sqnr_db,
-            largest_difference,
-        };
-        if let StepKind::Dense(dense) = &step.kind {
-            row.kind = "dense";
-            row.weights = Some(dense.bits);
-            row.macs = inputs as u64 * step.shape.len() as u64;
-            let row_len = (inputs * usize::from(dense.bits.count())).div_ceil(8);
-            row.bytes = step.shape.len() * (row_len + 5);
-            row.shifts = dense
-                .shifts
-                .iter()
-                .min()
-                .copied()
-                .zip(dense.shifts.iter().max().copied());
-            row.largest_accumulator = dense.accumulator_bounds().max();
-        }
-        layers.push(row);
-    }
+    let rows = quantized.steps.iter().zip(&steps);
+    let layers: Vec<LayerReport> = rows
+        .map(|(step, output)| {
+            let (sqnr_db, largest_difference) = floats
+                .get(step.layer)
+                .map_or((0.0, 0.0), |float| difference(float, output, step));
+            let linear = step.kind.linear();
+            let shifts = linear.map(|linear| linear.shifts.iter().copied());
+            LayerReport {
+                name: step.name.clone(),
+                kind: step.kind.name(),
+                weights: linear.map(|linear| linear.bits),
+                inputs: quantized.input_len(step),
+                outputs: step.shape.len(),
+                macs: macs(quantized, step),
+                bytes: bytes(step),
+                exponent: step.exponent,
+                shifts: shifts.and_then(|shifts| shifts.clone().min().zip(shifts.max())),
+                largest_accumulator: linear.and_then(|l| l.accumulator_bounds().max()),
+                sqnr_db,
+                largest_difference,
+            }
+        })
+        .collect();
     let mut picture = PictureReport {
         pictures: points.len(),
         sqnr_db: layers.last().map_or(0.0, |l| l.sqnr_db),

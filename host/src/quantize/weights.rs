@@ -1,6 +1,6 @@
-//! Rounding a dense layer's weights to 8 or 4 bits so that the layer's output, not each weight, comes out best.
+//! Rounding a layer's weights to 8 or 4 bits so that the layer's output, not each weight, comes out best.
 //!
-//! With H the covariance of the layer's calibration inputs, a row's damage is `e^T H e` for the rounding error e: the
+//! With H the covariance of what the weights meet in calibration, [`Hessian`], a row's damage is `e^T H e` for the rounding error e: the
 //! variance of the output's error, whose mean the bias takes away.
 //! Rounding one column after the other and pushing each error onto the columns that are left (Frantar et al., "GPTQ",
 //! 2023, section 3) is Babai's nearest plane algorithm on the lattice of R, where `H = R^T R` (Chen et al., "The Geometry
@@ -9,21 +9,15 @@
 
 use super::Bits;
 use super::exponents::{covering, power};
-use super::linalg::cholesky;
-use ndarray::{Array2, ArrayView1, Axis};
+use super::hessian::{Form, Hessian, dot};
+use ndarray::{Array2, ArrayView1};
 use shared::arithmetic::ACCUMULATOR_LIMIT;
-
-/// How much of the mean diagonal of H is added to it: keeps directions that calibration did not see from running away.
-const DAMPING: f64 = 0.01;
 
 /// How many exponents below the covering one are tried for a row.
 const DEPTH: i32 = 3;
 
 /// The most rounds of coordinate descent; it usually ends after three.
 const ROUNDS: usize = 8;
-
-/// Layers with more inputs are rounded by the diagonal of H alone: its decomposition would take too long.
-const MAX_COMPENSATED: usize = 2048;
 
 /// How weights are rounded. The first two are there to measure what the third gains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,93 +29,6 @@ pub enum Method {
     /// As `Search`, with error compensation.
     #[default]
     Compensated,
-}
-
-/// The covariance of a layer's inputs, with its columns in order of rounding.
-pub struct Hessian {
-    /// Column i of the reordered problem is column `order[i]` of the weights. Rounding goes from the last to the first.
-    order: Vec<usize>,
-    form: Form,
-}
-
-/// How much of H is kept; damped and reordered.
-enum Form {
-    Full {
-        h: Array2<f64>,
-        /// Upper triangle of the decomposition.
-        r: Array2<f64>,
-    },
-    Diagonal(Vec<f64>),
-}
-
-impl Hessian {
-    /// From calibration inputs as real numbers, shape (samples, inputs). `None` where they are not finite.
-    pub fn new(inputs: &Array2<f64>) -> Option<Self> {
-        let samples = inputs.nrows().max(1) as f64;
-        let n = inputs.ncols();
-        let means = inputs.mean_axis(Axis(0))?;
-        let inputs = inputs - &means;
-        let diagonal: Vec<f64> = inputs
-            .columns()
-            .into_iter()
-            .map(|c| c.dot(&c) / samples)
-            .collect();
-        let mut order: Vec<usize> = (0..n).collect();
-        // The heaviest column last, to be rounded first, while all others can still make up for it.
-        order.sort_by(|&a, &b| diagonal[a].total_cmp(&diagonal[b]).then(b.cmp(&a)));
-        let mean = diagonal.iter().sum::<f64>() / n.max(1) as f64;
-        if !mean.is_finite() {
-            return None;
-        }
-        // All inputs zero: any positive number makes H regular, and then all roundings are equal.
-        let damping = if mean > 0.0 { DAMPING * mean } else { 1.0 };
-        let form = if n > MAX_COMPENSATED {
-            Form::Diagonal(order.iter().map(|&i| diagonal[i] + damping).collect())
-        } else {
-            let moments = inputs.t().dot(&inputs) / samples;
-            let mut h = Array2::from_shape_fn((n, n), |(i, j)| moments[[order[i], order[j]]]);
-            for i in 0..n {
-                h[[i, i]] += damping;
-            }
-            let r = cholesky(&h)?;
-            Form::Full { h, r }
-        };
-        Some(Self { order, form })
-    }
-
-    fn damage(&self, error: &[f64]) -> f64 {
-        match &self.form {
-            Form::Diagonal(h) => h.iter().zip(error).map(|(h, e)| h * e * e).sum(),
-            Form::Full { r, .. } => {
-                // ||R e||^2
-                let rows = r.rows().into_iter().enumerate();
-                rows.map(|(i, row)| dot(&row, &error[i..], i).powi(2)).sum()
-            }
-        }
-    }
-}
-
-/// The product of what a row of R has from column `from` on with as many values.
-fn dot(row: &ArrayView1<f64>, values: &[f64], from: usize) -> f64 {
-    let row = row
-        .to_slice()
-        .and_then(|row| row.get(from..))
-        .unwrap_or_default();
-    product(row, values)
-}
-
-/// The product of two slices, as long as the shorter; eight sums side by side, since one would wait for itself.
-fn product(a: &[f64], b: &[f64]) -> f64 {
-    let len = a.len().min(b.len());
-    let ((a, rest_a), (b, rest_b)) = (a[..len].as_chunks::<8>(), b[..len].as_chunks::<8>());
-    let mut sums = [0.0; 8];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f64 = rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f64>() + rest
 }
 
 /// A rounded row.
@@ -325,9 +232,10 @@ fn descend(q: &mut [f64], error: Vec<f64>, h: &Array2<f64>, step: f64, (low, hig
 
 #[cfg(test)]
 mod tests {
+    use super::super::hessian::DAMPING;
     use super::*;
     use crate::synthetic::Random;
-    use ndarray::Array1;
+    use ndarray::{Array1, Axis};
 
     fn problem(seed: u64) -> (Array1<f64>, Array2<f64>) {
         let mut random = Random::new(seed);

@@ -1,5 +1,9 @@
 //! 8- or 4-bit weights for each layer, so that the model image fits a flash budget with the least damage.
 
+mod greedy;
+
+pub use greedy::choose_by;
+
 use super::report::picture_sqnr;
 use super::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork};
 use serde::Serialize;
@@ -14,7 +18,7 @@ const POINTS: usize = 256;
 /// What 4-bit weights in one layer save and cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerCost {
-    /// Name of the dense layer.
+    /// Name of the layer.
     pub layer: String,
     /// Bytes that the image shrinks by.
     pub saves: usize,
@@ -25,7 +29,7 @@ pub struct LayerCost {
 /// The chosen widths, and what each choice would have cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Choice {
-    /// One width a dense layer, in order.
+    /// One width a layer with weights, in order.
     pub bits: Vec<Bits>,
     /// Size of the image with these widths, in bytes.
     pub bytes: usize,
@@ -39,8 +43,22 @@ pub struct Choice {
     pub all_int8_sqnr_db: f64,
     /// Size of the image with int4 weights everywhere.
     pub all_int4_bytes: usize,
-    /// One row a dense layer; empty where int8 everywhere fits.
+    /// One row a layer with weights; empty where int8 everywhere fits.
     pub costs: Vec<LayerCost>,
+    /// What [`choose_by`] measured, in order; empty for [`choose`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+}
+
+/// Widths that were measured by what the caller asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Candidate {
+    /// One width a layer with weights.
+    pub bits: Vec<Bits>,
+    /// Size of the image.
+    pub bytes: usize,
+    /// The measure; smaller is better.
+    pub quality: f64,
 }
 
 impl fmt::Display for Choice {
@@ -65,8 +83,131 @@ impl fmt::Display for Choice {
                 cost.layer, cost.saves, cost.sqnr_db
             )?;
         }
+        for candidate in &self.candidates {
+            let bits: Vec<String> = candidate.bits.iter().map(Bits::to_string).collect();
+            let (bytes, quality) = (candidate.bytes, candidate.quality);
+            write!(
+                f,
+                "\n  {}: {bytes} bytes, measured {quality:.4}",
+                bits.join(", ")
+            )?;
+        }
         Ok(())
     }
+}
+
+/// What every search starts from.
+struct Start<'a, 'n, S> {
+    prepared: &'a Prepared<'n>,
+    /// Widths that are set beforehand, one entry a layer at most.
+    fixed: &'a [Option<Bits>],
+    size: S,
+    all_int8: QuantizedNetwork,
+    /// The choice of int8 everywhere.
+    choice: Choice,
+}
+
+impl<'a, 'n, S: Fn(&QuantizedNetwork) -> usize> Start<'a, 'n, S> {
+    fn new(
+        prepared: &'a Prepared<'n>,
+        fixed: &'a [Option<Bits>],
+        budget: usize,
+        size: S,
+    ) -> Result<Self, QuantizeError> {
+        let at = |free: Bits| -> Vec<Bits> {
+            (0..prepared.linear_layers().len())
+                .map(|i| fixed.get(i).copied().flatten().unwrap_or(free))
+                .collect()
+        };
+        let (wide, narrow) = (at(Bits::Eight), at(Bits::Four));
+        let all_int8 = quantize(prepared, wide.clone())?;
+        let all_int8_bytes = size(&all_int8);
+        let all_int4_bytes = size(&with_widths(&all_int8, &narrow));
+        let sqnr_db = picture_sqnr(prepared.network(), &all_int8, POINTS);
+        if all_int8_bytes > budget && all_int4_bytes > budget {
+            return Err(QuantizeError::Budget {
+                budget,
+                all_int8: all_int8_bytes,
+                all_int4: all_int4_bytes,
+            });
+        }
+        let choice = Choice {
+            bits: wide,
+            bytes: all_int8_bytes,
+            sqnr_db,
+            budget,
+            all_int8_bytes,
+            all_int8_sqnr_db: sqnr_db,
+            all_int4_bytes,
+            costs: Vec::new(),
+            candidates: Vec::new(),
+        };
+        Ok(Self {
+            prepared,
+            fixed,
+            size,
+            all_int8,
+            choice,
+        })
+    }
+
+    fn is_free(&self, layer: usize) -> bool {
+        self.fixed.get(layer).copied().flatten().is_none()
+    }
+
+    fn fits(&self) -> bool {
+        self.choice.all_int8_bytes <= self.choice.budget
+    }
+
+    fn sizes(&self, bits: &[Bits]) -> usize {
+        (self.size)(&with_widths(&self.all_int8, bits))
+    }
+
+    /// Fills in what each layer costs alone; gives their damages, the noise power that the pictures gain.
+    fn measure_layers(&mut self) -> Result<Vec<f64>, QuantizeError> {
+        let noise = |sqnr_db: f64| 10f64.powf(-sqnr_db / 10.0);
+        let all_int8_sqnr_db = self.choice.all_int8_sqnr_db;
+        let layers = self.prepared.linear_layers();
+        let mut damages = Vec::with_capacity(layers.len());
+        for (index, layer) in layers.into_iter().enumerate() {
+            let mut bits = self.choice.bits.clone();
+            // A layer that is fixed costs nothing and saves nothing.
+            let mut sqnr_db = all_int8_sqnr_db;
+            if self.is_free(index) {
+                bits[index] = Bits::Four;
+                let network = quantize(self.prepared, bits.clone())?;
+                sqnr_db = picture_sqnr(self.prepared.network(), &network, POINTS);
+            }
+            damages.push((noise(sqnr_db) - noise(all_int8_sqnr_db)).max(0.0));
+            let saves = self.choice.all_int8_bytes.saturating_sub(self.sizes(&bits));
+            self.choice.costs.push(LayerCost {
+                layer: layer.to_owned(),
+                saves,
+                sqnr_db,
+            });
+        }
+        Ok(damages)
+    }
+
+    /// The choice with these widths, measured.
+    fn finish(self, bits: Vec<Bits>, chosen: QuantizedNetwork) -> (Choice, QuantizedNetwork) {
+        let bytes = (self.size)(&chosen);
+        let sqnr_db = picture_sqnr(self.prepared.network(), &chosen, POINTS);
+        let choice = Choice {
+            bits,
+            bytes,
+            sqnr_db,
+            ..self.choice
+        };
+        (choice, chosen)
+    }
+}
+
+fn quantize(prepared: &Prepared<'_>, bits: Vec<Bits>) -> Result<QuantizedNetwork, QuantizeError> {
+    prepared.quantize(&QuantizeOptions {
+        bits,
+        ..Default::default()
+    })
 }
 
 /// Chooses widths for a budget in bytes. `fixed` sets those of single layers beforehand, in the layers' order; the
@@ -83,78 +224,24 @@ pub fn choose(
     budget: usize,
     size: impl Fn(&QuantizedNetwork) -> usize,
 ) -> Result<(Choice, QuantizedNetwork), QuantizeError> {
-    let layers = prepared.linear_layers();
-    let at = |free: Bits| -> Vec<Bits> {
-        (0..layers.len())
-            .map(|i| fixed.get(i).copied().flatten().unwrap_or(free))
-            .collect()
-    };
-    let quantize = |bits: Vec<Bits>| {
-        prepared.quantize(&QuantizeOptions {
-            bits,
-            ..Default::default()
-        })
-    };
-    let sqnr = |network: &QuantizedNetwork| picture_sqnr(prepared.network(), network, POINTS);
-    let all_int8 = quantize(at(Bits::Eight))?;
-    let all_int8_bytes = size(&all_int8);
-    let sizes = |bits: &[Bits]| size(&with_widths(&all_int8, bits));
-    let all_int4_bytes = sizes(&at(Bits::Four));
-    let all_int8_sqnr_db = sqnr(&all_int8);
-    let mut choice = Choice {
-        bits: at(Bits::Eight),
-        bytes: all_int8_bytes,
-        sqnr_db: all_int8_sqnr_db,
-        budget,
-        all_int8_bytes,
-        all_int8_sqnr_db,
-        all_int4_bytes,
-        costs: Vec::new(),
-    };
-    if all_int8_bytes <= budget {
-        return Ok((choice, all_int8));
+    let mut start = Start::new(prepared, fixed, budget, size)?;
+    if start.fits() {
+        return Ok((start.choice, start.all_int8));
     }
-    if all_int4_bytes > budget {
-        return Err(QuantizeError::Budget {
-            budget,
-            all_int8: all_int8_bytes,
-            all_int4: all_int4_bytes,
-        });
-    }
-    let noise = |sqnr_db: f64| 10f64.powf(-sqnr_db / 10.0);
-    // A layer that is fixed costs nothing and saves nothing.
-    let mut damages = Vec::with_capacity(layers.len());
-    for (index, layer) in layers.iter().enumerate() {
-        let mut bits = at(Bits::Eight);
-        let free = fixed.get(index).copied().flatten().is_none();
-        if free {
-            bits[index] = Bits::Four;
-        }
-        let sqnr_db = if free {
-            sqnr(&quantize(bits.clone())?)
+    let damages = start.measure_layers()?;
+    let wide = &start.choice.bits;
+    let free = |(index, &bits): (usize, &Bits)| {
+        if start.is_free(index) {
+            Bits::Four
         } else {
-            all_int8_sqnr_db
-        };
-        damages.push((noise(sqnr_db) - noise(all_int8_sqnr_db)).max(0.0));
-        let saves = all_int8_bytes.saturating_sub(sizes(&bits));
-        choice.costs.push(LayerCost {
-            layer: (*layer).to_owned(),
-            saves,
-            sqnr_db,
-        });
-    }
-    choice.bits = least_damage(
-        &damages,
-        &choice.costs,
-        &at(Bits::Eight),
-        &at(Bits::Four),
-        budget,
-        sizes,
-    );
-    let chosen = quantize(choice.bits.clone())?;
-    choice.bytes = size(&chosen);
-    choice.sqnr_db = sqnr(&chosen);
-    Ok((choice, chosen))
+            bits
+        }
+    };
+    let narrow: Vec<Bits> = wide.iter().enumerate().map(free).collect();
+    let sizes = |bits: &[Bits]| start.sizes(bits);
+    let bits = least_damage(&damages, &start.choice.costs, wide, &narrow, budget, sizes);
+    let chosen = quantize(prepared, bits.clone())?;
+    Ok(start.finish(bits, chosen))
 }
 
 /// The widths with the smallest sum of damages among those that fit, each layer's `wide` or `narrow`. All narrow fit.
@@ -213,12 +300,21 @@ fn with_widths(network: &QuantizedNetwork, bits: &[Bits]) -> QuantizedNetwork {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Shape;
+    use crate::network::{Network, Shape};
     use crate::quantize::calibrate::Calibration;
     use crate::synthetic;
     use shared::latent::Prior;
 
-    fn weights_alone(network: &QuantizedNetwork) -> usize {
+    pub(super) fn prepared_generator(network: &Network) -> Prepared<'_> {
+        let calibration = Calibration {
+            prior: Prior::Normal,
+            points: 200,
+            seed: 0,
+        };
+        Prepared::new(network, &calibration).unwrap()
+    }
+
+    pub(super) fn weights_alone(network: &QuantizedNetwork) -> usize {
         let linear = network.steps.iter().filter_map(|step| step.kind.linear());
         linear
             .map(|l| l.weights.len() * usize::from(l.bits.count()) / 8)
@@ -233,15 +329,7 @@ mod tests {
             width: 8,
         };
         let network = synthetic::generator(3, 16, 0, &[32, 32], shape);
-        let prepared = Prepared::new(
-            &network,
-            &Calibration {
-                prior: Prior::Normal,
-                points: 200,
-                seed: 0,
-            },
-        )
-        .unwrap();
+        let prepared = prepared_generator(&network);
         let all = 16 * 32 + 32 * 32 + 32 * 64;
         let at = |budget| choose(&prepared, &[], budget, weights_alone);
         let (free, _) = at(all).unwrap();

@@ -1,0 +1,385 @@
+//! Quantization with nothing left to choose: widths and exponents are given, each weight goes to its nearest.
+//!
+//! This is what training with quantization in the loop computes at each step, and what an export of such a training
+//! does. Weights that lie on the grid stay where they are, so a [`Scheme`] and a network of such weights give the same
+//! integers everywhere. No label columns are centred and no channels equalized: what was trained is taken as it is.
+
+use super::exponents::{self, RANGE, power};
+use super::fold::{Folded, FoldedKind, Linear, fold, pixels_name};
+use super::label::{Fit, fit_label_columns};
+use super::prepared::{exponent_of, finish, with_weights};
+use super::rounding::{alignment, shift_of, small};
+use super::{Bits, QuantizeError, QuantizedLinear, QuantizedNetwork, Step, StepKind};
+use crate::network::Network;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use shared::arithmetic::ACCUMULATOR_LIMIT;
+use shared::latent::Prior;
+use std::collections::BTreeMap;
+
+/// Width and exponents of a step's weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightScheme {
+    /// Width of the weights.
+    pub bits: Bits,
+    /// One exponent an output.
+    pub exponents: Vec<i8>,
+}
+
+/// What is fixed of one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepScheme {
+    /// Exponent of the output.
+    pub exponent: i8,
+    /// Of the weights, where there are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightScheme>,
+}
+
+/// All widths and exponents of a quantized network, by the steps' names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scheme {
+    /// One entry a step.
+    pub steps: BTreeMap<String, StepScheme>,
+}
+
+impl Scheme {
+    /// The scheme of a quantized network.
+    pub fn of(network: &QuantizedNetwork) -> Self {
+        let entry = |step: &Step| {
+            let weights = step.kind.linear().map(|linear| WeightScheme {
+                bits: linear.bits,
+                exponents: linear.weight_exponents.clone(),
+            });
+            let scheme = StepScheme {
+                exponent: step.exponent,
+                weights,
+            };
+            (step.name.clone(), scheme)
+        };
+        Self {
+            steps: network.steps.iter().map(entry).collect(),
+        }
+    }
+
+    /// One line of JSON, as it stands in an ONNX file's metadata.
+    pub fn to_json(&self) -> String {
+        // Maps with strings for keys, lists and integers always serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads [`Scheme::to_json`].
+    ///
+    /// # Errors
+    /// [`QuantizeError::Scheme`] says where it is damaged.
+    pub fn from_json(json: &str) -> Result<Self, QuantizeError> {
+        serde_json::from_str(json)
+            .map_err(|error| QuantizeError::Scheme(format!("cannot be read: {error}")))
+    }
+
+    fn step(&self, name: &str) -> Result<&StepScheme, QuantizeError> {
+        self.steps
+            .get(name)
+            .ok_or_else(|| QuantizeError::Scheme(format!("says nothing of layer {name}")))
+    }
+}
+
+/// Quantizes a float network by a scheme.
+///
+/// # Errors
+/// [`QuantizeError::Scheme`] where the scheme is another network's, and errors of layer and output where its exponents
+/// leave the arithmetic.
+pub fn quantize(
+    network: &Network,
+    prior: Prior,
+    scheme: &Scheme,
+) -> Result<QuantizedNetwork, QuantizeError> {
+    let mut folded = fold(network)?;
+    fit_label_columns(&mut folded, network.input, Fit::Scaled)?;
+    quantize_folded(network, &folded, prior, scheme)
+}
+
+/// Quantizes steps whose label columns are fitted to integers, as [`super::Prepared::folded`] has them, by a scheme.
+/// Of the network only name, input and output matter.
+///
+/// # Errors
+/// As [`quantize`].
+pub fn quantize_folded(
+    network: &Network,
+    folded: &[Folded],
+    prior: Prior,
+    scheme: &Scheme,
+) -> Result<QuantizedNetwork, QuantizeError> {
+    let pixels = pixels_name(folded, network);
+    let known = |name: &str| name == pixels || folded.iter().any(|step| step.name == name);
+    if let Some(name) = scheme.steps.keys().find(|name| !known(name)) {
+        let why = format!("has a layer {name}, which the network has not");
+        return Err(QuantizeError::Scheme(why));
+    }
+    let mut steps: Vec<Step> = Vec::with_capacity(folded.len() + 1);
+    for step in folded {
+        let name = &step.name;
+        let own = scheme.step(name)?;
+        let inputs: Vec<i32> = step
+            .inputs
+            .iter()
+            .map(|&source| exponent_of(&steps, source))
+            .collect();
+        let (first, exponent) = (
+            inputs.first().copied().unwrap_or(0),
+            i32::from(own.exponent),
+        );
+        if !RANGE.contains(&exponent) {
+            return Err(QuantizeError::Exponent {
+                layer: name.clone(),
+                largest: power(exponent),
+            });
+        }
+        let kind = match &step.kind {
+            FoldedKind::Dense(linear)
+            | FoldedKind::Conv(linear, _)
+            | FoldedKind::ConvTranspose(linear, _)
+            | FoldedKind::Embedding(linear) => {
+                with_weights(&step.kind, round(name, linear, own, first, exponent)?)
+            }
+            FoldedKind::Table(function) => {
+                StepKind::Table(exponents::table(*function, first, exponent))
+            }
+            FoldedKind::Upsample { .. } | FoldedKind::Reshape if exponent != first => {
+                let why =
+                    format!("changes the exponent in layer {name}, which only moves elements");
+                return Err(QuantizeError::Scheme(why));
+            }
+            FoldedKind::Upsample { factor } => StepKind::Upsample { factor: *factor },
+            FoldedKind::Reshape => StepKind::Reshape,
+            FoldedKind::Concat => StepKind::Concat {
+                shifts: alignment(&inputs, exponent, name)?,
+            },
+        };
+        steps.push(Step {
+            name: name.clone(),
+            layer: step.layer,
+            inputs: step.inputs.clone(),
+            kind,
+            shape: step.shape,
+            exponent: own.exponent,
+            factors: Vec::new(),
+        });
+    }
+    Ok(finish(steps, folded, network, prior))
+}
+
+/// Each weight and bias to its nearest, ties to even, saturating.
+fn round(
+    name: &str,
+    linear: &Linear,
+    scheme: &StepScheme,
+    input: i32,
+    output: i32,
+) -> Result<QuantizedLinear, QuantizeError> {
+    let (outputs, columns) = linear.weight.dim();
+    let Some(WeightScheme { bits, exponents }) = &scheme.weights else {
+        return Err(QuantizeError::Scheme(format!(
+            "has no weights for layer {name}"
+        )));
+    };
+    if exponents.len() != outputs {
+        let found = exponents.len();
+        let why = format!("has {found} exponents for the {outputs} outputs of layer {name}");
+        return Err(QuantizeError::Scheme(why));
+    }
+    let (low, high) = bits.range();
+    let mut weights = Array2::zeros((outputs, columns));
+    let mut bias = Vec::with_capacity(outputs);
+    let mut shifts = Vec::with_capacity(outputs);
+    for (channel, (&exponent, mut row)) in exponents.iter().zip(weights.rows_mut()).enumerate() {
+        let exponent = i32::from(exponent);
+        let inverse = power(-exponent);
+        let nearest = |w: &f64| (w * inverse).round_ties_even();
+        for (q, w) in row.iter_mut().zip(linear.weight.row(channel)) {
+            // Clamped to the width's range; a weight that is no number becomes 0.
+            *q = nearest(w).clamp(f64::from(low), f64::from(high)) as i8;
+        }
+        let rounded = (linear.bias[channel] * power(-exponent - input)).round_ties_even();
+        // Far beyond any limit still fits after the clamp.
+        let rounded = rounded.clamp(-1e15, 1e15) as i64;
+        let magnitudes = row.iter().map(|&w| i64::from(w.unsigned_abs()));
+        let bound = magnitudes.sum::<i64>() * 128 + rounded.abs();
+        if bound >= ACCUMULATOR_LIMIT {
+            return Err(QuantizeError::Accumulator {
+                layer: name.to_owned(),
+                channel,
+                bound,
+                weights: columns,
+            });
+        }
+        // Below 2^24.
+        bias.push(rounded as i32);
+        shifts.push(shift_of(
+            output - input - exponent,
+            linear.activation,
+            name,
+            channel,
+        )?);
+        small(exponent, name)?;
+    }
+    Ok(QuantizedLinear {
+        bits: *bits,
+        weights,
+        weight_exponents: exponents.clone(),
+        bias,
+        shifts,
+        activation: linear.activation,
+    })
+}
+
+/// The steps with the real values of a quantized network's weights and biases: quantizing them by its scheme gives the
+/// same integers.
+pub fn on_grid(folded: &[Folded], quantized: &QuantizedNetwork) -> Vec<Folded> {
+    let mut folded = folded.to_vec();
+    for step in &mut folded {
+        let same = |other: &&Step| other.name == step.name;
+        let Some(other) = quantized.steps.iter().find(same) else {
+            continue;
+        };
+        let source = other.inputs.first();
+        let input = source.map_or(0, |&source| quantized.input_exponent(source));
+        let (Some(to), Some(from)) = (step.kind.linear_mut(), other.kind.linear()) else {
+            continue;
+        };
+        to.weight = from.weights.mapv(f64::from);
+        for (channel, &exponent) in from.weight_exponents.iter().enumerate() {
+            let exponent = i32::from(exponent);
+            to.weight
+                .row_mut(channel)
+                .mapv_inplace(|w| w * power(exponent));
+            to.bias[channel] = f64::from(from.bias[channel]) * power(exponent + i32::from(input));
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::calibrate::Calibration;
+    use super::super::fold::unfold;
+    use super::super::{Prepared, QuantizeOptions};
+    use super::*;
+    use crate::synthetic;
+
+    fn prepared(network: &Network) -> Prepared<'_> {
+        let calibration = Calibration {
+            points: 48,
+            ..Default::default()
+        };
+        Prepared::new(network, &calibration).unwrap()
+    }
+
+    #[test]
+    fn weights_on_the_grid_give_the_same_integers_through_a_float_network() {
+        let dense = (0..30).map(synthetic::any_network);
+        for network in dense.chain((0..60).map(synthetic::any_graph)) {
+            let prepared = prepared(&network);
+            let bits = [Bits::Eight, Bits::Four].into_iter().cycle();
+            let bits = bits.take(prepared.linear_layers().len()).collect();
+            let options = QuantizeOptions {
+                bits,
+                ..Default::default()
+            };
+            let quantized = prepared.quantize(&options).unwrap();
+            let scheme = Scheme::of(&quantized);
+            assert_eq!(Scheme::from_json(&scheme.to_json()).unwrap(), scheme);
+            let grid = on_grid(prepared.folded(), &quantized);
+            let trained = unfold(&network.name, network.input, &grid, network.output).unwrap();
+            let again = super::tests::prepared(&trained);
+            let options = QuantizeOptions {
+                scheme: Some(scheme.clone()),
+                ..Default::default()
+            };
+            let mut again = again.quantize(&options).unwrap();
+            assert_eq!(Scheme::of(&again), scheme, "{}", network.name);
+            for (step, expected) in again.steps.iter_mut().zip(&quantized.steps) {
+                // The nodes of another float network, whose channels are not scaled against it.
+                (step.layer, step.factors) = (expected.layer, expected.factors.clone());
+                assert_eq!(step, expected, "{}", network.name);
+            }
+            let pixel_range = quantized.pixel_range;
+            assert_eq!(
+                (again.steps.len(), again.output, again.pixel_range),
+                (quantized.steps.len(), quantized.output, pixel_range)
+            );
+        }
+    }
+
+    #[test]
+    fn weights_off_the_grid_go_to_their_nearest_and_saturate() {
+        let linear = Linear::new(
+            ndarray::array![[0.75, -0.25, 100.0, f64::NAN], [-9.0, 0.3, 0.0, 1.0]],
+            ndarray::array![0.625, -1.0],
+        );
+        let scheme = |exponents: &[i8]| StepScheme {
+            exponent: -1,
+            weights: Some(WeightScheme {
+                bits: Bits::Four,
+                exponents: exponents.to_vec(),
+            }),
+        };
+        let rounded = round("a", &linear, &scheme(&[-1, 0]), -1, 3).unwrap();
+        assert_eq!(
+            rounded.weights,
+            ndarray::array![[2, 0, 7, 0], [-8, 0, 0, 1]]
+        );
+        assert_eq!((rounded.bias, rounded.shifts), (vec![2, -2], vec![5, 4]));
+        assert!(matches!(
+            round("a", &linear, &scheme(&[-1, 0]), -1, -1),
+            Err(QuantizeError::Shift {
+                channel: 1,
+                shift: 0,
+                ..
+            })
+        ));
+        assert!(matches!(
+            round("a", &linear, &scheme(&[-24, 0]), -1, 3),
+            Err(QuantizeError::Accumulator { channel: 0, .. })
+        ));
+    }
+
+    #[test]
+    fn a_scheme_of_another_network_is_refused_by_layer() {
+        let network = synthetic::any_graph(3);
+        let quantized = prepared(&network)
+            .quantize(&QuantizeOptions::default())
+            .unwrap();
+        let good = Scheme::of(&quantized);
+        let refused = |scheme: &Scheme| {
+            let error = quantize(&network, quantized.prior, scheme)
+                .unwrap_err()
+                .to_string();
+            assert!(!error.contains('\n'), "{error}");
+            error
+        };
+        let linear = quantized.steps.iter().find(|s| s.kind.linear().is_some());
+        let name = linear.unwrap().name.clone();
+        let mut scheme = good.clone();
+        scheme.steps.remove(&name);
+        assert!(refused(&scheme).contains(&name));
+        let mut scheme = good.clone();
+        scheme.steps.get_mut(&name).unwrap().weights = None;
+        assert!(refused(&scheme).contains("no weights"));
+        let mut scheme = good.clone();
+        let weights = &mut scheme.steps.get_mut(&name).unwrap().weights;
+        weights.as_mut().unwrap().exponents.pop();
+        assert!(refused(&scheme).contains("exponents"));
+        let mut scheme = good.clone();
+        scheme.steps.get_mut(&name).unwrap().exponent = 127;
+        refused(&scheme);
+        let mut scheme = good;
+        let entry = scheme.steps[&name].clone();
+        scheme.steps.insert("other".into(), entry);
+        assert!(refused(&scheme).contains("other"));
+        assert!(Scheme::from_json("{\"a\": {\"exponent\": 300}}").is_err());
+    }
+}

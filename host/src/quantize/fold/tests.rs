@@ -1,0 +1,313 @@
+//! Folding changes how a network is computed, never what.
+
+use super::*;
+use crate::forward;
+use crate::network::{BatchNorm, Conv, Dense, Layer, Node};
+use crate::quantize::{QuantizeError, simulate};
+use crate::synthetic::{self, Random};
+use ndarray::{Array1, Array2, Array4};
+use shared::arithmetic::Activation;
+
+fn shape(channels: usize, height: usize, width: usize) -> Shape {
+    Shape {
+        channels,
+        height,
+        width,
+    }
+}
+
+/// Latent values and one-hot labels.
+fn inputs(random: &mut Random, input: InputSpec, count: usize) -> Array2<f32> {
+    Array2::from_shape_fn((count, input.len()), |(sample, column)| {
+        match column.checked_sub(input.latent) {
+            None => random.normal(),
+            Some(class) => f32::from(u8::from(class == sample % input.classes)),
+        }
+    })
+}
+
+/// Every step equals its node; gives the steps.
+fn check(network: &Network) -> Vec<Folded> {
+    let steps = fold(network).unwrap();
+    let mut random = Random::new(9);
+    let x = inputs(&mut random, network.input, 6);
+    let expected = forward::all_layers(network, x.view());
+    let found = simulate::all_folded(&steps, network.input, x.mapv(f64::from).view());
+    for (step, found) in steps.iter().zip(&found) {
+        let expected = expected[step.layer].mapv(f64::from);
+        assert_eq!(
+            found.dim(),
+            expected.dim(),
+            "{} {}",
+            network.name,
+            step.name
+        );
+        assert_eq!(found.ncols(), step.shape.len(), "{}", step.name);
+        let scale = expected
+            .iter()
+            .fold(1f64, |largest, v| largest.max(v.abs()));
+        let difference = (found - &expected).mapv(f64::abs);
+        let largest = difference.iter().copied().fold(0.0, f64::max);
+        assert!(
+            largest < 2e-5 * scale,
+            "{} {}: {largest}",
+            network.name,
+            step.name
+        );
+    }
+    assert_eq!(
+        found.last().map(|last| last.dim()),
+        expected.last().map(|last| last.dim())
+    );
+    steps
+}
+
+#[test]
+fn folded_networks_compute_the_same() {
+    let network = synthetic::generator(5, 12, 4, &[20, 10], shape(1, 5, 6));
+    let layers: Vec<usize> = check(&network).iter().map(|f| f.layer).collect();
+    assert_eq!(layers, [2, 5, 6, 7]);
+    for seed in 0..100 {
+        check(&synthetic::any_network(seed));
+    }
+    for seed in 0..300 {
+        let network = synthetic::any_graph(seed);
+        let steps = check(&network);
+        let names: std::collections::BTreeSet<&str> =
+            steps.iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(names.len(), steps.len(), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_convolutional_generator_becomes_layers_and_one_table() {
+    let network = synthetic::conv_generator(1, 8, 3, [6, 4], shape(1, 8, 8));
+    let kinds: Vec<FoldedKind> = check(&network).into_iter().map(|step| step.kind).collect();
+    let leaky = Activation::LeakyRelu { slope_shift: 2 };
+    assert!(
+        matches!(
+            &kinds[..],
+            [
+                FoldedKind::Dense(first),
+                FoldedKind::Reshape,
+                FoldedKind::ConvTranspose(second, _),
+                FoldedKind::ConvTranspose(third, _),
+                FoldedKind::Table(Function::Tanh),
+            ] if (first.activation, second.activation) == (leaky, leaky) && third.activation == Activation::None
+        ),
+        "{kinds:?}"
+    );
+}
+
+fn node(name: &str, inputs: &[Source], layer: Layer) -> Node {
+    Node {
+        name: name.into(),
+        inputs: inputs.to_vec(),
+        layer,
+    }
+}
+
+fn dense(random: &mut Random, inputs: usize, outputs: usize) -> Layer {
+    Layer::Dense(Dense {
+        weight: Array2::from_shape_simple_fn((outputs, inputs), || random.normal()),
+        bias: Array1::from_shape_simple_fn(outputs, || random.normal()),
+    })
+}
+
+fn norm(random: &mut Random, channels: usize) -> Layer {
+    let mut draw = |low, high| Array1::from_shape_simple_fn(channels, || random.uniform(low, high));
+    Layer::BatchNorm(BatchNorm {
+        scale: draw(-1.5, 1.5),
+        bias: draw(-0.5, 0.3),
+        mean: draw(-0.3, 0.3),
+        variance: draw(0.5, 2.5),
+        epsilon: 1e-5,
+    })
+}
+
+fn conv(random: &mut Random, inputs: usize, outputs: usize) -> Layer {
+    Layer::Conv(Conv {
+        weight: Array4::from_shape_simple_fn((outputs, inputs, 3, 3), || random.normal()),
+        bias: Array1::from_shape_simple_fn(outputs, || random.normal()),
+        stride: [1, 1],
+        padding: [1; 4],
+    })
+}
+
+fn network(nodes: Vec<Node>, input: InputSpec, output: Shape) -> Network {
+    Network {
+        name: "test".into(),
+        input,
+        nodes,
+        output,
+    }
+}
+
+const LATENT: InputSpec = InputSpec {
+    latent: 5,
+    classes: 0,
+};
+
+#[test]
+fn every_slope_goes_where_it_can() {
+    let kinds = |slope| {
+        let layers = vec![
+            node("a", &[Source::Input], dense(&mut Random::new(1), 5, 3)),
+            node("slope", &[Source::Node(0)], Layer::LeakyRelu { slope }),
+        ];
+        fold(&network(layers, LATENT, Shape::vector(3))).unwrap()
+    };
+    let fused = kinds(0.25);
+    let activation = fused[0].kind.linear().map(|linear| linear.activation);
+    assert_eq!(
+        (fused.len(), activation),
+        (1, Some(Activation::LeakyRelu { slope_shift: 2 }))
+    );
+    for slope in [0.2, 1.0] {
+        let tabled = kinds(slope);
+        assert_eq!(
+            tabled[1].kind,
+            FoldedKind::Table(Function::LeakyRelu(slope))
+        );
+        assert_eq!(tabled[1].name, "a.leaky_relu");
+    }
+}
+
+#[test]
+fn batch_norm_goes_into_the_weights_before_or_behind_it_or_becomes_a_layer() {
+    let mut random = Random::new(2);
+    let n = Source::Node;
+    let picture = shape(3, 4, 2);
+    let reshape = || Layer::Reshape { shape: picture };
+    let names = |nodes: Vec<Node>, output| -> Vec<String> {
+        let steps = check(&network(nodes, LATENT, output));
+        steps.into_iter().map(|step| step.name).collect()
+    };
+    // Over channels, behind a reshape of a dense layer.
+    let layers = vec![
+        node("a", &[Source::Input], dense(&mut random, 5, 24)),
+        node("shape", &[n(0)], reshape()),
+        node("bn", &[n(1)], norm(&mut random, 3)),
+        node("relu", &[n(2)], Layer::Relu),
+        node("c", &[n(3)], conv(&mut random, 3, 2)),
+    ];
+    assert_eq!(names(layers, shape(2, 4, 2)), ["a", "shape", "c"]);
+    // Behind an activation, before a dense layer that can take it in, through a reshape.
+    let layers = vec![
+        node("a", &[Source::Input], dense(&mut random, 5, 24)),
+        node("shape", &[n(0)], reshape()),
+        node("relu", &[n(1)], Layer::Relu),
+        node("bn", &[n(2)], norm(&mut random, 3)),
+        node(
+            "flat",
+            &[n(3)],
+            Layer::Reshape {
+                shape: Shape::vector(24),
+            },
+        ),
+        node("b", &[n(4)], dense(&mut random, 24, 7)),
+    ];
+    assert_eq!(names(layers, Shape::vector(7)), ["a", "shape", "flat", "b"]);
+    // Behind an activation, before a convolution with padding, which cannot; and at the input.
+    let layers = vec![
+        node("first", &[Source::Input], norm(&mut random, 5)),
+        node("tanh", &[n(0)], Layer::Tanh),
+        node("a", &[n(1)], dense(&mut random, 5, 24)),
+        node("shape", &[n(2)], reshape()),
+        node("relu", &[n(3)], Layer::Relu),
+        node("bn", &[n(4)], norm(&mut random, 3)),
+        node("c", &[n(5)], conv(&mut random, 3, 2)),
+    ];
+    assert_eq!(
+        names(layers, shape(2, 4, 2)),
+        ["first", "first.tanh", "a", "shape", "bn", "c"]
+    );
+    // A layer whose plain output is read as well keeps it.
+    let layers = vec![
+        node("a", &[Source::Input], dense(&mut random, 5, 6)),
+        node("bn", &[n(0)], norm(&mut random, 6)),
+        node("join", &[n(0), n(1)], Layer::Concat),
+        node("b", &[n(2)], dense(&mut random, 12, 4)),
+    ];
+    assert_eq!(names(layers, Shape::vector(4)), ["a", "bn", "join", "b"]);
+}
+
+#[test]
+fn batch_norm_of_too_many_channels_is_refused_by_name() {
+    let mut random = Random::new(3);
+    let layers = vec![
+        node("a", &[Source::Input], dense(&mut random, 5, 600)),
+        node("tanh", &[Source::Node(0)], Layer::Tanh),
+        node("bn", &[Source::Node(1)], norm(&mut random, 600)),
+    ];
+    let error = fold(&network(layers, LATENT, Shape::vector(600))).unwrap_err();
+    assert_eq!(
+        error,
+        QuantizeError::NothingToFold {
+            layer: "bn".into(),
+            channels: 600,
+            limit: 512
+        }
+    );
+}
+
+#[test]
+fn labels_end_in_weights_and_joined_inputs_are_the_input() {
+    let mut random = Random::new(4);
+    let n = Source::Node;
+    let input = InputSpec {
+        latent: 4,
+        classes: 3,
+    };
+    // The label under tanh, beside the latent vector, and in the picture.
+    let layers = vec![
+        node("join", &[Source::Latent, Source::Label], Layer::Concat),
+        node("a", &[n(0)], dense(&mut random, 7, 3)),
+        node("tanh", &[Source::Label], Layer::Tanh),
+        node("b", &[Source::Label], dense(&mut random, 3, 2)),
+        node("sigmoid", &[n(3)], Layer::Sigmoid),
+        node("all", &[n(1), n(2), n(4), Source::Label], Layer::Concat),
+        node("unread", &[n(5)], Layer::Relu),
+        node(
+            "picture",
+            &[n(5)],
+            Layer::Reshape {
+                shape: shape(1, 1, 11),
+            },
+        ),
+    ];
+    let network = network(layers, input, shape(1, 1, 11));
+    let steps = fold(&network).unwrap();
+    let mut kinds = steps
+        .iter()
+        .map(|step| (step.name.as_str(), &step.kind, &step.inputs[..]));
+    let first = kinds.next().unwrap();
+    assert!(matches!(
+        first,
+        ("a", FoldedKind::Dense(_), [Source::Input])
+    ));
+    assert!(matches!(
+        kinds.next(),
+        Some(("input.copy", FoldedKind::Embedding(_), [Source::Label]))
+    ));
+    assert!(matches!(
+        kinds.next(),
+        Some((_, FoldedKind::Table(Function::Tanh), _))
+    ));
+    assert!(matches!(
+        kinds.next(),
+        Some(("b", FoldedKind::Embedding(_), _))
+    ));
+    assert!(matches!(kinds.next(), Some(("all", FoldedKind::Concat, _))));
+    assert!(matches!(
+        kinds.next(),
+        Some(("all.copy", FoldedKind::Dense(_), _))
+    ));
+    assert!(kinds.next().is_none());
+    let x = inputs(&mut random, input, 6);
+    let expected = forward::run(&network, x.view()).mapv(f64::from);
+    let found = simulate::all_folded(&steps, input, x.mapv(f64::from).view())
+        .pop()
+        .unwrap();
+    assert!((&found - &expected).iter().all(|d| d.abs() < 1e-5));
+}

@@ -1,0 +1,385 @@
+//! Random networks that are graphs, with every kind of layer.
+
+use super::Random;
+use crate::network::{Conv, ConvTranspose, InputSpec, Layer, Network, Node, Shape, Source};
+use ndarray::{Array1, Array2, Array4};
+
+/// Pictures of random graphs have at most so many rows and columns.
+const SMALL: usize = 14;
+
+/// A network in the making.
+struct Builder {
+    random: Random,
+    input: InputSpec,
+    nodes: Vec<Node>,
+    /// The value that is worked on.
+    head: Source,
+    shape: Shape,
+    /// Layers that would give more rows or columns are left out.
+    most: usize,
+}
+
+fn shape(channels: usize, height: usize, width: usize) -> Shape {
+    Shape {
+        channels,
+        height,
+        width,
+    }
+}
+
+impl Builder {
+    fn new(seed: u64, input: InputSpec, most: usize) -> Self {
+        Self {
+            random: Random::new(seed),
+            input,
+            nodes: Vec::new(),
+            head: Source::Input,
+            shape: Shape::vector(input.len()),
+            most,
+        }
+    }
+
+    fn push(&mut self, name: &str, inputs: Vec<Source>, layer: Layer, shape: Shape) {
+        let index = self.nodes.len();
+        self.nodes.push(Node {
+            name: format!("{name}{index}"),
+            inputs,
+            layer,
+        });
+        (self.head, self.shape) = (Source::Node(index), shape);
+    }
+
+    fn dense(&mut self, outputs: usize, gain: f32) {
+        let layer = self.random.dense(self.shape.len(), outputs, gain);
+        self.push("dense", vec![self.head], layer, Shape::vector(outputs));
+    }
+
+    fn reshape(&mut self, shape: Shape) {
+        self.push("reshape", vec![self.head], Layer::Reshape { shape }, shape);
+    }
+
+    fn upsample(&mut self, factor: [usize; 2]) {
+        let to = shape(
+            self.shape.channels,
+            self.shape.height * factor[0],
+            self.shape.width * factor[1],
+        );
+        self.push("upsample", vec![self.head], Layer::Upsample { factor }, to);
+    }
+
+    /// The classes' planes or vectors of this shape.
+    fn embedding(&mut self, to: Shape) {
+        let table =
+            Array2::from_shape_simple_fn((self.input.classes, to.len()), || self.random.normal());
+        let layer = Layer::Embedding { table };
+        self.push(
+            "embedding",
+            vec![Source::Label],
+            layer,
+            Shape::vector(to.len()),
+        );
+        if to != self.shape {
+            self.reshape(to);
+        }
+    }
+
+    fn concat(&mut self, first: (Source, Shape), second: (Source, Shape)) {
+        let joined = Shape {
+            channels: first.1.channels + second.1.channels,
+            ..first.1
+        };
+        self.push("concat", vec![first.0, second.0], Layer::Concat, joined);
+    }
+
+    /// A convolution that keeps rows and columns.
+    fn same(&mut self, outputs: usize) {
+        let kernel = [1 + 2 * self.random.below(2), 1 + 2 * self.random.below(2)];
+        let [down, across] = kernel.map(|k| k / 2);
+        self.convolve(outputs, kernel, [1, 1], [down, across, down, across]);
+    }
+
+    fn convolve(
+        &mut self,
+        outputs: usize,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 4],
+    ) {
+        let [rows, columns] = kernel;
+        let inputs = self.shape.channels;
+        let deviation = (2.0 / (inputs * rows * columns) as f32).sqrt();
+        let conv = Conv {
+            weight: Array4::from_shape_simple_fn((outputs, inputs, rows, columns), || {
+                self.random.normal() * deviation
+            }),
+            bias: Array1::from_shape_simple_fn(outputs, || self.random.normal() * 0.1),
+            stride,
+            padding,
+        };
+        // A kernel that does not fit is left out.
+        if let Some(to) = conv.output_shape(self.shape) {
+            self.push("conv", vec![self.head], Layer::Conv(conv), to);
+        }
+    }
+
+    fn conv_transpose(
+        &mut self,
+        outputs: usize,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 4],
+        output_padding: [usize; 2],
+    ) {
+        let [rows, columns] = kernel;
+        let inputs = self.shape.channels;
+        let met = (rows * columns).div_ceil(stride[0] * stride[1]) * inputs;
+        let deviation = (2.0 / met as f32).sqrt();
+        let conv = ConvTranspose {
+            weight: Array4::from_shape_simple_fn((inputs, outputs, rows, columns), || {
+                self.random.normal() * deviation
+            }),
+            bias: Array1::from_shape_simple_fn(outputs, || self.random.normal() * 0.1),
+            stride,
+            padding,
+            output_padding,
+        };
+        let most = self.most;
+        let small = |to: &Shape| to.height.max(to.width) <= most;
+        if let Some(to) = conv.output_shape(self.shape).filter(small) {
+            let layer = Layer::ConvTranspose(conv);
+            self.push("transposed", vec![self.head], layer, to);
+        }
+    }
+
+    fn any_window(&mut self) -> ([usize; 2], [usize; 2], [usize; 4]) {
+        let random = &mut self.random;
+        let kernel = [1 + random.below(4), 1 + random.below(4)];
+        let stride = [1 + random.below(3), 1 + random.below(3)];
+        let padding = [0, 1, 2, 3].map(|side| random.below(kernel[side % 2].min(3)));
+        (kernel, stride, padding)
+    }
+
+    fn batch_norm(&mut self) {
+        let layer = self.random.batch_norm(self.shape.channels);
+        self.push("norm", vec![self.head], layer, self.shape);
+    }
+
+    fn activation(&mut self) {
+        let layer = match self.random.below(7) {
+            0 => Layer::Relu,
+            1 | 2 => Layer::LeakyRelu { slope: 0.25 },
+            3 => Layer::LeakyRelu { slope: 0.2 },
+            4 => Layer::Tanh,
+            5 => Layer::Sigmoid,
+            _ => return,
+        };
+        self.push("activation", vec![self.head], layer, self.shape);
+    }
+
+    fn head(&mut self) {
+        let first = shape(
+            1 + self.random.below(5),
+            1 + self.random.below(4),
+            1 + self.random.below(4),
+        );
+        match self
+            .random
+            .below(if self.input.classes > 0 { 4 } else { 2 })
+        {
+            0 => {
+                self.dense(first.len(), 1.0);
+                self.reshape(first);
+            }
+            1 => {
+                let kernel = [first.height, first.width];
+                self.conv_transpose(first.channels, kernel, [1, 1], [0; 4], [0, 0]);
+            }
+            2 => {
+                let length = 1 + self.random.below(6);
+                self.embedding(Shape::vector(length));
+                let label = (self.head, self.shape);
+                let latent = (Source::Latent, Shape::vector(self.input.latent));
+                self.concat(latent, label);
+                self.dense(first.len(), 1.0);
+                self.reshape(first);
+            }
+            _ => {
+                (self.head, self.shape) = (Source::Latent, Shape::vector(self.input.latent));
+                self.dense(first.len(), 1.0);
+                self.reshape(first);
+                self.activation();
+                let picture = (self.head, self.shape);
+                self.embedding(shape(1, first.height, first.width));
+                let label = (self.head, self.shape);
+                self.concat(picture, label);
+            }
+        }
+    }
+
+    fn block(&mut self) {
+        let outputs = 1 + self.random.below(5);
+        match self.random.below(6) {
+            0 => {
+                let (kernel, stride, padding) = self.any_window();
+                self.convolve(outputs, kernel, stride, padding);
+            }
+            1 | 2 => {
+                let (kernel, stride, padding) = self.any_window();
+                let output_padding = stride.map(|s| self.random.below(s));
+                self.conv_transpose(outputs, kernel, stride, padding, output_padding);
+            }
+            3 => {
+                let factor = [1 + self.random.below(2), 1 + self.random.below(3)];
+                let sides = [self.shape.height * factor[0], self.shape.width * factor[1]];
+                if sides.iter().all(|&side| side <= self.most) {
+                    self.upsample(factor);
+                }
+                self.same(outputs);
+            }
+            4 => {
+                // Two ways from one value, joined again.
+                let start = (self.head, self.shape);
+                self.same(outputs);
+                self.activation();
+                let one = (self.head, self.shape);
+                (self.head, self.shape) = start;
+                if self.random.below(2) == 0 {
+                    let channels = 1 + self.random.below(4);
+                    self.same(channels);
+                    self.activation();
+                }
+                self.concat(one, (self.head, self.shape));
+            }
+            _ => {
+                let flat = Shape::vector(self.shape.len());
+                if flat != self.shape {
+                    self.reshape(flat);
+                }
+                let to = shape(
+                    1 + self.random.below(3),
+                    1 + self.random.below(6),
+                    1 + self.random.below(6),
+                );
+                self.dense(to.len(), 1.0);
+                if self.random.below(2) == 0 {
+                    self.batch_norm();
+                    self.activation();
+                }
+                self.reshape(to);
+            }
+        }
+        match self.random.below(4) {
+            0 => {
+                self.batch_norm();
+                self.activation();
+            }
+            1 => {
+                self.activation();
+                self.batch_norm();
+            }
+            _ => self.activation(),
+        }
+    }
+
+    fn finish(self, name: String) -> Network {
+        Network {
+            name,
+            input: self.input,
+            nodes: self.nodes,
+            output: self.shape,
+        }
+    }
+}
+
+/// A small random graph: dense layers, both convolutions of any window, upsampling, concatenations, embeddings, branches,
+/// batch normalisation in any place, any activations. Reshapes go from vectors to pictures or back.
+pub fn any_graph(seed: u64) -> Network {
+    let mut random = Random::new(seed ^ 0x6772_6170_6800_0000);
+    let input = InputSpec {
+        latent: 1 + random.below(12),
+        classes: [0, 2, 3, 5][random.below(4)],
+    };
+    let mut builder = Builder::new(seed, input, SMALL);
+    builder.head();
+    for _ in 0..1 + random.below(4) {
+        builder.block();
+    }
+    let picture = Shape {
+        channels: 1 + random.below(2),
+        ..builder.shape
+    };
+    builder.same(picture.channels);
+    match random.below(4) {
+        0 => {}
+        1 => {
+            let shape = builder.shape;
+            builder.push("sigmoid", vec![builder.head], Layer::Sigmoid, shape);
+        }
+        _ => {
+            let shape = builder.shape;
+            builder.push("tanh", vec![builder.head], Layer::Tanh, shape);
+        }
+    }
+    builder.finish(format!("graph{seed}"))
+}
+
+/// A generator as the convolutional presets train it, with random weights: dense to `channels` x height / 4 x width / 4,
+/// two transposed convolutions of 4 x 4 and stride 2, batch normalisation and LeakyReLU 0.25, then tanh.
+///
+/// The picture's rows and columns must be multiples of 4.
+pub fn conv_generator(
+    seed: u64,
+    latent: usize,
+    classes: usize,
+    channels: [usize; 2],
+    output: Shape,
+) -> Network {
+    let mut builder = Builder::new(seed, InputSpec { latent, classes }, usize::MAX);
+    let first = shape(channels[0], output.height / 4, output.width / 4);
+    builder.dense(first.len(), 1.0);
+    builder.reshape(first);
+    let leaky = |builder: &mut Builder| {
+        let shape = builder.shape;
+        let layer = Layer::LeakyRelu { slope: 0.25 };
+        builder.push("activation", vec![builder.head], layer, shape);
+    };
+    builder.batch_norm();
+    leaky(&mut builder);
+    builder.conv_transpose(channels[1], [4, 4], [2, 2], [1; 4], [0, 0]);
+    builder.batch_norm();
+    leaky(&mut builder);
+    builder.conv_transpose(output.channels, [4, 4], [2, 2], [1; 4], [0, 0]);
+    builder.push("tanh", vec![builder.head], Layer::Tanh, output);
+    builder.finish("convolutional".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn graphs_are_valid_repeatable_and_of_every_kind() {
+        let mut kinds = BTreeSet::new();
+        for seed in 0..200 {
+            let network = any_graph(seed);
+            network
+                .check()
+                .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            assert_eq!(network, any_graph(seed));
+            for node in &network.nodes {
+                let debug = format!("{:?}", node.layer);
+                kinds.insert(
+                    debug
+                        .split([' ', '('])
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned(),
+                );
+            }
+        }
+        assert_eq!(kinds.len(), 12, "{kinds:?}");
+        let output = shape(1, 28, 28);
+        conv_generator(1, 32, 10, [64, 32], output).check().unwrap();
+    }
+}
