@@ -8,6 +8,9 @@ pub use crate::pack::names::{
     CARD, CONFIG, FLOAT_ONNX, GOLDEN, IMAGE, INT8_ONNX, METRICS, REPORT, SAMPLES,
 };
 
+/// A trained classifier, which stays on the host.
+pub const CLASSIFIER_ONNX: &str = "classifier.onnx";
+
 /// A model that cannot be found.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {

@@ -6,8 +6,9 @@ use crate::export::{ExportError, ExportOptions, ExportReport, export};
 use crate::failure::{Class, Failure, OrFail};
 use crate::files;
 use crate::firmware_build::LM3S6965EVB;
-use crate::model_folder::{CONFIG, FLOAT_ONNX};
+use crate::model_folder::{CLASSIFIER_ONNX, CONFIG, FLOAT_ONNX};
 use crate::network::Network;
+use crate::onnx::Role;
 use crate::onnx::write::{self, WriteOptions};
 use crate::quantize::{Bits, QuantizeError};
 use crate::run_export;
@@ -153,6 +154,17 @@ pub fn export_run(
 pub fn write_generator(network: &Network, run: &Path) -> Result<(), BoxError> {
     let bytes = write::to_bytes(network, &WriteOptions::default())?;
     Ok(files::write_atomically(&run.join(FLOAT_ONNX), &bytes)?)
+}
+
+/// Writes a trained classifier as classifier.onnx into its run folder: pictures in, logits out.
+pub fn write_classifier(network: &Network, run: &Path) -> Result<(), BoxError> {
+    let options = WriteOptions {
+        doc: "Pictures (N, 1, height, width) from -1 to 1, as logits of their classes".to_owned(),
+        role: Role::Classifier,
+        ..WriteOptions::default()
+    };
+    let bytes = write::to_bytes(network, &options)?;
+    Ok(files::write_atomically(&run.join(CLASSIFIER_ONNX), &bytes)?)
 }
 
 fn finish(options: &ExportOptions, run: Option<&Path>, console: Console) -> Result<(), Failure> {

@@ -2,6 +2,8 @@
 
 use crate::console::{Console, print};
 use crate::failure::{Class, Failure};
+use crate::model_folder::CLASSIFIER_ONNX;
+use crate::train::config::Objective;
 use crate::train::{Config, Options, Outcome, Summary, TrainError, stop_on_ctrl_c};
 use std::path::{Path, PathBuf};
 
@@ -9,14 +11,17 @@ use std::path::{Path, PathBuf};
 #[command(after_long_help = "Examples:
   thumbgen train --export                                 the conditional GAN on MNIST, exported to runs/cgan/model
   thumbgen train gan --steps 2000 --seed 7
+  thumbgen train cdcgan --export                          convolutional; see also dcgan, dcgan-large
+  thumbgen train cvae --export                            a variational autoencoder; see also vae
+  thumbgen train classifier                               pictures to classes, for `thumbgen evaluate`
   thumbgen train --data pictures/ --name mine             one sub-folder of pictures a class
   thumbgen train my.toml --set train.lr_generator=1e-3    a config file, one key changed
   thumbgen train --resume runs/cgan                       go on where a run was stopped
   thumbgen train --device cuda                            with `cargo run --release -p host --features cuda -- ...`
 
-The keys of a config, with comments, stand in host/presets/cgan.toml; a run writes all of them to its config.toml.")]
+The keys of a config, with comments, stand in host/presets/defaults.toml; a run writes all of them to its config.toml.")]
 pub struct Args {
-    /// A preset (cgan, gan) or a TOML file.
+    /// A preset (cgan, gan, dcgan, cdcgan, dcgan-large, vae, cvae, classifier) or a TOML file.
     #[arg(default_value = "cgan", value_name = "CONFIG")]
     config: String,
     /// Name of the model; the config's unless given.
@@ -77,7 +82,10 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         .unwrap_or_else(|| free_folder(&config.name));
     let board = super::export::board(&config.board)?;
     let summary = train(&config, &out, args.resume.is_some(), console)?;
-    if args.export {
+    if config.model.objective == Objective::Classifier {
+        // Nothing to quantize: it stays on the host.
+        print(summary.folder.join(CLASSIFIER_ONNX).display());
+    } else if args.export {
         super::export::export_run(
             &summary.folder,
             &summary.folder.join("model"),
@@ -115,8 +123,11 @@ pub fn train(
         quiet: console.is_quiet(),
         ..Options::default()
     };
-    let outcome = crate::train::train(config, &options, &stop, &mut super::export::write_generator)
-        .map_err(failure)?;
+    let mut write = match config.model.objective {
+        Objective::Classifier => super::export::write_classifier,
+        Objective::Gan | Objective::Vae => super::export::write_generator,
+    };
+    let outcome = crate::train::train(config, &options, &stop, &mut write).map_err(failure)?;
     match outcome {
         Outcome::Finished(summary) => {
             console.note(format_args!(

@@ -2,9 +2,10 @@
 
 use super::calibrate::Calibration;
 use super::report::{measure, picture_sqnr};
-use super::{Bits, Method, Prepared, QuantizeOptions, QuantizedNetwork, StepKind};
-use crate::network::{Layer, Network, Shape, Source};
+use super::{Bits, Method, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, StepKind};
+use crate::network::{Dense, InputSpec, Layer, Network, Node, Shape, Source};
 use crate::synthetic;
+use ndarray::{Array1, Array2};
 use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation};
 use shared::image::PIXEL_EXPONENT;
 
@@ -166,5 +167,42 @@ fn a_convolutional_generator_is_quantized_well_and_counted() {
             .layers
             .iter()
             .all(|l| l.sqnr_db > 20.0 || l.kind == "conv transpose")
+    );
+}
+
+#[test]
+fn a_network_for_no_device_is_refused_before_memory_is_taken() {
+    let shape = Shape {
+        channels: 1,
+        height: 2048,
+        width: 1024,
+    };
+    let layers = [
+        ("up".to_owned(), Layer::Upsample { factor: [128, 128] }),
+        ("more".to_owned(), Layer::Upsample { factor: [16, 8] }),
+    ];
+    let input = InputSpec {
+        latent: 1,
+        classes: 0,
+    };
+    let mut network = Network::chain("huge", input, layers, shape);
+    let dense = Layer::Dense(Dense {
+        weight: Array2::ones((1, 1)),
+        bias: Array1::ones(1),
+    });
+    network.nodes.insert(
+        0,
+        Node {
+            name: "dense".into(),
+            inputs: vec![Source::Input],
+            layer: dense,
+        },
+    );
+    network.nodes[1].inputs = vec![Source::Node(0)];
+    network.nodes[2].inputs = vec![Source::Node(1)];
+    let error = Prepared::new(&network, &Calibration::default()).err();
+    assert!(
+        matches!(error, Some(QuantizeError::TooLarge { .. })),
+        "{error:?}"
     );
 }

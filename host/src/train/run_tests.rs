@@ -143,6 +143,85 @@ fn stopped_and_resumed(config: &Config) {
 }
 
 #[test]
+fn a_classifier_learns_and_is_tested_on_pictures_that_it_has_not_seen() {
+    let pairs = [
+        "model.discriminator=[8, 16]",
+        "model.features=32",
+        "train.batch=64",
+        "train.steps=250",
+        "train.lr_generator=3e-3",
+        "train.ema=0.9",
+        "train.shift=0",
+    ];
+    let config = config("classifier", &pairs);
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let summary = finished(run(&config, &options).unwrap());
+    let records = metrics::read_until(&options.out.join("metrics.jsonl"), 999).unwrap();
+    let accuracies: Vec<Option<f64>> = records
+        .iter()
+        .map(|record| match record.measures {
+            Measures::Classifier { test_accuracy, .. } => test_accuracy,
+            _ => panic!("not a classifier's record"),
+        })
+        .collect();
+    assert!(accuracies[..4].iter().all(Option::is_none));
+    let accuracy = accuracies[4].unwrap();
+    assert!(accuracy > 0.9, "{accuracy}");
+
+    // The exported network says the same on real pictures.
+    let source = Source {
+        data: "mnist",
+        mnist_folder: None,
+        height: 28,
+        width: 28,
+    };
+    let (_, test) = Dataset::load_with_test(&source).unwrap();
+    let pixels: Vec<f32> = test.images[..784 * 300]
+        .chunks(784)
+        .flat_map(|i| scaled(i, false))
+        .collect();
+    let pixels = ndarray::Array2::from_shape_vec((300, 784), pixels).unwrap();
+    let logits = crate::forward::run(&summary.network, pixels.view());
+    let right = crate::train::trainer::count_right(logits.as_slice().unwrap(), &test.labels[..300]);
+    assert!(
+        (right as f64 / 300.0 - accuracy).abs() < 0.06,
+        "{right} of 300, {accuracy}"
+    );
+}
+
+#[test]
+fn a_vae_learns_and_reports_both_terms() {
+    let pairs = [
+        "model.generator=[128]",
+        "model.discriminator=[128]",
+        "train.steps=300",
+        "train.lr_generator=2e-3",
+        "vae.kl_warm_up=0.0",
+    ];
+    for likelihood in ["bernoulli", "gaussian"] {
+        let likelihood = format!("vae.likelihood={likelihood}");
+        let config = config("cvae", &[&pairs[..], &[likelihood.as_str()]].concat());
+        let folder = tempfile::tempdir().unwrap();
+        let options = options(folder.path());
+        finished(run(&config, &options).unwrap());
+        let records = metrics::read_until(&options.out.join("metrics.jsonl"), 999).unwrap();
+        let bound = |record: &metrics::Record| match record.measures {
+            Measures::Vae {
+                reconstruction,
+                divergence,
+                ..
+            } => (reconstruction + divergence, divergence),
+            _ => panic!("not a VAE's record"),
+        };
+        let (first, last) = (bound(&records[0]), bound(&records[records.len() - 1]));
+        assert!(last.0 < first.0 - 40.0, "{first:?} {last:?}");
+        assert!(last.1 > 3.0, "{last:?}");
+        assert!(options.out.join("samples.png").is_file());
+    }
+}
+
+#[test]
 fn the_run_folder_holds_what_is_promised() {
     let config = config("cgan", &[&SMALL[..], &["train.steps=30"]].concat());
     let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,9 @@ use super::{Config, ConfigError, Family, Model, Objective};
 /// Over 0, at most 1.
 const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(1.0));
 
+/// The most values of the smallest picture between convolutions.
+const MOST_FEATURES: usize = 1 << 16;
+
 impl Config {
     /// Refuses values that no run can use, before anything is allocated by them.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
@@ -86,6 +89,27 @@ impl Model {
             let good = (1..=most).contains(&sizes.len())
                 && sizes.iter().all(|size| (1..=4096).contains(size));
             holds(good, key, format!("{sizes:?}"), &expected)?;
+        }
+        // A dense layer joins the smallest picture to up to 4096 values: 2^28 weights.
+        if self.family == Family::Conv {
+            let lists = [
+                ("model.generator", &self.generator, self.generator.first()),
+                (
+                    "model.discriminator",
+                    &self.discriminator,
+                    self.discriminator.last(),
+                ),
+            ];
+            for (key, sizes, channels) in lists {
+                let shrink = 1 << sizes.len();
+                let pixels = self.height.div_ceil(shrink) * self.width.div_ceil(shrink);
+                let good = channels.is_some_and(|channels| channels * pixels <= MOST_FEATURES);
+                let expected = format!(
+                    "at most {} channels at {pixels} pixels, or one size more",
+                    MOST_FEATURES / pixels
+                );
+                holds(good, key, format!("{sizes:?}"), &expected)?;
+            }
         }
         let spectral = !self.spectral_norm || self.objective == Objective::Gan;
         let expected = "false where model.objective is not gan";

@@ -150,6 +150,10 @@ fn wrong_values_are_refused_in_one_line() {
         ("train.lr_generator=nan", "train.lr_generator"),
         ("train.ema=inf", "train.ema"),
         ("name=../x", "name"),
+        (
+            "model.generator=[8, 8, 8, 8, 8, 8, 8, 8, 8]",
+            "1 to 8 sizes",
+        ),
         ("train.loss=best", "ns-bce"),
         ("model.family=recurrent", "dense"),
         ("model.objective=music", "classifier"),
@@ -167,6 +171,23 @@ fn wrong_values_are_refused_in_one_line() {
             pair.contains('\n') || !error.contains('\n'),
             "{pair}: {error}"
         );
+    }
+}
+
+#[test]
+fn convolutions_that_do_not_fit_the_picture_or_memory_are_refused() {
+    let cases = [
+        ("model.generator=[8, 8, 8, 8, 8]", "1 to 4 sizes"),
+        (
+            "model.discriminator=[4096]",
+            "at most 334 channels at 196 pixels",
+        ),
+    ];
+    for (pair, expected) in cases {
+        let error = Config::resolve("dcgan", &pairs(&[pair]))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(expected), "{pair}: {error}");
     }
 }
 

@@ -210,6 +210,8 @@ pub(super) fn normalise(
         .map(|(scale, variance)| scale / (variance + NORM_EPSILON).sqrt() as f32)
         .collect();
     let mut output = vec![0.0; x.len()];
+    // Slices of one known length let the compiler drop its checks within the loops.
+    let (mean_of, factor, bias) = (&mean[..channels], &factor[..channels], &bias[..channels]);
     for_each_activation!(activation, fixed => output
     .par_chunks_mut(run)
     .zip(x.par_chunks(run))
@@ -217,7 +219,7 @@ pub(super) fn normalise(
         let rows = output.chunks_exact_mut(channels);
         for (output, x) in rows.zip(x.chunks_exact(channels)) {
             for i in 0..channels {
-                output[i] = applied((x[i] - mean[i]) * factor[i] + bias[i], fixed);
+                output[i] = applied((x[i] - mean_of[i]) * factor[i] + bias[i], fixed);
             }
         }
     }));
@@ -250,11 +252,13 @@ pub(super) fn normalise_gradient(
     let channels = scale.len();
     let run = block(channels);
     let count = (x.len() / channels).max(1) as f32;
+    let (mean, scale) = (&mean[..channels], &scale[..channels]);
     let inverse: Vec<f32> = variance
         .storage::<f32>()
         .iter()
         .map(|variance| 1.0 / (f64::from(*variance) + NORM_EPSILON).sqrt() as f32)
         .collect();
+    let inverse = &inverse[..channels];
 
     // Sums over the rows of the gradient before the activation: alone, and along the normalised input.
     let parts: Vec<Vec<f32>> = for_each_activation!(activation, fixed => x
@@ -264,8 +268,11 @@ pub(super) fn normalise_gradient(
         .map(|((x, gradient), output)| {
             let mut sums = vec![0.0; 2 * channels];
             let (alone, along) = sums.split_at_mut(channels);
+            let along = &mut along[..channels];
             let rows = x.chunks_exact(channels).zip(gradient.chunks_exact(channels));
             for ((x, gradient), output) in rows.zip(output.chunks_exact(channels)) {
+                let (x, gradient) = (&x[..channels], &gradient[..channels]);
+                let output = &output[..channels];
                 for i in 0..channels {
                     let value = gradient[i] * derivative(output[i], fixed);
                     alone[i] += value;
@@ -276,7 +283,7 @@ pub(super) fn normalise_gradient(
         })
         .collect());
     let sums = floats(&total(parts, 2 * channels));
-    let (of_bias, of_scale) = sums.split_at(channels);
+    let (of_bias, of_scale) = (&sums[..channels], &sums[channels..2 * channels]);
     let mut result = vec![0.0; x.len()];
     for_each_activation!(activation, fixed => result
     .par_chunks_mut(run)

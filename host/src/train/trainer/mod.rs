@@ -16,14 +16,20 @@ pub use player::{Plain, Player};
 
 use super::adam::AdamConfig;
 use super::arch::{Critic, Generator, Moments, tensor};
-use super::config::{Config, Objective};
+use super::config::{Config, Family, Objective};
 use super::ops::{Activation, TrainBackend};
 use super::rng::{Purpose, normal, rng};
 use crate::network::{InputSpec, Network};
 use player::Wanted;
 
 /// Latent vectors from which the statistics of batch normalisation are computed for samples and export.
-const STATISTICS_BATCH: usize = 4096;
+fn statistics_batch(family: Family) -> usize {
+    match family {
+        Family::Dense => 4096,
+        // Each has many pixels, and takes that much more memory.
+        Family::Conv => 1024,
+    }
+}
 
 /// The networks of a run.
 #[derive(Debug, Clone)]
@@ -231,11 +237,12 @@ impl<B: TrainBackend> Trainer<B> {
         if !self.config.model.batch_norm {
             return Vec::new();
         }
+        let batch = statistics_batch(self.config.model.family);
         let mut random = rng(self.config.seed, Purpose::Statistics, 0);
         let classes = generator.input.classes.clamp(1, 256);
         // The remainder is below 256.
-        let labels: Vec<u8> = (0..STATISTICS_BATCH).map(|i| (i % classes) as u8).collect();
-        let latents = normal(&mut random, STATISTICS_BATCH * generator.input.latent);
+        let labels: Vec<u8> = (0..batch).map(|i| (i % classes) as u8).collect();
+        let latents = normal(&mut random, batch * generator.input.latent);
         let input = self.input(generator.input, latents, &labels);
         let average = &self.state.players[0].average;
         generator.forward(average, input, None).moments
