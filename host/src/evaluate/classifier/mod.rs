@@ -2,7 +2,6 @@
 //!
 //! [`read`] makes a [`ConvNet`] of an ONNX file; everything else sees the trait [`Classifier`] only.
 
-pub mod layers;
 pub mod read;
 #[cfg(test)]
 mod read_tests;
@@ -12,9 +11,9 @@ use super::pictures::Pictures;
 use crate::dataset::hex;
 use crate::files::read_at_most;
 use crate::repository;
-use layers::ConvNet;
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
+use read::NetworkClassifier;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -58,7 +57,7 @@ pub struct Judged {
 #[derive(Debug, Clone)]
 pub struct FromFile {
     /// The network.
-    pub network: ConvNet,
+    pub network: NetworkClassifier,
     /// Where it was read from.
     pub path: PathBuf,
     /// SHA-256 of the file, in hexadecimal.
