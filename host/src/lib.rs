@@ -13,6 +13,7 @@ pub mod commands;
 pub mod console;
 pub mod dataset;
 pub mod emulator;
+pub mod evaluate;
 pub mod export;
 pub mod failure;
 pub mod files;

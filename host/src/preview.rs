@@ -3,10 +3,11 @@
 use crate::files::{self, FileError};
 use crate::picture::GrayImage;
 use firmware::app::{DrawError, View, draw};
-use firmware::engine::{Engine, EngineError, Observer};
+use firmware::engine::{Engine, EngineError, Observer, Picture};
 use firmware::panel::{FrameBuffer, HEIGHT, WIDTH};
+use rayon::prelude::*;
 use shared::image::{Image, ImageError};
-use shared::latent::Latent;
+use shared::latent::{Latent, Point};
 use std::path::{Path, PathBuf};
 
 /// Something that the device would refuse as well.
@@ -94,11 +95,32 @@ impl Model {
                 model: image.name().to_owned(),
                 source,
             })?;
-        Ok(GrayImage {
-            width: usize::from(picture.width()),
-            height: usize::from(picture.height()),
-            pixels: picture.greys().collect(),
-        })
+        Ok(owned(picture))
+    }
+
+    /// The pictures of many points, on all cores, in order; `done` is told after each.
+    ///
+    /// # Errors
+    /// As [`Model::picture`].
+    pub fn pictures(
+        &self,
+        points: &[Point],
+        done: &(dyn Fn(usize) + Sync),
+    ) -> Result<Vec<GrayImage>, PreviewError> {
+        let image = self.image()?;
+        let engine = Engine::new(image);
+        let start = || vec![0; image.arena_len()];
+        points
+            .par_iter()
+            .map_init(start, |arena, &point| {
+                let picture = engine.generate(arena, Latent::At(point), &mut ());
+                done(1);
+                picture.map(owned).map_err(|source| PreviewError::Engine {
+                    model: image.name().to_owned(),
+                    source,
+                })
+            })
+            .collect()
     }
 
     /// The checksums of the input and of every layer's output, as the firmware gives them.
@@ -128,6 +150,15 @@ impl Model {
             DrawError::Target(never) => match never {},
         })?;
         Ok(frame.levels().collect())
+    }
+}
+
+/// A picture that outlives the arena.
+fn owned(picture: Picture<'_>) -> GrayImage {
+    GrayImage {
+        width: usize::from(picture.width()),
+        height: usize::from(picture.height()),
+        pixels: picture.greys().collect(),
     }
 }
 

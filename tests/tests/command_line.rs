@@ -122,6 +122,31 @@ fn bad_input_is_told_in_one_line() {
     let nan = file("nan.onnx", &generator);
     fails(&["export", text_of(&nan)], at, 3, &["nan.onnx"]);
 
+    // A classifier that is not there, and one that is none.
+    fails(
+        &["evaluate", "real", "--classifier", "no-such.onnx"],
+        at,
+        3,
+        &["no-such.onnx", "thumbgen train classifier"],
+    );
+    fails(
+        &["evaluate", "real", "--classifier", text_of(&junk)],
+        at,
+        3,
+        &["junk.onnx"],
+    );
+    fails(
+        &[
+            "evaluate",
+            "real",
+            "--classifier",
+            text_of(&files("gan").file("generator.onnx").unwrap()),
+        ],
+        at,
+        3,
+        &["generator.onnx", "expected"],
+    );
+
     // An image that was cut.
     let image = std::fs::read(files("gan").image()).unwrap();
     let cut = file("cut.tgm", &image[..1000]);
@@ -163,6 +188,8 @@ fn a_wrong_command_line_is_exit_code_2() {
         &["no-such-command"][..],
         &["sample", "--grid", "0x0"],
         &["emulate", "--press", "jump"],
+        &["evaluate", "real", "-n", "3"],
+        &["evaluate"],
     ] {
         let output = run(arguments, folder.path());
         assert_eq!(
@@ -225,7 +252,7 @@ fn help_has_examples_and_exit_codes() {
     let help = run(&["--help"], folder.path());
     assert!(String::from_utf8_lossy(&help.stdout).contains("Exit codes"));
     for command in [
-        "setup", "demo", "verify", "train", "export", "sample", "inspect", "emulate",
+        "setup", "demo", "verify", "train", "export", "sample", "evaluate", "inspect", "emulate",
     ] {
         let help = run(&[command, "--help"], folder.path());
         assert!(

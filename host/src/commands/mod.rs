@@ -2,6 +2,7 @@
 
 mod demo;
 mod emulate;
+mod evaluate;
 mod export;
 mod inspect;
 mod sample;
@@ -40,6 +41,8 @@ enum Command {
     Export(export::Args),
     /// Draw pictures with a model.
     Sample(sample::Args),
+    /// Measure how good generated pictures are, and compare models.
+    Evaluate(evaluate::Args),
     /// Say what is inside an ONNX file or a model image.
     Inspect(inspect::Args),
     /// Boot a board's firmware with a model in an emulator.
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Train(args) => train::run(args, console),
         Command::Export(args) => export::run(args, console),
         Command::Sample(args) => sample::run(args, console),
+        Command::Evaluate(args) => evaluate::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
         Command::Emulate(args) => emulate::run(args, console),
     };

@@ -82,6 +82,47 @@ pub fn load(folder: &Path, height: usize, width: usize) -> Result<Dataset, Datas
     ))
 }
 
+/// Reads every picture that lies in a folder itself, in the order of names, grey, resized to `height` x `width`, at most
+/// `limit` of them: shape (pictures, height, width).
+///
+/// # Errors
+/// As [`load`]; [`DatasetError::Empty`] where there is none.
+pub fn load_flat(
+    folder: &Path,
+    height: usize,
+    width: usize,
+    limit: usize,
+) -> Result<Vec<u8>, DatasetError> {
+    let mut files = list(folder)?;
+    files.retain(|path| is_picture(path));
+    files.truncate(limit);
+    let bytes = checked_size(files.len(), height, width).ok_or_else(|| DatasetError::TooLarge {
+        path: folder.to_owned(),
+        limit: MAX_BYTES,
+    })?;
+    if bytes == 0 {
+        return Err(DatasetError::Empty {
+            path: folder.to_owned(),
+        });
+    }
+    let mut images = Vec::with_capacity(bytes);
+    for path in files {
+        let file = read_at_most(&path, MAX_PICTURE_FILE)?;
+        let picture = decode(&file, height, width)
+            .map_err(|reason| DatasetError::Picture { path, reason })?;
+        images.extend(picture);
+    }
+    Ok(images)
+}
+
+/// Whether pictures lie in a folder itself.
+///
+/// # Errors
+/// [`DatasetError::File`] where the folder cannot be listed.
+pub fn has_pictures(folder: &Path) -> Result<bool, DatasetError> {
+    Ok(list(folder)?.iter().any(|path| is_picture(path)))
+}
+
 /// Decodes one picture file to grey levels at the wanted size, or says why not.
 ///
 /// # Errors

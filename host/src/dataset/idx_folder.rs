@@ -29,13 +29,35 @@ pub fn load(folder: &Path) -> Result<Dataset, DatasetError> {
         what: "IDX file of labels",
         example: "train-labels-idx1-ubyte.gz",
     })?;
-    let images_bytes = unpack(&images, read_at_most(&images, MAX_BYTES)?)?;
-    let labels_bytes = unpack(&labels, read_at_most(&labels, MAX_BYTES)?)?;
+    load_pair(folder, &images, &labels)
+}
+
+/// Reads the test pictures beside those that [`load`] reads: of the pairs without "train" in their names the first, where
+/// there is one with it; `None` elsewhere.
+///
+/// # Errors
+/// [`DatasetError`].
+pub fn load_test(folder: &Path) -> Result<Option<Dataset>, DatasetError> {
+    let other = |kind, marker| -> Result<Option<PathBuf>, DatasetError> {
+        let found = find_all(folder, kind, marker)?;
+        let trains = found.iter().any(|(not_train, _)| !not_train);
+        let test = found.into_iter().find(|(not_train, _)| *not_train);
+        Ok(test.filter(|_| trains).map(|(_, path)| path))
+    };
+    match (other("images", "idx3")?, other("labels", "idx1")?) {
+        (Some(images), Some(labels)) => Ok(Some(load_pair(folder, &images, &labels)?)),
+        _ => Ok(None),
+    }
+}
+
+fn load_pair(folder: &Path, images: &Path, labels: &Path) -> Result<Dataset, DatasetError> {
+    let images_bytes = unpack(images, read_at_most(images, MAX_BYTES)?)?;
+    let labels_bytes = unpack(labels, read_at_most(labels, MAX_BYTES)?)?;
     combine(
         &name_of(folder),
         folder,
-        (&images, &images_bytes),
-        (&labels, &labels_bytes),
+        (images, &images_bytes),
+        (labels, &labels_bytes),
     )
 }
 
@@ -117,6 +139,12 @@ pub fn combine(
 
 /// The file whose name contains `kind` or `marker`; of several the one of the training set, then the first by name.
 fn find(folder: &Path, kind: &str, marker: &str) -> Result<Option<PathBuf>, DatasetError> {
+    let found = find_all(folder, kind, marker)?;
+    Ok(found.into_iter().next().map(|(_, path)| path))
+}
+
+/// All such files, those of a training set first, each with whether it is of another set.
+fn find_all(folder: &Path, kind: &str, marker: &str) -> Result<Vec<(bool, PathBuf)>, DatasetError> {
     let failed = |source| {
         DatasetError::File(FileError::Read {
             path: folder.to_owned(),
@@ -134,7 +162,7 @@ fn find(folder: &Path, kind: &str, marker: &str) -> Result<Option<PathBuf>, Data
         }
     }
     found.sort();
-    Ok(found.into_iter().next().map(|(_, path)| path))
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -180,11 +208,28 @@ mod tests {
             ("train-labels-idx1-ubyte.gz", gzip(&labels(&[0, 2, 1]))),
         ]);
         assert!(looks_like_one(raw.path()).unwrap());
+        assert!(
+            load_test(packed.path()).unwrap().is_none(),
+            "no test set is there"
+        );
         let (raw, packed) = (load(raw.path()).unwrap(), load(packed.path()).unwrap());
         assert_eq!((raw.len(), raw.height, raw.width), (3, 2, 2));
         assert_eq!(raw.classes, ["0", "1", "2"]);
         assert_eq!(raw.sha256, packed.sha256);
         assert_eq!(raw.images, packed.images);
+    }
+
+    #[test]
+    fn the_test_set_beside_a_training_set() {
+        let both = folder(&[
+            ("train-images-idx3-ubyte", images(3)),
+            ("train-labels-idx1-ubyte", labels(&[0, 2, 1])),
+            ("t10k-images-idx3-ubyte", images(2)),
+            ("t10k-labels-idx1-ubyte", labels(&[1, 1])),
+        ]);
+        let test = load_test(both.path()).unwrap().unwrap();
+        assert_eq!(test.labels, [1, 1]);
+        assert_eq!(load(both.path()).unwrap().labels, [0, 2, 1]);
     }
 
     #[test]

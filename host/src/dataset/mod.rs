@@ -83,16 +83,32 @@ impl Dataset {
         dataset.resized(source.height, source.width)
     }
 
-    /// Reads a dataset with pictures to test on that must not be trained on: those of the original distribution for
-    /// MNIST, every sixth picture for others.
+    /// Reads the test pictures that belong to a dataset and that no training sees; `None` where it has none.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`].
+    pub fn load_test(source: &Source<'_>) -> Result<Option<Dataset>, DatasetError> {
+        let path = Path::new(source.data);
+        let test = if source.data == "mnist" {
+            let folder = source.mnist_folder.clone().unwrap_or_else(mnist::folder);
+            Some(mnist::load_test(&folder)?)
+        } else if path.is_dir() && idx_folder::looks_like_one(path)? {
+            idx_folder::load_test(path)?
+        } else {
+            None
+        };
+        test.map(|test| test.resized(source.height, source.width))
+            .transpose()
+    }
+
+    /// Reads a dataset with pictures to test on that must not be trained on: those that belong to it, or every sixth
+    /// picture where there are none.
     ///
     /// # Errors
     /// [`DatasetError`], which names the file and what to do.
     pub fn load_with_test(source: &Source<'_>) -> Result<(Dataset, Dataset), DatasetError> {
         let data = Dataset::load(source)?;
-        if source.data == "mnist" {
-            let folder = source.mnist_folder.clone().unwrap_or_else(mnist::folder);
-            let test = mnist::load_test(&folder)?.resized(source.height, source.width)?;
+        if let Some(test) = Dataset::load_test(source)? {
             return Ok((data, test));
         }
         let part = |test: bool| {

@@ -377,7 +377,7 @@ fn column_means(x: ArrayView2<f64>) -> Array1<f64> {
 }
 
 /// What the picture's values mean: those that cannot be negative start at black.
-fn pixel_range(network: &Network) -> PixelRange {
+pub fn pixel_range(network: &Network) -> PixelRange {
     let mut at = network.nodes.len().checked_sub(1);
     while let Some(node) = at.and_then(|index| network.nodes.get(index)) {
         match (&node.layer, node.inputs.first()) {
