@@ -1,154 +1,106 @@
-//! Writes a model image of the reference network's shape with random weights: to boot and to measure a board's program
-//! where no trained model is at hand. Always the same bytes.
+//! Writes a model image with random weights and golden vectors of the oracle: to boot and to measure a board's program
+//! where no trained model is at hand. The same arguments give the same bytes.
 //!
-//! `cargo run -p firmware --example random_image -- random.tgm`
+//! ```text
+//! cargo run -p firmware --features oracle --example random_image -- OUT dense
+//! cargo run -p firmware --features oracle --example random_image -- OUT random SEED OPERATIONS
+//! cargo run -p firmware --features oracle --example random_image -- OUT conv FROM TO KERNEL STRIDE PADDING BITS TIMES
+//! ```
+//! `dense` is the reference network 110-256-256-784. `random` has operations of every kind and shape. `conv`, or
+//! `conv_transpose`, has one layer between two shapes such as `14x14x32` (rows, columns, channels), with a square kernel
+//! and weights of 8 or 4 bits, `TIMES` times on the same input: what one of them costs is the difference between two
+//! such images.
 
-use firmware::engine::{Engine, Observer};
-use shared::arithmetic::Activation;
-use shared::checksum;
-use shared::image::{GoldenRepr, Image, ImageRepr, PIXEL_EXPONENT, PixelRange};
-use shared::latent::{self, Latent, Point, Prior, pcg::Pcg32};
-use shared::layer::{Dense, Kind, Layout, Op, Region, Table, Weights};
+use firmware::oracle::model::Model;
+use shared::image::Image;
+use shared::latent::Point;
+use shared::layer::{Layout, Window};
+use std::error::Error;
 
-const LATENT: u16 = 100;
-const CLASSES: u8 = 10;
-const WIDTHS: [u16; 4] = [LATENT + CLASSES as u16, 256, 256, 784];
-const LAYOUTS: [Layout; 3] = [Layout::Int8Rows, Layout::Int8Rows, Layout::Int4Rows];
-/// Bring accumulators of random weights to a spread of about 50.
-const SHIFTS: [u8; 3] = [9, 10, 6];
+const USAGE: &str = "OUT dense, OUT random SEED OPERATIONS, \
+    or OUT conv|conv_transpose FROM TO KERNEL STRIDE PADDING BITS TIMES";
 
-#[derive(Default)]
-struct Checksums(Vec<u32>);
-
-impl Observer for Checksums {
-    fn input(&mut self, input: &[i8]) {
-        self.0.push(checksum::of_activations(input));
-    }
-
-    fn layer(&mut self, _: usize, _: &Op<'_>, output: &[i8]) {
-        self.0.push(checksum::of_activations(output));
-    }
-}
-
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::env::args()
-        .nth(1)
-        .ok_or("give the path of the image to write")?;
-    let mut generator = Pcg32::new(1, 1);
-    let mut weights = Vec::new();
-    for (layer, layout) in LAYOUTS.into_iter().enumerate() {
-        let (inputs, outputs) = (WIDTHS[layer], WIDTHS[layer + 1]);
-        let len = usize::from(outputs) * layout.row_len(u32::from(inputs)) as usize;
-        weights.push(
-            (0..len)
-                .map(|_| generator.next_u32() as u8)
-                .collect::<Vec<u8>>(),
-        );
-    }
-    let zeros = vec![0; 4 * 784];
-    let shifts: Vec<Vec<u8>> = SHIFTS
-        .iter()
-        .zip(&WIDTHS[1..])
-        .map(|(&s, &n)| vec![s; usize::from(n)])
-        .collect();
-    let tanh: [u8; 256] =
-        std::array::from_fn(|i| ((i as f64 - 128.0) / 32.0).tanh().mul_add(127.0, 0.0) as i8 as u8);
-
-    // Two halves of the arena in turn; the table works in place.
-    let regions = [
-        Region::vector(0, WIDTHS[0], latent::EXPONENT),
-        Region::vector(784, WIDTHS[1], -4),
-        Region::vector(0, WIDTHS[2], -4),
-        Region {
-            offset: 256,
-            channels: 1,
-            height: 28,
-            width: 28,
-            exponent: -5,
-        },
-        Region {
-            offset: 256,
-            channels: 1,
-            height: 28,
-            width: 28,
-            exponent: PIXEL_EXPONENT,
-        },
-    ];
-    let mut ops: Vec<Op<'_>> = (0..3)
-        .map(|i| Op {
-            name: ["dense1", "dense2", "dense3"][i],
-            kind: Kind::Dense(Dense {
-                input: i as u16,
-                output: i as u16 + 1,
-                weights: Weights {
-                    layout: LAYOUTS[i],
-                    activation: if i < 2 {
-                        Activation::LeakyRelu { slope_shift: 2 }
-                    } else {
-                        Activation::None
-                    },
-                    values: &weights[i],
-                    bias: &zeros[..4 * usize::from(WIDTHS[i + 1])],
-                    shifts: &shifts[i],
-                },
-            }),
-        })
-        .collect();
-    ops.push(Op {
-        name: "tanh",
-        kind: Kind::Table(Table {
-            input: 3,
-            output: 4,
-            entries: &tanh,
-        }),
-    });
-    let repr = ImageRepr {
-        name: "random",
-        card: "weights drawn, not trained",
-        latent_len: LATENT,
-        classes: CLASSES,
-        prior: Prior::Normal,
-        pixel_range: PixelRange::Signed,
-        arena_len: 1040,
-        regions: &regions,
-        input: 0,
-        output: 4,
-        ops: &ops,
-        goldens: &[],
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (path, classes, model) = match arguments[..] {
+        [path, "dense"] => (path, 10, dense()),
+        [path, "random", seed, operations] => {
+            let model = Model::random(seed.parse()?, operations.parse()?);
+            (path, model.classes(), model)
+        }
+        [path, kind @ ("conv" | "conv_transpose"), ref rest @ ..] => {
+            (path, 0, window(kind == "conv_transpose", rest)?)
+        }
+        _ => return Err(format!("expected {USAGE}").into()),
     };
-    let mut image = vec![0; repr.buffer_len()];
-    repr.emit(&mut image)?;
-
-    let points: Vec<Point> = (0..8)
-        .map(|i| Point {
-            seed: u32::from(i),
-            label: Some(i),
-        })
-        .collect();
-    let engine = Engine::new(Image::new_checked(&image)?);
-    let mut arena = vec![0; engine.image().arena_len()];
-    let mut checksums = Vec::new();
-    for &point in &points {
-        let mut seen = Checksums::default();
-        engine.generate(&mut arena, Latent::At(point), &mut seen)?;
-        checksums.push(seen.0);
-    }
-    let goldens: Vec<GoldenRepr<'_>> = points
-        .iter()
-        .zip(&checksums)
-        .map(|(&point, checksums)| GoldenRepr { point, checksums })
-        .collect();
-    let repr = ImageRepr {
-        goldens: &goldens,
-        ..repr
+    let point = |seed: u8| Point {
+        seed: u32::from(seed),
+        label: seed.checked_rem(classes),
     };
-    let mut image = vec![0; repr.buffer_len()];
-    repr.emit(&mut image)?;
-    std::fs::write(&path, &image)?;
+    let bytes = model.image(&[0, 1, 2, 3].map(point))?;
+    std::fs::write(path, &bytes)?;
+    let image = Image::new_checked(&bytes)?;
     println!(
         "{path}: {} bytes, arena {} bytes",
-        image.len(),
-        repr.arena_len
+        bytes.len(),
+        image.arena_len()
     );
+    for op in image.ops() {
+        let (from, to) = (image.region(op.input()), image.region(op.output()));
+        println!("{}: {} useful MAC", op.name, op.kind.macs(&from, &to));
+    }
     Ok(())
+}
+
+/// The reference network.
+fn dense() -> Model {
+    let mut model = Model::new(1, [1, 1, 110], 10, 784);
+    for (shape, layout) in [
+        ([1, 1, 256], Layout::Int8Rows),
+        ([1, 1, 256], Layout::Int8Rows),
+        ([28, 28, 1], Layout::Int4Rows),
+    ] {
+        model.dense(shape, Some(layout));
+    }
+    model.finish();
+    model
+}
+
+/// One convolution, some times over.
+fn window(transposed: bool, arguments: &[&str]) -> Result<Model, Box<dyn Error>> {
+    let &[from, to, kernel, stride, padding, bits, times] = arguments else {
+        return Err(format!("expected {USAGE}").into());
+    };
+    let (from, to) = (shape(from)?, shape(to)?);
+    let window = Window {
+        kernel: [kernel.parse()?; 2],
+        stride: [stride.parse()?; 2],
+        padding: [padding.parse()?; 2],
+    };
+    let layout = match bits {
+        "8" => Layout::Int8Rows,
+        "4" => Layout::Int4Rows,
+        other => return Err(format!("weights of {other} bits, expected 8 or 4").into()),
+    };
+    let len = to.map(u32::from).iter().product();
+    let mut model = Model::new(1, from, 0, len);
+    for _ in 0..times.parse::<usize>()? {
+        model.rewind();
+        if transposed {
+            model.conv_transpose(window, to, Some(layout));
+        } else {
+            model.conv(window, to, Some(layout));
+        }
+    }
+    model.finish();
+    Ok(model)
+}
+
+/// `ROWSxCOLUMNSxCHANNELS`.
+fn shape(text: &str) -> Result<[u16; 3], Box<dyn Error>> {
+    let numbers: Vec<u16> = text.split('x').map(str::parse).collect::<Result<_, _>>()?;
+    numbers
+        .try_into()
+        .map_err(|_| format!("{text} is no shape, expected such as 14x14x32").into())
 }

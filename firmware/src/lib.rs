@@ -14,4 +14,6 @@ pub mod app;
 pub mod draw;
 pub mod engine;
 pub mod kernels;
+#[cfg(any(test, feature = "oracle"))]
+pub mod oracle;
 pub mod panel;

@@ -1,6 +1,7 @@
 //! Harness for the tests that cross the crates: the shipped models, their firmware, emulated boards, the command.
 
-pub mod oracle;
+/// The i64 oracle of model images.
+pub use firmware::oracle;
 
 use host::emulator::{Options, Qemu};
 use host::firmware_build::{self, FirmwareBuild};

@@ -4,9 +4,11 @@ use firmware::app::View;
 use host::emulator::{Button, Qemu};
 use host::preview::Model;
 use host::session::{self, SessionError};
+use shared::checksum;
+use shared::image::Image;
 use shared::latent::{Latent, Point, WALK_STEPS};
 use std::time::Duration;
-use tests::{boot, files, model, switch_on};
+use tests::{boot, files, model, oracle, switch_on};
 
 /// Compares the panel with the host's rendering of what the firmware says it shows.
 fn equal_screen(qemu: &mut Qemu, model: &Model) -> View {
@@ -95,6 +97,42 @@ fn latents_on_a_walk_are_equal_on_the_emulated_core() {
             answer.ends_with(&expected.join(" ")),
             "step {step}: {answer}, expected {expected:?}"
         );
+    }
+}
+
+/// Random programs of every operation, shape, width and activation: the emulated core gives the oracle's tensors, in its
+/// self-test and at points that the image does not hold.
+#[test]
+fn random_operations_equal_the_oracle_on_the_emulated_core() {
+    for seed in [1, 2] {
+        let random = oracle::model::Model::random(seed, 80);
+        let point = |seed: u32| Point {
+            seed,
+            label: Some((seed % u32::from(random.classes())) as u8),
+        };
+        let bytes = random.image(&[point(0), point(1)]).unwrap();
+        let image = Image::new_checked(&bytes).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("random.tgm");
+        std::fs::write(&path, &bytes).unwrap();
+        let mut qemu = switch_on(&path);
+        session::boot(&mut qemu).unwrap();
+        session::pass_self_test(&mut qemu).unwrap();
+        for point in [2, 3, 4].map(point) {
+            let mut input = vec![0; image.input().len() as usize];
+            Latent::At(point).fill(image.prior(), image.latent_len(), &mut input);
+            let outputs = oracle::run(&image, &input);
+            let names = std::iter::once("input").chain(image.ops().map(|op| op.name));
+            let expected = std::iter::once(&input).chain(&outputs);
+            let line = format!("golden {} {}", point.seed, point.label.unwrap_or(0));
+            let answer = ask(&mut qemu, &line);
+            let found: Vec<&str> = answer.split(' ').skip(3).collect();
+            assert_eq!(found.len(), 1 + image.op_count());
+            for ((name, expected), found) in names.zip(expected).zip(found) {
+                let expected = format!("{:08x}", checksum::of_activations(expected));
+                assert_eq!(found, expected, "model {seed}, {line}: {name}");
+            }
+        }
     }
 }
 

@@ -9,15 +9,7 @@ mod self_test;
 pub use picture::Picture;
 pub use self_test::{Mismatch, SelfTestError};
 
-use crate::kernels::{
-    conv::conv,
-    conv_transpose::conv_transpose,
-    copy::copy,
-    dense::dense,
-    embedding::embedding,
-    table::{table, table_in_place},
-    upsample::upsample,
-};
+use crate::kernels::{self, table::table_in_place};
 use core::ops::Range;
 use shared::image::Image;
 use shared::latent::Latent;
@@ -165,15 +157,7 @@ impl<'a> Engine<'a> {
         }
         let bytes = [bytes_of(*from), bytes_of(*to)];
         let [input, output] = arena.get_disjoint_mut(bytes).ok()?;
-        match &op.kind {
-            Kind::Dense(op) => dense(op, input, output),
-            Kind::Table(op) => table(op.entries, input, output),
-            Kind::Conv(op) => conv(op, from, to, input, output),
-            Kind::ConvTranspose(op) => conv_transpose(op, from, to, input, output),
-            Kind::Upsample(op) => upsample(op, from, input, output),
-            Kind::Copy(op) => copy(op, from, to, input, output),
-            Kind::Embedding(op) => embedding(op, input, output),
-        }
+        kernels::run(&op.kind, from, to, input, output);
         Some(())
     }
 

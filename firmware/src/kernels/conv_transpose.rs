@@ -1,7 +1,7 @@
 //! Transposed convolution, in gather form: each output is computed once, from the elements that reach it.
 
 use super::slide::{Direction, slide};
-use shared::layer::{Axis, ConvTranspose, Region};
+use shared::layer::{ConvTranspose, Region};
 
 /// [`ConvTranspose`]'s formula. `input` and `output` are the elements of its regions `from` and `to`. No zeros are
 /// inserted between elements: of the kernel's taps, one in `stride` on each axis meets an element, and only those are
@@ -14,7 +14,7 @@ pub fn conv_transpose(
     output: &mut [i8],
 ) {
     let direction = Direction {
-        taps: Axis::conv_transpose_taps,
+        transposed: true,
         tap_step: layer.window.stride,
         input_step: 1usize.wrapping_neg(),
     };

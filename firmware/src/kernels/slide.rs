@@ -6,8 +6,8 @@ use shared::layer::{Axis, Region, Taps, Weights, Window};
 /// In which order taps meet elements.
 #[derive(Clone, Copy)]
 pub(super) struct Direction {
-    /// The taps that meet an element, for one output position.
-    pub taps: fn(&Axis, u32, u32) -> Taps,
+    /// Whether taps are those of a transposed convolution.
+    pub transposed: bool,
     /// From one such tap to the next, of the rows and of the columns.
     pub tap_step: [u8; 2],
     /// From one such element to the next; modulo the word, so that it may go back.
@@ -42,14 +42,21 @@ pub(super) fn slide(
     };
     // Taps that lie side by side, as their elements do, are one run.
     let joined = inner.weight == channels && inner.input == channels;
+    let taps = |axis: Axis, at, len: u16| -> Taps {
+        if direction.transposed {
+            axis.conv_transpose_taps(at, u32::from(len))
+        } else {
+            axis.conv_taps(at, u32::from(len))
+        }
+    };
     let mut pixels = output.chunks_exact_mut(usize::from(to.channels).max(1));
     for row in 0..u32::from(to.height) {
-        let rows = (direction.taps)(&window.rows(), row, u32::from(from.height));
+        let rows = taps(window.rows(), row, from.height);
         outer.count = rows.count;
         let weight = (rows.tap as usize).wrapping_mul(kernel_row);
         let element = (rows.input as usize).wrapping_mul(input_row);
         for column in 0..u32::from(to.width) {
-            let columns = (direction.taps)(&window.columns(), column, u32::from(from.width));
+            let columns = taps(window.columns(), column, from.width);
             let mut len = channels;
             inner.count = columns.count;
             if joined {

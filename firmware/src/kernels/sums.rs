@@ -1,8 +1,7 @@
 //! Sums of products of weights and inputs, with bias, activation and requantization: the inner loops of every layer that
 //! multiplies.
 
-use core::array::from_fn;
-use shared::layer::{Layout, Weights, unpack_int4};
+use shared::layer::{Layout, Weights};
 
 /// Output channels computed in one pass over the input, so that a loaded input serves several rows of weights. As many as
 /// leave the inner loop's values in the fourteen registers of a Cortex-M3.
@@ -33,6 +32,26 @@ pub(super) struct Step {
     pub input: usize,
 }
 
+impl Runs {
+    /// Calls `run` with the first column and the elements of each run that lies on the input.
+    #[inline(always)]
+    fn each<'x>(&self, input: &'x [i8], mut run: impl FnMut(usize, &'x [i8])) {
+        let (mut weight, mut element) = (self.weight, self.input);
+        for _ in 0..self.outer.count {
+            let (mut column, mut at) = (weight, element);
+            for _ in 0..self.inner.count {
+                if let Some(elements) = input.get(at..).and_then(|rest| rest.get(..self.len)) {
+                    run(column, elements);
+                }
+                column = column.wrapping_add(self.inner.weight);
+                at = at.wrapping_add(self.inner.input);
+            }
+            weight = weight.wrapping_add(self.outer.weight);
+            element = element.wrapping_add(self.outer.input);
+        }
+    }
+}
+
 impl Step {
     /// Once.
     pub const ONCE: Self = Self {
@@ -53,83 +72,75 @@ pub(super) fn sums(
     input: &[i8],
     output: &mut [i8],
 ) {
-    match weights.layout {
-        Layout::Int8Rows => {
-            let done = blocks(weights, 0, row_len, runs, input, output, int8_rows);
-            blocks(weights, done, row_len, runs, input, output, int8_row);
-        }
-        Layout::Int4Rows => {
-            let done = blocks(weights, 0, row_len, runs, input, output, int4_rows);
-            blocks(weights, done, row_len, runs, input, output, int4_row);
-        }
-    }
-}
-
-/// Adds to sums the products of some rows, from a column on, with a run of the input.
-type Multiply<const ROWS: usize> = fn([&[u8]; ROWS], usize, &[i8], &mut [i32; ROWS]);
-
-/// Block after block of rows from row `first` on, while there are whole blocks; gives the row after the last.
-#[inline(never)]
-fn blocks<const ROWS: usize>(
-    weights: &Weights<'_>,
-    first: usize,
-    row_len: usize,
-    runs: &Runs,
-    input: &[i8],
-    output: &mut [i8],
-    multiply: Multiply<ROWS>,
-) -> usize {
+    let (most, many, one): (usize, Multiply, Multiply) = match weights.layout {
+        Layout::Int8Rows => (INT8_ROWS, int8_rows, int8_row),
+        Layout::Int4Rows => (INT4_ROWS, int4_rows, int4_row),
+    };
     let (biases, _) = weights.bias.as_chunks::<4>();
-    let (biases, _) = biases.get(first..).unwrap_or_default().as_chunks::<ROWS>();
-    let (shifts, _) = weights
-        .shifts
-        .get(first..)
-        .unwrap_or_default()
-        .as_chunks::<ROWS>();
-    let (outputs, _) = output
-        .get_mut(first..)
-        .unwrap_or_default()
-        .as_chunks_mut::<ROWS>();
-    let start = first.saturating_mul(row_len);
-    let mut rows = weights
-        .values
-        .get(start..)
-        .unwrap_or_default()
-        .chunks_exact(row_len.max(1));
-    let mut done = first;
-    for ((outputs, biases), shifts) in outputs.iter_mut().zip(biases).zip(shifts) {
-        if rows.len() < ROWS {
-            break;
+    let mut values = weights.values;
+    let mut done = 0;
+    while done < output.len() {
+        let (rows, multiply) = if output.len() - done < most {
+            (1, one)
+        } else {
+            (most, many)
+        };
+        let next = done + rows;
+        let (Some((block, rest)), Some(outputs), Some(biases), Some(shifts)) = (
+            values.split_at_checked(row_len.wrapping_mul(rows)),
+            output.get_mut(done..next),
+            biases.get(done..next),
+            weights.shifts.get(done..next),
+        ) else {
+            return;
+        };
+        let mut sums = Sums::default();
+        for (sum, bias) in sums.iter_mut().zip(biases) {
+            *sum = i32::from_le_bytes(*bias);
         }
-        let rows: [&[u8]; ROWS] = from_fn(|_| rows.next().unwrap_or_default());
-        let mut sums = biases.map(i32::from_le_bytes);
-        let (mut weight, mut element) = (runs.weight, runs.input);
-        for _ in 0..runs.outer.count {
-            let (mut column, mut at) = (weight, element);
-            for _ in 0..runs.inner.count {
-                let run = input.get(at..).and_then(|rest| rest.get(..runs.len));
-                multiply(rows, column, run.unwrap_or_default(), &mut sums);
-                column = column.wrapping_add(runs.inner.weight);
-                at = at.wrapping_add(runs.inner.input);
-            }
-            weight = weight.wrapping_add(runs.outer.weight);
-            element = element.wrapping_add(runs.outer.input);
+        multiply(block, row_len, runs, input, &mut sums);
+        for ((output, sum), &shift) in outputs.iter_mut().zip(&sums).zip(shifts) {
+            *output = weights.activation.requantize(*sum, shift);
         }
-        for ((output, sum), &shift) in outputs.iter_mut().zip(sums).zip(shifts) {
-            *output = weights.activation.requantize(sum, shift);
-        }
-        done += ROWS;
+        (values, done) = (rest, next);
     }
-    done
 }
 
-/// Four rows of one weight a byte. A function of its own, not inlined, keeps the loop's values in registers; written out,
-/// since a compiler that optimises for size does not unroll.
+/// Adds to sums, one a row, the products of a block of rows of the given length with the input, over runs. How many rows
+/// is the function's. Functions of their own, not inlined, keep the innermost loop's values in registers; their loops are
+/// written out, since a compiler that optimises for size does not unroll.
+type Multiply = fn(&[u8], usize, &Runs, &[i8], &mut Sums);
+
+/// One accumulator a row of a block.
+type Sums = [i32; INT8_ROWS];
+
+/// Bytes of one row of a block, none where it has not as many. Asked for as many as loops run over, so that these need
+/// not look for the shorter of their operands.
+#[inline(always)]
+fn bytes(block: &[u8], row_len: usize, row: usize, at: usize, len: usize) -> &[u8] {
+    block
+        .get(row.wrapping_mul(row_len).wrapping_add(at)..)
+        .and_then(|rest| rest.get(..len))
+        .unwrap_or_default()
+}
+
+/// Four rows of one weight a byte.
 #[inline(never)]
-fn int8_rows(rows: [&[u8]; INT8_ROWS], column: usize, input: &[i8], sums: &mut [i32; INT8_ROWS]) {
+fn int8_rows(block: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    runs.each(input, |column, run| {
+        if let Some(block) = block.get(column..) {
+            int8_run(block, row_len, run, sums);
+        }
+    });
+}
+
+/// One run of [`int8_rows`], which starts with the first byte of the block.
+#[inline(never)]
+fn int8_run(block: &[u8], row_len: usize, run: &[i8], sums: &mut Sums) {
     let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = *sums;
-    let [a, b, c, d] = rows.map(|row| row.get(column..).unwrap_or_default());
-    for ((((&x, &a), &b), &c), &d) in input.iter().zip(a).zip(b).zip(c).zip(d) {
+    let row = |row| bytes(block, row_len, row, 0, run.len());
+    let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+    for ((((&x, &a), &b), &c), &d) in run.iter().zip(a).zip(b).zip(c).zip(d) {
         let x = i32::from(x);
         sum_a = sum_a.wrapping_add(i32::from(a as i8) * x);
         sum_b = sum_b.wrapping_add(i32::from(b as i8) * x);
@@ -139,121 +150,136 @@ fn int8_rows(rows: [&[u8]; INT8_ROWS], column: usize, input: &[i8], sums: &mut [
     *sums = [sum_a, sum_b, sum_c, sum_d];
 }
 
-/// As [`int8_rows`], for a single row, eight columns a turn.
+/// A single row of one weight a byte, eight columns a turn.
 #[inline(never)]
-fn int8_row([row]: [&[u8]; 1], column: usize, input: &[i8], [sum]: &mut [i32; 1]) {
-    let row = row.get(column..).unwrap_or_default();
-    let ((x, last_x), (w, last_w)) = (input.as_chunks::<8>(), row.as_chunks::<8>());
-    let mut total = *sum;
-    for (x, w) in x.iter().zip(w) {
-        macro_rules! columns {
-            ($($i:literal)*) => {
-                $(total = total.wrapping_add(i32::from(w[$i] as i8) * i32::from(x[$i]));)*
-            };
+fn int8_row(row: &[u8], _: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    let mut sum = sums[0];
+    runs.each(input, |column, run| {
+        let Some(row) = row.get(column..).and_then(|rest| rest.get(..run.len())) else {
+            return;
+        };
+        let ((eights, last), (weights, last_weights)) =
+            (run.as_chunks::<8>(), row.as_chunks::<8>());
+        for (x, w) in eights.iter().zip(weights) {
+            macro_rules! columns {
+                ($($i:literal)*) => {
+                    $(sum = sum.wrapping_add(i32::from(w[$i] as i8) * i32::from(x[$i]));)*
+                };
+            }
+            columns!(0 1 2 3 4 5 6 7);
         }
-        columns!(0 1 2 3 4 5 6 7);
-    }
-    let last_w = row.get(x.len() * 8..).unwrap_or(last_w);
-    for (&x, &w) in last_x.iter().zip(last_w) {
-        total = total.wrapping_add(i32::from(w as i8) * i32::from(x));
-    }
-    *sum = total;
+        for (&x, &w) in last.iter().zip(last_weights) {
+            sum = sum.wrapping_add(i32::from(w as i8) * i32::from(x));
+        }
+    });
+    sums[0] = sum;
 }
 
-/// Two rows of two weights a byte, eight columns a turn: one load brings eight weights of a row.
+/// Two rows of two weights a byte, four columns a turn: one load brings four weights of a row.
 #[inline(never)]
-fn int4_rows(rows: [&[u8]; INT4_ROWS], column: usize, input: &[i8], sums: &mut [i32; INT4_ROWS]) {
-    let (rows, input) = from_whole_byte(rows, column, input, sums);
-    let [mut sum_a, mut sum_b] = *sums;
-    let (eights, last) = input.as_chunks::<8>();
-    let [row_a, row_b] = rows;
-    let (a, _) = row_a.as_chunks::<4>();
-    let (b, _) = row_b.as_chunks::<4>();
-    for ((x, &a), &b) in eights.iter().zip(a).zip(b) {
-        let (a, b) = (u32::from_le_bytes(a), u32::from_le_bytes(b));
-        macro_rules! columns {
-            ($($i:literal)*) => {
-                $(
-                    let x_i = i32::from(x[$i]);
-                    sum_a = sum_a.wrapping_add(nibble::<$i>(a) * x_i);
-                    sum_b = sum_b.wrapping_add(nibble::<$i>(b) * x_i);
-                )*
-            };
+fn int4_rows(block: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    let [mut sum_a, mut sum_b, ..] = *sums;
+    runs.each(input, |column, run| {
+        let split = Split::new(column, run);
+        let row = |row| bytes(block, row_len, row, split.byte, split.fours.len() * 2);
+        let (row_a, row_b) = (row(0), row(1));
+        let (a, b) = (row_a.as_chunks::<2>().0, row_b.as_chunks::<2>().0);
+        for ((x, &a), &b) in split.fours.iter().zip(a).zip(b) {
+            let (a, b) = (u16::from_le_bytes(a), u16::from_le_bytes(b));
+            macro_rules! columns {
+                ($($i:literal)*) => {
+                    $(
+                        let x_i = i32::from(x[$i]);
+                        sum_a = sum_a.wrapping_add(nibble::<$i>(a) * x_i);
+                        sum_b = sum_b.wrapping_add(nibble::<$i>(b) * x_i);
+                    )*
+                };
+            }
+            columns!(0 1 2 3);
         }
-        columns!(0 1 2 3 4 5 6 7);
-    }
-    *sums = [sum_a, sum_b];
-    last_nibbles(rows, eights.len() * 4, last, sums);
+        if split.has_rest() {
+            sum_a = split.rest(bytes(block, row_len, 0, 0, row_len), column, sum_a);
+            sum_b = split.rest(bytes(block, row_len, 1, 0, row_len), column, sum_b);
+        }
+    });
+    [sums[0], sums[1]] = [sum_a, sum_b];
 }
 
 /// As [`int4_rows`], for a single row.
 #[inline(never)]
-fn int4_row(rows: [&[u8]; 1], column: usize, input: &[i8], sums: &mut [i32; 1]) {
-    let (rows, input) = from_whole_byte(rows, column, input, sums);
-    let [mut sum] = *sums;
-    let (eights, last) = input.as_chunks::<8>();
-    let [row] = rows;
-    let (words, _) = row.as_chunks::<4>();
-    for (x, &w) in eights.iter().zip(words) {
-        let w = u32::from_le_bytes(w);
-        macro_rules! columns {
-            ($($i:literal)*) => {
-                $(sum = sum.wrapping_add(nibble::<$i>(w) * i32::from(x[$i]));)*
-            };
+fn int4_row(row: &[u8], _: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    let mut sum = sums[0];
+    runs.each(input, |column, run| {
+        let split = Split::new(column, run);
+        let words = bytes(row, 0, 0, split.byte, split.fours.len() * 2);
+        let (words, _) = words.as_chunks::<2>();
+        for (x, &w) in split.fours.iter().zip(words) {
+            let w = u16::from_le_bytes(w);
+            macro_rules! columns {
+                ($($i:literal)*) => {
+                    $(sum = sum.wrapping_add(nibble::<$i>(w) * i32::from(x[$i]));)*
+                };
+            }
+            columns!(0 1 2 3);
         }
-        columns!(0 1 2 3 4 5 6 7);
-    }
-    *sums = [sum];
-    last_nibbles(rows, eights.len() * 4, last, sums);
+        if split.has_rest() {
+            sum = split.rest(row, column, sum);
+        }
+    });
+    sums[0] = sum;
 }
 
-/// Rows and input from the first column on that starts a byte: where `column` is odd, its products are added here.
-#[inline(always)]
-fn from_whole_byte<'r, 'x, const ROWS: usize>(
-    rows: [&'r [u8]; ROWS],
-    column: usize,
-    input: &'x [i8],
-    sums: &mut [i32; ROWS],
-) -> ([&'r [u8]; ROWS], &'x [i8]) {
-    let rows = rows.map(|row| row.get(column / 2..).unwrap_or_default());
-    if column.is_multiple_of(2) {
-        return (rows, input);
-    }
-    let Some((&x, input)) = input.split_first() else {
-        return (rows, input);
-    };
-    for (sum, row) in sums.iter_mut().zip(rows) {
-        let (_, high) = unpack_int4(row.first().copied().unwrap_or(0));
-        *sum = sum.wrapping_add(i32::from(high) * i32::from(x));
-    }
-    (rows.map(|row| row.get(1..).unwrap_or_default()), input)
+/// A run of the input that meets int4 weights: what meets pairs of bytes, and what lies around it.
+struct Split<'x> {
+    /// One element where the run starts in a high nibble, else none.
+    first: &'x [i8],
+    /// The first whole byte of the weights in their row.
+    byte: usize,
+    /// From there on, four elements for two bytes of weights.
+    fours: &'x [[i8; 4]],
+    /// Up to three elements.
+    last: &'x [i8],
 }
 
-/// Adds the products of up to seven elements with the nibbles from byte `at` of each row on.
-#[inline(always)]
-fn last_nibbles<const ROWS: usize>(
-    rows: [&[u8]; ROWS],
-    at: usize,
-    last: &[i8],
-    sums: &mut [i32; ROWS],
-) {
-    if last.is_empty() {
-        return;
-    }
-    for (sum, row) in sums.iter_mut().zip(rows) {
-        // Low and high nibble in turn; behind a run of odd length lies a nibble without input.
-        let bytes = row.get(at..).unwrap_or_default();
-        let weights = bytes
-            .iter()
-            .flat_map(|&byte| <[i8; 2]>::from(unpack_int4(byte)));
-        for (weight, &x) in weights.zip(last) {
-            *sum = sum.wrapping_add(i32::from(weight) * i32::from(x));
+impl<'x> Split<'x> {
+    #[inline(always)]
+    fn new(column: usize, input: &'x [i8]) -> Self {
+        let (first, rest) = input.split_at_checked(column % 2).unwrap_or_default();
+        let (fours, last) = rest.as_chunks::<4>();
+        Self {
+            first,
+            byte: column.div_ceil(2),
+            fours,
+            last,
         }
     }
+
+    #[inline(always)]
+    fn has_rest(&self) -> bool {
+        !self.first.is_empty() || !self.last.is_empty()
+    }
+
+    /// A sum and the products of a row with what lies around the fours.
+    #[inline(always)]
+    fn rest(&self, row: &[u8], column: usize, sum: i32) -> i32 {
+        let sum = nibbles(row, column, self.first, sum);
+        let byte = self.byte.wrapping_add(self.fours.len() * 2);
+        nibbles(row, byte.wrapping_mul(2), self.last, sum)
+    }
 }
 
-/// One of the eight int4 of a word, the lowest first.
+/// A sum and the products of a few elements with the weights of an int4 row from a column on.
+#[inline(never)]
+fn nibbles(row: &[u8], column: usize, input: &[i8], sum: i32) -> i32 {
+    let products = input.iter().enumerate().map(|(i, &x)| {
+        let weight = Layout::Int4Rows.weight(row, column.wrapping_add(i));
+        i32::from(weight) * i32::from(x)
+    });
+    products.fold(sum, i32::wrapping_add)
+}
+
+/// One of the four int4 of a half word, the lowest first.
 #[inline(always)]
-const fn nibble<const I: u32>(word: u32) -> i32 {
-    ((word << (28 - 4 * I)) as i32) >> 28
+const fn nibble<const I: u32>(half: u16) -> i32 {
+    (((half as u32) << (28 - 4 * I)) as i32) >> 28
 }

@@ -47,6 +47,8 @@
 mod check;
 mod error;
 mod fields;
+#[cfg(test)]
+mod op_tests;
 mod program;
 mod reader;
 #[cfg(test)]

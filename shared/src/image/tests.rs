@@ -166,7 +166,7 @@ fn dense<'a>(op: &'a mut Op<'static>) -> &'a mut Weights<'static> {
 }
 
 /// Makes the checksum fit again after a change.
-fn resealed(mut image: Vec<u8>) -> Vec<u8> {
+pub(super) fn resealed(mut image: Vec<u8>) -> Vec<u8> {
     let mut digest = checksum::digest();
     digest.update(&image[..12]);
     digest.update(&image[16..]);
@@ -176,7 +176,7 @@ fn resealed(mut image: Vec<u8>) -> Vec<u8> {
 }
 
 /// Uses every accessor.
-fn walk(image: &Image<'_>) -> usize {
+pub(super) fn walk(image: &Image<'_>) -> usize {
     let mut seen = image.name().len() + image.card().len() + image.latent_len();
     for op in image.ops() {
         let (from, to) = (image.region(op.input()), image.region(op.output()));
