@@ -5,6 +5,8 @@
 
 mod card;
 
+use crate::evaluate::classifier::FromFile;
+use crate::evaluate::drift::Drift;
 use crate::files::{FileError, read_at_most, write_atomically};
 use crate::forward;
 use crate::network::Network;
@@ -17,7 +19,7 @@ use crate::pack::image::{pack, packed_len};
 use crate::pack::{PackError, names};
 use crate::quantize::calibrate::{CALIBRATION_POINTS, Calibration, float_inputs, integer_inputs};
 use crate::quantize::report::{MEASURING_POINTS, QuantizationReport, float_grey, measure};
-use crate::quantize::widths::{Choice, choose};
+use crate::quantize::widths::{Choice, choose, choose_by};
 use crate::quantize::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, oracle};
 use ndarray::ArrayView1;
 use serde::Serialize;
@@ -44,6 +46,9 @@ pub struct ExportOptions {
     pub budget: Option<usize>,
     /// The most bytes of scratch memory that the model may need; no limit where absent.
     pub arena: Option<usize>,
+    /// Through whose eyes the damage of 4-bit weights is measured, as a Frechet distance; by the signal-to-noise ratio of
+    /// pixels where absent, or where it takes pictures of another size.
+    pub classifier: Option<FromFile>,
     /// Widths that are set for single layers, by name.
     pub bits: Vec<(String, Bits)>,
 }
@@ -60,6 +65,7 @@ impl ExportOptions {
             seed: 0,
             budget: None,
             arena: None,
+            classifier: None,
             bits: Vec::new(),
         }
     }
@@ -222,8 +228,17 @@ pub fn export(
             let size = |network: &QuantizedNetwork| {
                 packed_len(network, &card::line(network), golden_count).unwrap_or(usize::MAX)
             };
-            let (choice, quantized) =
-                choose(&prepared, &fixed, budget, size).map_err(quantizing)?;
+            let (choice, quantized) = match options
+                .classifier
+                .as_ref()
+                .and_then(|classifier| Drift::new(&network, prior, &classifier.network))
+            {
+                Some(drift) => choose_by(&prepared, &fixed, budget, size, |network| {
+                    drift.distance(network)
+                }),
+                None => choose(&prepared, &fixed, budget, size),
+            }
+            .map_err(quantizing)?;
             (quantized, Some(choice))
         }
     };

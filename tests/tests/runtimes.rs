@@ -155,6 +155,7 @@ fn shipped_images_are_what_export_makes() {
         let mut options =
             host::export::ExportOptions::new(files(name).file(FLOAT_ONNX).unwrap(), folder.path());
         options.name = Some(name.to_owned());
+        options.classifier = host::evaluate::classifier::FromFile::read(None).ok();
         options.budget = Some(tests::board().model_budget() as usize);
         let report = host::export::export(&options, &mut |_| ()).unwrap();
         assert!(

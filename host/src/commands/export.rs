@@ -2,6 +2,7 @@
 
 use crate::board::Board;
 use crate::console::{Console, print};
+use crate::evaluate::classifier::FromFile;
 use crate::export::{ExportError, ExportOptions, ExportReport, export};
 use crate::failure::{Class, Failure, OrFail};
 use crate::files;
@@ -33,6 +34,9 @@ pub struct Args {
     /// The board that the model has to fit, or none; the run's, or lm3s6965evb, unless given.
     #[arg(long, short)]
     board: Option<String>,
+    /// What 4-bit weights are judged by where 8 bits do not fit.
+    #[arg(long, value_enum, default_value_t)]
+    quality: Quality,
     /// The most bytes of flash that the model may take, instead of a board.
     #[arg(long, value_name = "BYTES", conflicts_with = "board")]
     flash_budget: Option<usize>,
@@ -106,10 +110,31 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
             fit(&mut options, board(name)?.as_ref());
         }
     }
+    options.classifier = args.quality.classifier();
     let run = is_run.then_some(args.source.as_path());
     finish(&options, run, console)?;
     print(out.display());
     Ok(())
+}
+
+/// What the widths of weights are chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum Quality {
+    /// The Frechet distance between float and integer pictures, through the shipped classifier; sqnr for pictures of
+    /// another size.
+    #[default]
+    Frechet,
+    /// The signal-to-noise ratio of the pixels.
+    Sqnr,
+}
+
+impl Quality {
+    fn classifier(self) -> Option<FromFile> {
+        match self {
+            Self::Frechet => FromFile::read(None).ok(),
+            Self::Sqnr => None,
+        }
+    }
 }
 
 /// A board by name; `none` for no limit.
@@ -146,6 +171,7 @@ pub fn export_run(
 ) -> Result<(), Failure> {
     let mut options = ExportOptions::new(run.join(FLOAT_ONNX), out);
     options.name = run_name(run);
+    options.classifier = Quality::default().classifier();
     fit(&mut options, board.as_ref());
     finish(&options, Some(run), console)
 }

@@ -10,6 +10,7 @@
 //! that stands beside every number.
 
 pub mod classifier;
+pub mod drift;
 mod error;
 pub mod metrics;
 pub mod pictures;
