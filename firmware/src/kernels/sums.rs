@@ -175,45 +175,51 @@ fn int8_row(row: &[u8], _: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
     sums[0] = sum;
 }
 
-/// Two rows of two weights a byte, four columns a turn: one load brings four weights of a row.
+/// Two rows of two weights a byte.
 #[inline(never)]
 fn int4_rows(block: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
-    let [mut sum_a, mut sum_b, ..] = *sums;
     runs.each(input, |column, run| {
         let split = Split::new(column, run);
-        let row = |row| bytes(block, row_len, row, split.byte, split.fours.len() * 2);
-        let (row_a, row_b) = (row(0), row(1));
-        let (a, b) = (row_a.as_chunks::<2>().0, row_b.as_chunks::<2>().0);
-        for ((x, &a), &b) in split.fours.iter().zip(a).zip(b) {
-            let (a, b) = (u16::from_le_bytes(a), u16::from_le_bytes(b));
-            macro_rules! columns {
-                ($($i:literal)*) => {
-                    $(
-                        let x_i = i32::from(x[$i]);
-                        sum_a = sum_a.wrapping_add(nibble::<$i>(a) * x_i);
-                        sum_b = sum_b.wrapping_add(nibble::<$i>(b) * x_i);
-                    )*
-                };
-            }
-            columns!(0 1 2 3);
+        if let Some(block) = block.get(split.byte..) {
+            int4_run(block, row_len, split.fours, sums);
         }
-        if split.has_rest() {
-            sum_a = split.rest(bytes(block, row_len, 0, 0, row_len), column, sum_a);
-            sum_b = split.rest(bytes(block, row_len, 1, 0, row_len), column, sum_b);
-        }
+        split.rest(block, row_len, INT4_ROWS, column, sums);
     });
+}
+
+/// The part of a run of [`int4_rows`] that starts with the first byte of the block, four columns a turn: one load brings
+/// four weights of a row.
+#[inline(never)]
+fn int4_run(block: &[u8], row_len: usize, fours: &[[i8; 4]], sums: &mut Sums) {
+    let row = |row| bytes(block, row_len, row, 0, fours.len() * 2);
+    let (row_a, row_b) = (row(0), row(1));
+    let [mut sum_a, mut sum_b, ..] = *sums;
+    let (a, b) = (row_a.as_chunks::<2>().0, row_b.as_chunks::<2>().0);
+    for ((x, &a), &b) in fours.iter().zip(a).zip(b) {
+        let (a, b) = (u16::from_le_bytes(a), u16::from_le_bytes(b));
+        macro_rules! columns {
+            ($($i:literal)*) => {
+                $(
+                    let x_i = i32::from(x[$i]);
+                    sum_a = sum_a.wrapping_add(nibble::<$i>(a) * x_i);
+                    sum_b = sum_b.wrapping_add(nibble::<$i>(b) * x_i);
+                )*
+            };
+        }
+        columns!(0 1 2 3);
+    }
     [sums[0], sums[1]] = [sum_a, sum_b];
 }
 
-/// As [`int4_rows`], for a single row.
+/// A single row of two weights a byte, four columns a turn.
 #[inline(never)]
-fn int4_row(row: &[u8], _: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
-    let mut sum = sums[0];
+fn int4_row(row: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
     runs.each(input, |column, run| {
         let split = Split::new(column, run);
-        let words = bytes(row, 0, 0, split.byte, split.fours.len() * 2);
-        let (words, _) = words.as_chunks::<2>();
-        for (x, &w) in split.fours.iter().zip(words) {
+        let halves = bytes(row, 0, 0, split.byte, split.fours.len() * 2);
+        let (halves, _) = halves.as_chunks::<2>();
+        let mut sum = sums[0];
+        for (x, &w) in split.fours.iter().zip(halves) {
             let w = u16::from_le_bytes(w);
             macro_rules! columns {
                 ($($i:literal)*) => {
@@ -222,11 +228,9 @@ fn int4_row(row: &[u8], _: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
             }
             columns!(0 1 2 3);
         }
-        if split.has_rest() {
-            sum = split.rest(row, column, sum);
-        }
+        sums[0] = sum;
+        split.rest(row, row_len, 1, column, sums);
     });
-    sums[0] = sum;
 }
 
 /// A run of the input that meets int4 weights: what meets pairs of bytes, and what lies around it.
@@ -254,17 +258,18 @@ impl<'x> Split<'x> {
         }
     }
 
+    /// Adds the products of some rows with what lies around the fours.
     #[inline(always)]
-    fn has_rest(&self) -> bool {
-        !self.first.is_empty() || !self.last.is_empty()
-    }
-
-    /// A sum and the products of a row with what lies around the fours.
-    #[inline(always)]
-    fn rest(&self, row: &[u8], column: usize, sum: i32) -> i32 {
-        let sum = nibbles(row, column, self.first, sum);
-        let byte = self.byte.wrapping_add(self.fours.len() * 2);
-        nibbles(row, byte.wrapping_mul(2), self.last, sum)
+    fn rest(&self, block: &[u8], row_len: usize, rows: usize, column: usize, sums: &mut Sums) {
+        if self.first.is_empty() && self.last.is_empty() {
+            return;
+        }
+        let behind = self.byte.wrapping_add(self.fours.len() * 2).wrapping_mul(2);
+        for (row, sum) in sums.iter_mut().enumerate().take(rows) {
+            let row = bytes(block, row_len, row, 0, row_len);
+            *sum = nibbles(row, column, self.first, *sum);
+            *sum = nibbles(row, behind, self.last, *sum);
+        }
     }
 }
 
