@@ -1,7 +1,7 @@
 //! What each way of rounding weights costs: SQNR of the pictures at 8 and at 4 bits.
 //!
 //! `cargo run --release -p host --example rounding_methods [generator.onnx [classes]]`; without a file, an untrained
-//! network of the reference's shape, and with `conv` in place of it, a convolutional one.
+//! network of the reference's shape, and with `conv` or `conv-large` in place of it, a convolutional one.
 
 use host::network::Shape;
 use host::onnx::read::{ReadOptions, read_file};
@@ -17,13 +17,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map(|text| text.parse())
         .transpose()?;
     let network = match std::env::args_os().nth(1) {
-        Some(path) if path == "conv" => {
+        Some(path) if path == "conv" || path == "conv-large" => {
             let shape = Shape {
                 channels: 1,
                 height: 28,
                 width: 28,
             };
-            synthetic::conv_generator(1, 32, 10, [64, 32], shape)
+            let channels = if path == "conv" { [64, 32] } else { [128, 64] };
+            synthetic::conv_generator(1, 32, 10, channels, shape)
         }
         Some(path) => {
             read_file(

@@ -263,7 +263,7 @@ pub fn export(
         latent: network.input.latent,
         classes: network.input.classes,
         picture: [shape.channels, shape.height, shape.width],
-        calibration_points: calibration.points,
+        calibration_points: prepared.points(),
         calibration_seed: calibration.seed,
         image_bytes: image.len(),
         arena_bytes: arena_len,

@@ -135,7 +135,7 @@ fn sides(shape: Shape) -> [usize; 2] {
 /// A batch as (batch, channels, pixels).
 fn channels(x: ArrayView2<f32>, from: Shape) -> Array3<f32> {
     let shape = (x.nrows(), from.channels, from.height * from.width);
-    // Slices of the input, and some products, are not in standard layout.
+    // A product or a concatenation may come with its axes the other way round, a part of the input is a slice.
     x.as_standard_layout()
         .into_owned()
         .into_shape_with_order(shape)

@@ -8,6 +8,7 @@
 pub mod build;
 mod constants;
 mod convolution;
+mod emit;
 mod error;
 mod inputs;
 mod join;

@@ -115,7 +115,7 @@ pub fn from_bytes(bytes: &[u8], options: &ReadOptions) -> Result<Import, OnnxErr
         .metadata_props
         .iter()
         .take(64)
-        .map(|e| (clean(&e.key), clean(&e.value)))
+        .map(|e| (clean(&e.key), long(&e.value)))
         .collect();
     let producer = clean(format!("{} {}", model.producer_name, model.producer_version).trim());
     Ok(Import {
@@ -133,6 +133,12 @@ fn uses(graph: &GraphProto) -> BTreeMap<String, usize> {
         *uses.entry(name.clone()).or_insert(0) += 1;
     }
     uses
+}
+
+/// A line of metadata; exponents of a whole network fit.
+fn long(text: &str) -> String {
+    let printable = text.chars().map(|c| if c.is_control() { '_' } else { c });
+    printable.take(1 << 20).collect()
 }
 
 fn node_error(node: &NodeProto, fault: NodeFault) -> OnnxError {

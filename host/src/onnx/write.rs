@@ -6,7 +6,8 @@
 //! reshapes: two in a row, one that changes nothing, one in front of a dense layer.
 
 use super::Role;
-use super::build::{self, entry, float, floats, int, int64s, ints, node, text, value};
+use super::build::{self, entry, float, floats, int, ints, text, value};
+use super::emit::{Emitter, Tensor, dims, picture};
 use super::names::{LABEL, LATENT, LOGITS, PICTURE};
 use super::proto::{AttributeProto, GraphProto, ModelProto, data_type};
 use crate::network::{Layer, Network, NetworkError, Node, Shape, Source};
@@ -46,32 +47,27 @@ pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Vec<u8>, Ne
         (Role::Classifier, Some(pictures)) => (1, pictures),
         _ => (0, input),
     };
+    let reads_all = |node: &Node| node.inputs.contains(&Source::Input);
     let mut writer = Writer {
         network,
         shapes: &shapes,
-        graph: GraphProto {
-            name: network.name.clone(),
-            doc_string: options.doc.clone(),
-            ..Default::default()
-        },
-        latent: input.clone(),
-        outputs: vec![input; first],
+        emitter: Emitter::new(
+            network.name.clone(),
+            data_type::FLOAT,
+            network.input,
+            input.clone(),
+            network.nodes.iter().any(reads_all),
+        ),
         output: match options.role {
-            Role::Generator => Tensor {
-                name: PICTURE.to_owned(),
-                dims: vec![
-                    network.output.channels,
-                    network.output.height,
-                    network.output.width,
-                ],
-            },
+            Role::Generator => Tensor::new(PICTURE, &picture(network.output)),
             Role::Classifier => Tensor::new(LOGITS, &dims(network.output)),
         },
     };
-    writer.head();
+    writer.emitter.graph.doc_string.clone_from(&options.doc);
+    writer.emitter.outputs = vec![input; first];
     for (index, node) in network.nodes.iter().enumerate().skip(first) {
         let made = writer.layer(index, node);
-        writer.outputs.push(made);
+        writer.emitter.outputs.push(made);
     }
     let graph = writer.finish();
 
@@ -119,61 +115,15 @@ fn pictures(network: &Network) -> Option<Tensor> {
     })
 }
 
-/// A tensor of the graph: its name, and its dimensions without the batch.
-#[derive(Debug, Clone, PartialEq)]
-struct Tensor {
-    name: String,
-    dims: Vec<usize>,
-}
-
-impl Tensor {
-    fn new(name: &str, dims: &[usize]) -> Self {
-        Self {
-            name: name.to_owned(),
-            dims: dims.to_vec(),
-        }
-    }
-}
-
-/// The dimensions of a shape: one for a vector, else channels, rows, columns.
-fn dims(shape: Shape) -> Vec<usize> {
-    match (shape.height, shape.width) {
-        (1, 1) => vec![shape.channels],
-        (height, width) => vec![shape.channels, height, width],
-    }
-}
-
 struct Writer<'a> {
     network: &'a Network,
     shapes: &'a [Shape],
-    graph: GraphProto,
-    latent: Tensor,
-    /// What each node so far gives.
-    outputs: Vec<Tensor>,
+    emitter: Emitter,
     /// What the graph gives.
     output: Tensor,
 }
 
 impl Writer<'_> {
-    /// Inputs, output, and the whole input where somebody reads that.
-    fn head(&mut self) {
-        let input = self.network.input;
-        let latent = value(&self.latent.name, data_type::FLOAT, &self.latent.dims);
-        self.graph.input.push(latent);
-        let output = value(&self.output.name, data_type::FLOAT, &self.output.dims);
-        self.graph.output.push(output);
-        if input.classes == 0 {
-            return;
-        }
-        let label = value(LABEL, data_type::FLOAT, &[input.classes]);
-        self.graph.input.push(label);
-        let reads_all = |node: &Node| node.inputs.contains(&Source::Input);
-        if self.network.nodes.iter().any(reads_all) {
-            let axis = vec![int("axis", 1)];
-            self.push("Concat", "join", &[LATENT, LABEL], "input", axis);
-        }
-    }
-
     fn push(
         &mut self,
         op: &str,
@@ -182,8 +132,7 @@ impl Writer<'_> {
         output: &str,
         attributes: Vec<AttributeProto>,
     ) {
-        let node = node(op, name, inputs, output, attributes);
-        self.graph.node.push(node);
+        self.emitter.push(op, name, inputs, output, attributes);
     }
 
     fn constant<'f>(
@@ -192,39 +141,16 @@ impl Writer<'_> {
         dims: &[usize],
         data: impl IntoIterator<Item = &'f f32>,
     ) -> String {
-        self.graph.initializer.push(floats(&name, dims, data));
+        let constant = floats(&name, dims, data);
+        self.emitter.graph.initializer.push(constant);
         name
     }
 
-    fn source(&self, source: Source) -> Tensor {
-        let input = self.network.input;
-        match source {
-            Source::Input if input.classes > 0 => Tensor::new("input", &[input.len()]),
-            Source::Input | Source::Latent => self.latent.clone(),
-            Source::Label => Tensor::new(LABEL, &[input.classes]),
-            // The check saw to earlier nodes.
-            Source::Node(index) => self.outputs[index].clone(),
-        }
-    }
-
-    /// A node's input with other dimensions; free where it has them already.
-    fn with_dims(&mut self, source: Source, dims: &[usize], name: &str) -> String {
-        let from = self.source(source);
-        if from.dims == dims {
-            return from.name;
-        }
-        let to = Tensor::new(name, dims);
-        self.reshape(&from.name, &to, name, &format!("{name}:shape"));
-        name.to_owned()
-    }
-
-    /// Reshape; 0 copies the batch.
-    fn reshape(&mut self, from: &str, to: &Tensor, name: &str, constant: &str) {
-        let target: Vec<i64> = std::iter::once(0)
-            .chain(to.dims.iter().map(|&d| d as i64))
-            .collect();
-        self.graph.initializer.push(int64s(constant, &target));
-        self.push("Reshape", name, &[from, constant], &to.name, vec![]);
+    /// The shape of a source.
+    fn shape(&self, source: Source) -> Shape {
+        let shape = self.network.source_shape(source, self.shapes);
+        // The network was checked.
+        shape.unwrap_or(Shape::vector(0))
     }
 
     /// What a node's output is called: the last one's like the graph's, where it has that shape.
@@ -244,12 +170,9 @@ impl Writer<'_> {
     /// A node's input as a picture with channels.
     fn picture(&mut self, node: &Node) -> String {
         let source = node.inputs[0];
-        let shape = self
-            .network
-            .source_shape(source, self.shapes)
-            .unwrap_or(Shape::vector(0));
-        let whole = [shape.channels, shape.height, shape.width];
-        self.with_dims(source, &whole, &format!("{}:picture", node.name))
+        let whole = picture(self.shape(source));
+        let name = format!("{}:picture", node.name);
+        self.emitter.with_dims(source, &whole, &name)
     }
 
     /// Appends one layer and gives its output.
@@ -257,13 +180,15 @@ impl Writer<'_> {
         let name = node.name.as_str();
         let own = |what: &str| format!("{name}.{what}");
         let shape = self.shapes[index];
-        let whole = vec![shape.channels, shape.height, shape.width];
+        let whole = picture(shape);
         // Element-wise layers keep the dimensions that they are given.
-        let kept = self.source(node.inputs[0]).dims;
+        let kept = self.emitter.source(node.inputs[0]).dims;
         match &node.layer {
             Layer::Dense(dense) => {
                 let (outputs, inputs) = dense.weight.dim();
-                let x = self.with_dims(node.inputs[0], &[inputs], &format!("{name}:flat"));
+                let x = self
+                    .emitter
+                    .with_dims(node.inputs[0], &[inputs], &format!("{name}:flat"));
                 let weight = self.constant(own("weight"), &[outputs, inputs], dense.weight.iter());
                 let bias = self.constant(own("bias"), &[outputs], dense.bias.iter());
                 let to = self.named(index, &[outputs], own("output"));
@@ -273,7 +198,7 @@ impl Writer<'_> {
             }
             Layer::Conv(conv) => {
                 let x = self.picture(node);
-                let attributes = window(conv.weight.dim(), conv.stride, conv.padding);
+                let attributes = window(conv.geometry().kernel, conv.stride, conv.padding);
                 let weight = conv.weight.shape().to_vec();
                 let weight = self.constant(own("weight"), &weight, conv.weight.iter());
                 let bias = self.constant(own("bias"), &[conv.bias.len()], conv.bias.iter());
@@ -283,7 +208,7 @@ impl Writer<'_> {
             }
             Layer::ConvTranspose(conv) => {
                 let x = self.picture(node);
-                let mut attributes = window(conv.weight.dim(), conv.stride, conv.padding);
+                let mut attributes = window(conv.geometry().kernel, conv.stride, conv.padding);
                 attributes.push(ints("output_padding", &conv.output_padding));
                 let weight = conv.weight.shape().to_vec();
                 let weight = self.constant(own("weight"), &weight, conv.weight.iter());
@@ -294,7 +219,7 @@ impl Writer<'_> {
                 to
             }
             Layer::BatchNorm(norm) => {
-                let mut inputs = vec![self.source(node.inputs[0]).name];
+                let mut inputs = vec![self.emitter.source(node.inputs[0]).name];
                 let parameters = [
                     ("scale", &norm.scale),
                     ("bias", &norm.bias),
@@ -327,38 +252,20 @@ impl Writer<'_> {
                 to
             }
             Layer::Reshape { shape } => {
-                let from = self.source(node.inputs[0]).name;
+                let from = self.emitter.source(node.inputs[0]).name;
                 let target = match index + 1 == self.network.nodes.len() {
                     true => self.output.dims.clone(),
                     false => dims(*shape),
                 };
                 let to = self.named(index, &target, own("output"));
-                self.reshape(&from, &to, name, &own("shape"));
+                self.emitter.reshape(&from, &to, name, &own("shape"));
                 to
             }
             Layer::Concat => {
-                let parts: Vec<Tensor> = node
-                    .inputs
-                    .iter()
-                    .map(|source| self.source(*source))
-                    .collect();
-                // Pictures of one pixel may come as vectors: all the same way, then.
-                let flat = parts.iter().all(|part| part.dims.len() == 1);
-                let mut names = Vec::with_capacity(parts.len());
-                for (at, source) in node.inputs.iter().enumerate() {
-                    let from = self.network.source_shape(*source, self.shapes);
-                    let from = from.unwrap_or(Shape::vector(0));
-                    let part = match flat {
-                        true => dims(from),
-                        false => vec![from.channels, from.height, from.width],
-                    };
-                    names.push(self.with_dims(*source, &part, &format!("{name}:part{at}")));
-                }
+                let shaped = |source: &Source| (*source, self.shape(*source));
+                let parts: Vec<_> = node.inputs.iter().map(shaped).collect();
+                let (names, to) = self.emitter.parts(&parts, shape, name);
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let to = match flat {
-                    true => dims(shape),
-                    false => whole,
-                };
                 let to = self.named(index, &to, own("output"));
                 self.push("Concat", name, &names, &to.name, vec![int("axis", 1)]);
                 to
@@ -380,7 +287,7 @@ impl Writer<'_> {
         op: &str,
         attributes: Vec<AttributeProto>,
     ) -> Tensor {
-        let from = self.source(node.inputs[0]);
+        let from = self.emitter.source(node.inputs[0]);
         // A layer may be named so too: values of parameterless layers live in a name space of their own.
         let own = format!("{}:{}", node.name, op.to_lowercase());
         let to = self.named(index, &from.dims, own);
@@ -390,18 +297,20 @@ impl Writer<'_> {
 
     /// The graph; where the last node gives other dimensions than the graph, a reshape closes it.
     fn finish(mut self) -> GraphProto {
-        if let Some(last) = self.outputs.last().cloned()
+        if let Some(last) = self.emitter.outputs.last().cloned()
             && last != self.output
         {
-            let to = self.output.clone();
-            self.reshape(&last.name, &to, &to.name, &format!("{}:shape", to.name));
+            let (to, constant) = (self.output.clone(), format!("{}:shape", self.output.name));
+            self.emitter.reshape(&last.name, &to, &to.name, &constant);
         }
-        self.graph
+        let output = value(&self.output.name, data_type::FLOAT, &self.output.dims);
+        self.emitter.graph.output.push(output);
+        self.emitter.graph
     }
 }
 
-fn window(
-    (_, _, rows, columns): (usize, usize, usize, usize),
+pub(super) fn window(
+    [rows, columns]: [usize; 2],
     stride: [usize; 2],
     padding: [usize; 4],
 ) -> Vec<AttributeProto> {

@@ -14,7 +14,7 @@ pub mod order;
 pub mod plan;
 pub mod program;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 /// Names of the files in a model folder.
 pub mod names {

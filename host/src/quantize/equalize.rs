@@ -1,8 +1,8 @@
 //! Channel equalization: every hidden channel is scaled so that it just fills int8.
 //!
 //! An output `y` of a layer whose activation keeps factors (`f(a x) = a f(x)` for `a > 0`: ReLU, LeakyReLU, none) may be
-//! divided by a factor of its own if all weights that meet it are multiplied by the same: the network computes what it
-//! did, but one exponent then fits all channels. After Nagel et al., "Data-Free Quantization Through Weight
+//! divided by a factor of its own if all weights that meet it are multiplied by the same: the network computes what
+//! it did, but one exponent then fits all channels. After Nagel et al., "Data-Free Quantization Through Weight
 //! Equalization and Bias Correction" (2019), section 4.1; here the factors come from the activations, because weights
 //! have an exponent a channel anyway.
 

@@ -43,6 +43,16 @@ pub enum QuantizeError {
     /// A given scheme does not belong to the network.
     #[error("the scheme of a network trained for integers {0}; export the training again")]
     Scheme(String),
+    /// All tensors together are too large to calibrate.
+    #[error(
+        "the network's tensors have {values} elements in all, over the limit of {limit}; make pictures or channels fewer"
+    )]
+    TooLarge {
+        /// Elements of all tensors for one input.
+        values: usize,
+        /// The most.
+        limit: usize,
+    },
     /// Folding or running the network gives NaN or infinity.
     #[error(
         "layer {layer} gives values that are not finite on latents of its prior; its weights are too large to run"

@@ -100,9 +100,9 @@ mod tests {
     use super::super::fold::fold;
     use super::super::simulate;
     use super::*;
-    use crate::network::Shape;
+    use crate::network::{Conv, Layer, Network, Shape};
     use crate::synthetic;
-    use ndarray::s;
+    use ndarray::{Array1, Array4, array, s};
     use shared::latent::Prior;
 
     #[test]
@@ -133,5 +133,52 @@ mod tests {
                 + label.iter().fold(f64::MAX, |a, &b| a.min(b));
             assert!(sum.abs() < 1e-9, "{sum}");
         }
+    }
+
+    #[test]
+    fn a_kernel_that_meets_label_and_latent_in_one_channel_is_refused_by_name() {
+        let shaped = |channels, height| Layer::Reshape {
+            shape: Shape {
+                channels,
+                height,
+                width: 1,
+            },
+        };
+        let conv = |channels| {
+            Layer::Conv(Conv {
+                weight: Array4::ones((1, channels, 1, 1)),
+                bias: Array1::ones(1),
+                stride: [1, 1],
+                padding: [0; 4],
+            })
+        };
+        let fitted = |channels: usize, height| {
+            let input = InputSpec {
+                latent: 3,
+                classes: 3,
+            };
+            let layers = [
+                ("shape".to_owned(), shaped(channels, height)),
+                ("conv".to_owned(), conv(channels)),
+            ];
+            let output = Shape {
+                channels: 1,
+                height,
+                width: 1,
+            };
+            let network = Network::chain("label", input, layers, output);
+            let mut steps = fold(&network).unwrap();
+            let factors = fit_label_columns(&mut steps, input, Fit::Centred)?;
+            let weight = steps[1].kind.linear().unwrap().weight.clone();
+            Ok((factors, weight))
+        };
+        let (factors, weight) = fitted(2, 3).unwrap();
+        let scale = label_value().recip();
+        assert_eq!(factors[0], Some(array![1.0, scale]));
+        assert_eq!(weight, array![[1.0, scale]]);
+        let refused = QuantizeError::Mixed {
+            layer: "conv".into(),
+        };
+        assert_eq!(fitted(3, 2), Err(refused));
     }
 }

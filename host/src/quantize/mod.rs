@@ -25,6 +25,8 @@ pub mod prepared;
 pub mod report;
 pub mod rounding;
 pub mod simulate;
+#[cfg(test)]
+mod tests;
 pub mod weights;
 pub mod widths;
 

@@ -28,8 +28,8 @@ const MAX_RAISE: i32 = 12;
 /// fewer points, each of which has more places.
 const MAX_VALUES: usize = 1 << 25;
 
-/// The fewest points that calibration falls back to.
-const MIN_POINTS: usize = 64;
+/// The fewest points that calibration falls back to; a network too large for so many is refused.
+const MIN_POINTS: usize = 16;
 
 /// What may be chosen about a quantization.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,12 +60,19 @@ impl<'a> Prepared<'a> {
     /// Folds the network and runs it on latents of the prior, all labels evenly.
     ///
     /// # Errors
-    /// [`QuantizeError`] where the network cannot be folded, or a layer gives values that are not finite.
+    /// [`QuantizeError`] where the network cannot be folded, is far larger than any device, or a layer gives values that
+    /// are not finite.
     pub fn new(network: &'a Network, calibration: &Calibration) -> Result<Self, QuantizeError> {
         let mut folded = fold(network)?;
         let mut factors = fit_label_columns(&mut folded, network.input, Fit::Centred)?;
         let values: usize = folded.iter().map(|step| step.shape.len()).sum();
-        let most = (MAX_VALUES / values.max(1)).max(MIN_POINTS);
+        let most = MAX_VALUES / values.max(1);
+        if most < MIN_POINTS {
+            return Err(QuantizeError::TooLarge {
+                values,
+                limit: MAX_VALUES / MIN_POINTS,
+            });
+        }
         let calibration = Calibration {
             points: calibration.points.min(most),
             ..*calibration

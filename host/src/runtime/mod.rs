@@ -256,6 +256,38 @@ mod tests {
     }
 
     #[test]
+    fn int8_models_of_any_integers_agree_to_the_byte() {
+        for seed in 0..200 {
+            check_int8(&crate::pack::tests::any_integers(seed), 5);
+        }
+    }
+
+    #[test]
+    fn int8_models_of_any_graph_agree_to_the_byte() {
+        let mut kinds = std::collections::BTreeSet::new();
+        for seed in 0..40 {
+            let network = synthetic::any_graph(seed);
+            let calibration = Calibration {
+                prior: Prior::Normal,
+                points: 50,
+                seed: 0,
+            };
+            // What cannot be quantized is the quantizer's matter, and its tests'.
+            let prepared = Prepared::new(&network, &calibration).unwrap();
+            let bits = [Bits::Eight, Bits::Four].into_iter().cycle();
+            let bits = bits.take(prepared.linear_layers().len()).collect();
+            let options = QuantizeOptions {
+                bits,
+                ..Default::default()
+            };
+            let quantized = prepared.quantize(&options).unwrap();
+            kinds.extend(quantized.steps.iter().map(|step| step.kind.name()));
+            check_int8(&quantized, 9);
+        }
+        assert_eq!(kinds.len(), 8, "{kinds:?}");
+    }
+
+    #[test]
     fn int8_models_agree_to_the_byte_on_1000_latents() {
         let shape = Shape {
             channels: 1,

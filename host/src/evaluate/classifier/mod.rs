@@ -1,8 +1,7 @@
 //! The classifier that metrics look through: features and class probabilities of pictures.
 //!
-//! [`read`] makes a [`ConvNet`](layers::ConvNet) of an ONNX file; everything else sees the trait [`Classifier`] only.
+//! [`read`] makes a [`ConvNet`] of an ONNX file; everything else sees the trait [`Classifier`] only.
 
-pub mod layers;
 pub mod read;
 #[cfg(test)]
 mod read_tests;
@@ -12,9 +11,9 @@ use super::pictures::Pictures;
 use crate::dataset::hex;
 use crate::files::read_at_most;
 use crate::repository;
-use layers::ConvNet;
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
+use read::NetworkClassifier;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -58,7 +57,7 @@ pub struct Judged {
 #[derive(Debug, Clone)]
 pub struct FromFile {
     /// The network.
-    pub network: ConvNet,
+    pub network: NetworkClassifier,
     /// Where it was read from.
     pub path: PathBuf,
     /// SHA-256 of the file, in hexadecimal.

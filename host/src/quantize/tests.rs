@@ -1,0 +1,208 @@
+//! What every quantized network keeps, over random graphs.
+
+use super::calibrate::Calibration;
+use super::report::{measure, picture_sqnr};
+use super::{Bits, Method, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, StepKind};
+use crate::network::{Dense, InputSpec, Layer, Network, Node, Shape, Source};
+use crate::synthetic;
+use ndarray::{Array1, Array2};
+use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation};
+use shared::image::PIXEL_EXPONENT;
+
+fn prepared(network: &Network, points: usize) -> Prepared<'_> {
+    let calibration = Calibration {
+        points,
+        ..Default::default()
+    };
+    Prepared::new(network, &calibration).unwrap()
+}
+
+fn check(network: &QuantizedNetwork) {
+    let mut names = std::collections::BTreeSet::new();
+    for (index, step) in network.steps.iter().enumerate() {
+        let name = &step.name;
+        assert!(names.insert(name), "{name} twice");
+        let before = |source: &Source| !matches!(source, Source::Node(i) if *i >= index);
+        assert!(
+            step.inputs.iter().all(before),
+            "{name} reads what comes later"
+        );
+        let from = network.input_shape(step.inputs[0]);
+        let input = network.input_exponent(step.inputs[0]);
+        if !step.factors.is_empty() {
+            assert_eq!(step.factors.len(), step.shape.channels, "{name}");
+        }
+        if let Some(linear) = step.kind.linear() {
+            let (rows, columns) = linear.weights.dim();
+            let kernel = |g: &crate::forward::conv::Geometry| g.kernel[0] * g.kernel[1];
+            let expected = match &step.kind {
+                StepKind::Conv(_, g) | StepKind::ConvTranspose(_, g) => {
+                    (step.shape.channels, kernel(g) * from.channels)
+                }
+                _ => (step.shape.len(), from.len()),
+            };
+            assert_eq!((rows, columns), expected, "{name}");
+            let (low, high) = linear.bits.range();
+            assert!(
+                linear.weights.iter().all(|w| (low..=high).contains(w)),
+                "{name}"
+            );
+            let bound = linear.accumulator_bounds().max().unwrap();
+            assert!(bound < ACCUMULATOR_LIMIT, "{name}: {bound}");
+            for (&shift, &exponent) in linear.shifts.iter().zip(&linear.weight_exponents) {
+                assert!(linear.activation.allows_shift(shift), "{name}: {shift}");
+                assert_eq!(input + exponent + shift as i8, step.exponent, "{name}");
+            }
+        }
+        match &step.kind {
+            StepKind::Embedding(linear) => {
+                assert_eq!(
+                    (&step.inputs[..], linear.activation),
+                    (&[Source::Label][..], Activation::None)
+                );
+            }
+            StepKind::Concat { shifts } => {
+                for (&source, &shift) in step.inputs.iter().zip(shifts) {
+                    assert_eq!(network.input_exponent(source) + shift as i8, step.exponent);
+                }
+            }
+            StepKind::Reshape | StepKind::Upsample { .. } => assert_eq!(input, step.exponent),
+            _ => {}
+        }
+    }
+    let last = network.steps.last().unwrap();
+    assert_eq!(last.exponent, PIXEL_EXPONENT);
+    assert_eq!(last.shape.len(), network.output.len());
+}
+
+#[test]
+fn random_graphs_keep_the_rules_and_their_pictures() {
+    let mut decibels = Vec::new();
+    for seed in 0..120 {
+        let network = synthetic::any_graph(seed);
+        let prepared = prepared(&network, 256);
+        for bits in [Bits::Eight, Bits::Four] {
+            let bits = vec![bits; prepared.linear_layers().len()];
+            let options = QuantizeOptions {
+                bits: bits.clone(),
+                ..Default::default()
+            };
+            let quantized = prepared.quantize(&options).unwrap();
+            check(&quantized);
+            assert_eq!(quantized.bits(), bits);
+            // Pictures that nothing bounds are clipped, however good the integers are.
+            let bounded = matches!(
+                network.nodes.last().map(|node| &node.layer),
+                Some(Layer::Tanh | Layer::Sigmoid)
+            );
+            if bounded && bits.first() == Some(&Bits::Eight) {
+                let found = picture_sqnr(&network, &quantized, 256);
+                if found < 22.0 {
+                    println!("seed {seed}\n{}", measure(&network, &quantized, 256));
+                }
+                decibels.push(found);
+            }
+        }
+    }
+    decibels.sort_by(f64::total_cmp);
+    let at = |share: f64| decibels[(share * decibels.len() as f64) as usize];
+    println!(
+        "SQNR: {:.1} {:.1} {:.1} {:.1} dB",
+        at(0.0),
+        at(0.1),
+        at(0.5),
+        at(0.9)
+    );
+    assert!(at(0.0) > 18.0 && at(0.5) > 32.0, "{decibels:?}");
+}
+
+#[test]
+fn a_convolutional_generator_is_quantized_well_and_counted() {
+    let shape = Shape {
+        channels: 1,
+        height: 16,
+        width: 16,
+    };
+    let network = synthetic::conv_generator(2, 12, 4, [16, 8], shape);
+    let prepared = prepared(&network, 512);
+    let sqnr = |bits, method| {
+        let bits = vec![bits; prepared.linear_layers().len()];
+        let options = QuantizeOptions {
+            bits,
+            method,
+            scheme: None,
+        };
+        let quantized = prepared.quantize(&options).unwrap();
+        assert_eq!(quantized, prepared.quantize(&options).unwrap());
+        (picture_sqnr(&network, &quantized, 256), quantized)
+    };
+    let (eight, quantized) = sqnr(Bits::Eight, Method::Compensated);
+    let (plain, _) = sqnr(Bits::Four, Method::Nearest);
+    let (compensated, _) = sqnr(Bits::Four, Method::Compensated);
+    println!("int8 {eight:.1} dB, int4 {plain:.1} dB, compensated {compensated:.1} dB");
+    assert!(
+        eight > 25.0 && compensated > plain + 1.0,
+        "{eight} {plain} {compensated}"
+    );
+    let report = measure(&network, &quantized, 100);
+    let macs: Vec<u64> = report.layers.iter().map(|l| l.macs).collect();
+    // Along a side of n inputs, a kernel of 4 at stride 2 and padding 1 makes 4 n products, of which 2 are cropped.
+    let kept = |n: u64| (4 * n - 2) * (4 * n - 2);
+    assert_eq!(macs, [16 * 256, 0, kept(4) * 16 * 8, kept(8) * 8, 0]);
+    let bytes: Vec<usize> = report.layers.iter().map(|l| l.bytes).collect();
+    assert_eq!(bytes, [256 * 21, 0, 8 * (256 + 5), 128 + 5, 256]);
+    let kinds: Vec<&str> = report.layers.iter().map(|l| l.kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            "dense",
+            "reshape",
+            "conv transpose",
+            "conv transpose",
+            "table"
+        ]
+    );
+    assert!(
+        report
+            .layers
+            .iter()
+            .all(|l| l.sqnr_db > 20.0 || l.kind == "conv transpose")
+    );
+}
+
+#[test]
+fn a_network_for_no_device_is_refused_before_memory_is_taken() {
+    let shape = Shape {
+        channels: 1,
+        height: 2048,
+        width: 1024,
+    };
+    let layers = [
+        ("up".to_owned(), Layer::Upsample { factor: [128, 128] }),
+        ("more".to_owned(), Layer::Upsample { factor: [16, 8] }),
+    ];
+    let input = InputSpec {
+        latent: 1,
+        classes: 0,
+    };
+    let mut network = Network::chain("huge", input, layers, shape);
+    let dense = Layer::Dense(Dense {
+        weight: Array2::ones((1, 1)),
+        bias: Array1::ones(1),
+    });
+    network.nodes.insert(
+        0,
+        Node {
+            name: "dense".into(),
+            inputs: vec![Source::Input],
+            layer: dense,
+        },
+    );
+    network.nodes[1].inputs = vec![Source::Node(0)];
+    network.nodes[2].inputs = vec![Source::Node(1)];
+    let error = Prepared::new(&network, &Calibration::default()).err();
+    assert!(
+        matches!(error, Some(QuantizeError::TooLarge { .. })),
+        "{error:?}"
+    );
+}
