@@ -76,6 +76,7 @@ mod tests {
     use super::*;
     use crate::train::adam::AdamConfig;
     use crate::train::arch::{Start, values};
+    use crate::train::rng::Purpose;
     use crate::train::trainer::player::Wanted;
     use burn_autodiff::Autodiff;
     use burn_flex::Flex;
