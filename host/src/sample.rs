@@ -1,8 +1,10 @@
 //! Pictures of a model, by either arithmetic: the integers of the device, or the float generator.
 
-use crate::files::{self, FileError};
 use crate::model_folder::{FLOAT_ONNX, ModelError, ModelFiles};
 use crate::network::InputSpec;
+use crate::onnx::OnnxError;
+use crate::onnx::read::{ReadOptions, read_file};
+use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::picture::GrayImage;
 use crate::preview::{Model, PreviewError};
 use crate::quantize::{calibrate, report::float_grey};
@@ -14,7 +16,7 @@ use shared::latent::{Latent, Point};
 pub enum Arithmetic {
     /// That of the device, by the firmware's own kernels.
     Integer,
-    /// That of `generator.onnx`, run by tract.
+    /// That of `generator.onnx`, whoever wrote it, run by tract.
     Float,
 }
 
@@ -27,9 +29,9 @@ pub enum SampleError {
     /// The integer model refuses.
     #[error(transparent)]
     Preview(#[from] PreviewError),
-    /// The float generator cannot be read.
+    /// The float generator is none.
     #[error(transparent)]
-    File(#[from] FileError),
+    Onnx(#[from] OnnxError),
     /// The float generator cannot be run.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -71,9 +73,15 @@ impl Sampler {
         let float = match arithmetic {
             Arithmetic::Integer => None,
             Arithmetic::Float => {
-                let bytes =
-                    files::read_at_most(&files.file(FLOAT_ONNX)?, crate::onnx::MAX_FILE_LEN)?;
-                Some(Tract::load(&bytes)?)
+                let classes = model.image()?.classes();
+                let options = ReadOptions {
+                    classes: (classes > 0).then_some(usize::from(classes)),
+                    ..Default::default()
+                };
+                let network = read_file(&files.file(FLOAT_ONNX)?, &options)?.network;
+                // Others call their inputs otherwise, shape them otherwise, and may take the label as an index.
+                let bytes = to_bytes(&network, &WriteOptions::default());
+                Some(Tract::load(&bytes.map_err(OnnxError::from)?)?)
             }
         };
         Ok(Self { model, float })

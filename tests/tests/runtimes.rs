@@ -5,7 +5,8 @@ use host::forward;
 use host::model_folder::{FLOAT_ONNX, INT8_ONNX};
 use host::network::InputSpec;
 use host::onnx::read::{ReadOptions, read_file};
-use host::quantize::calibrate::{float_inputs, integer_inputs};
+use host::quantize::calibrate::{Calibration, float_inputs, integer_inputs};
+use host::quantize::{Prepared, QuantizeOptions};
 use host::runtime::{Runtime, inputs, ort, ort::Ort, tract::Tract};
 use shared::image::Image;
 use shared::latent::{Latent, Point};
@@ -170,9 +171,24 @@ fn shipped_images_are_what_export_makes() {
     }
 }
 
+/// A random network of every kind of layer, as float and as integer file.
+fn graph_files(seed: u64) -> [(&'static str, Vec<u8>); 2] {
+    let network = host::synthetic::any_graph(seed);
+    let calibration = Calibration {
+        points: 32,
+        ..Default::default()
+    };
+    let prepared = Prepared::new(&network, &calibration).unwrap();
+    let quantized = prepared.quantize(&QuantizeOptions::default()).unwrap();
+    let float = host::onnx::write::to_bytes(&network, &Default::default()).unwrap();
+    let outputs = host::onnx::qdq::Outputs::Picture;
+    let integers = host::onnx::qdq::to_bytes(&quantized, outputs);
+    [(FLOAT_ONNX, float), (INT8_ONNX, integers)]
+}
+
 /// Python's onnx: full check and strict shape inference.
 #[test]
-fn the_onnx_checker_accepts_every_shipped_file() {
+fn the_onnx_checker_accepts_every_shipped_file_and_any_graph() {
     let root = host::repository::root().unwrap();
     let packages = root.join("target/python");
     let python = |arguments: &[&std::ffi::OsStr]| {
@@ -196,6 +212,14 @@ fn the_onnx_checker_accepts_every_shipped_file() {
     for name in MODELS {
         for file in [FLOAT_ONNX, INT8_ONNX] {
             arguments.push(files(name).file(file).unwrap().into_os_string());
+        }
+    }
+    let graphs = tempfile::tempdir().unwrap();
+    for seed in 0..20 {
+        for (file, bytes) in graph_files(seed) {
+            let path = graphs.path().join(format!("{seed}-{file}"));
+            std::fs::write(&path, bytes).unwrap();
+            arguments.push(path.into_os_string());
         }
     }
     let arguments: Vec<_> = arguments

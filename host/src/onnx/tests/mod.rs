@@ -426,6 +426,30 @@ proptest! {
     }
 
     #[test]
+    fn no_flipped_bytes_of_a_graph_panic(
+        seed in 0..60u64,
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let network = random::any_graph(seed);
+        let mut bytes = to_bytes(&network, &WriteOptions::default()).unwrap();
+        for (at, byte) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        for role in [Role::Generator, Role::Classifier] {
+            match from_bytes(&bytes, &ReadOptions { role, ..Default::default() }) {
+                Ok(import) => {
+                    // What is valid runs.
+                    let input = Array2::zeros((1, import.network.input.len()));
+                    let output = forward::run(&import.network, input.view());
+                    prop_assert_eq!(output.ncols(), import.network.output.len());
+                }
+                Err(error) => prop_assert!(!error.to_string().contains('\n')),
+            }
+        }
+    }
+
+    #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = from_bytes(&bytes, &ReadOptions::default());
     }
