@@ -3,7 +3,7 @@
 use shared::arithmetic::{rhe, saturate};
 use shared::layer::{Copy, Region};
 
-/// As [`Copy`] says. `input` and `output` are the elements of its regions `from` and `to`.
+/// As [`struct@Copy`] says. `input` and `output` are the elements of its regions `from` and `to`.
 pub fn copy(layer: &Copy, from: &Region, to: &Region, input: &[i8], output: &mut [i8]) {
     let channels = usize::from(from.channels).max(1);
     let start = usize::from(layer.channel_offset);

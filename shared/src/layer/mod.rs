@@ -113,7 +113,7 @@ pub enum Kind<'a> {
     ConvTranspose(ConvTranspose<'a>),
     /// See [`Upsample`].
     Upsample(Upsample),
-    /// See [`Copy`].
+    /// See [`struct@Copy`].
     Copy(Copy),
     /// See [`Embedding`].
     Embedding(Embedding<'a>),

@@ -1,18 +1,19 @@
 //! Random images of every operation, with golden vectors of the oracle: the same from the same seed, everywhere.
 
+mod random;
+#[cfg(test)]
+mod tests;
+
 use super::{run, std};
 use shared::arithmetic::Activation;
 use shared::checksum;
 use shared::image::{GoldenRepr, Image, ImageRepr, PIXEL_EXPONENT, PixelRange, WriteError};
 use shared::latent::{self, Latent, Point, Prior, pcg::Pcg32};
 use shared::layer::{
-    Axis, Conv, ConvTranspose, Copy, Dense, Embedding, Kind, Layout, Op, Region, Table, Upsample,
-    WeightShape, Weights, Window,
+    Conv, ConvTranspose, Dense, Embedding, Kind, Layout, Op, Region, Table, Upsample, WeightShape,
+    Weights, Window,
 };
 use std::{format, string::String, vec, vec::Vec};
-
-/// No tensor of [`Model::random`] is longer than this.
-const RANDOM_LEN: u32 = 1024;
 
 /// A layer with its data.
 #[derive(Debug, Clone)]
@@ -123,22 +124,6 @@ impl Model {
         }
     }
 
-    /// A model of at least `count` operations of every kind and random shapes; gives a picture of 1 to 20 rows and columns.
-    pub fn random(seed: u64, count: usize) -> Self {
-        let mut random = Pcg32::new(seed, 4);
-        let latent = 1 + (random.next_u32() % 12) as u16;
-        let classes = 1 + (random.next_u32() % 10) as u8;
-        let input = [1, 1, latent + u16::from(classes)];
-        let mut model = Self::new(seed, input, classes, RANDOM_LEN);
-        while model.layers.len() < count {
-            model.any();
-        }
-        let picture = [model.one_to(20), model.one_to(20), 1];
-        model.dense(picture, None);
-        model.finish();
-        model
-    }
-
     /// Makes a picture of what was written last.
     pub fn finish(&mut self) {
         self.regions.push(Region {
@@ -219,74 +204,6 @@ impl Model {
         self.regions[usize::from(index)]
     }
 
-    /// A number from 1 to `n`.
-    fn one_to(&mut self, n: u32) -> u16 {
-        (1 + self.random.next_u32() % n) as u16
-    }
-
-    /// Appends one operation, or a few that belong together, that fit what was written last.
-    fn any(&mut self) {
-        match self.random.next_u32() % 12 {
-            0..=2 => self.any_conv(),
-            3..=5 => self.any_conv_transpose(),
-            6 => self.any_upsample(),
-            7 => self.any_concat(),
-            8 => self.any_reshape(),
-            9 => self.embedding(),
-            10 => self.table(),
-            _ => {
-                let shape = [self.one_to(6), self.one_to(6), self.one_to(9)];
-                self.dense(shape, None);
-            }
-        }
-    }
-
-    fn any_window(&mut self) -> Window {
-        let kernel = [0; 2].map(|_| self.one_to(5) as u8);
-        Window {
-            kernel,
-            stride: [0; 2].map(|_| self.one_to(3) as u8),
-            padding: kernel.map(|kernel| (self.one_to(u32::from(kernel)) - 1) as u8),
-        }
-    }
-
-    /// One of the sizes that an axis can give, none where all are too large.
-    fn any_size(&mut self, fits: impl Fn(u16) -> bool) -> Option<u16> {
-        let sizes: Vec<u16> = (1..=16).filter(|&size| fits(size)).collect();
-        let at = self.random.next_u32() as usize % sizes.len().max(1);
-        sizes.get(at).copied()
-    }
-
-    fn any_conv(&mut self) {
-        let (from, window) = (self.last(), self.any_window());
-        let size =
-            |model: &mut Self, axis: Axis, from| model.any_size(|size| axis.conv_fits(from, size));
-        let height = size(self, window.rows(), from.height);
-        let width = size(self, window.columns(), from.width);
-        let channels = self.one_to(9);
-        if let Some((height, width)) = height.zip(width) {
-            self.conv(window, [height, width, channels], None);
-        }
-    }
-
-    fn any_conv_transpose(&mut self) {
-        let (from, window) = (self.last(), self.any_window());
-        let size = |model: &mut Self, axis: Axis, from| {
-            model.any_size(|size| axis.conv_transpose_fits(from, size))
-        };
-        let height = size(self, window.rows(), from.height);
-        let width = size(self, window.columns(), from.width);
-        let channels = self.one_to(9);
-        if let Some((height, width)) = height.zip(width) {
-            self.conv_transpose(window, [height, width, channels], None);
-        }
-    }
-
-    fn any_upsample(&mut self) {
-        let factor = [0; 2].map(|_| self.one_to(3) as u8);
-        self.upsample(factor);
-    }
-
     /// Nearest upsampling by whole factors, where the result is not too long.
     pub fn upsample(&mut self, factor: [u8; 2]) {
         let (input, from) = (self.last, self.last());
@@ -300,72 +217,6 @@ impl Model {
             })
         };
         self.push("upsample", shape, from.exponent, kind, None);
-    }
-
-    /// Two or three parts of what was written last, each at another exponent; the engine sees each as a region of its own.
-    fn any_concat(&mut self) {
-        let from = self.last();
-        let parts = 1 + self.one_to(2);
-        let shape = [from.height, from.width, from.channels.saturating_mul(parts)];
-        let Some(output) = self.place(shape, from.exponent) else {
-            return;
-        };
-        for part in 0..parts {
-            let shift = (self.random.next_u32() % 4) as u8;
-            self.regions.push(Region {
-                exponent: from.exponent - shift as i8,
-                ..from
-            });
-            let copy = Copy {
-                input: self.regions.len() as u16 - 1,
-                output,
-                channel_offset: part * from.channels,
-                shift,
-            };
-            self.layers
-                .push(Layer::plain("copy", self.layers.len(), Kind::Copy(copy)));
-        }
-        self.last = output;
-    }
-
-    /// The same bytes in another shape, and no operation.
-    fn any_reshape(&mut self) {
-        let from = self.last();
-        let len = from.len() as u16;
-        let divisors = |n: u16| (1..=n.min(12)).filter(move |d| n.is_multiple_of(*d));
-        let pick = |model: &mut Self, n: u16| {
-            let at = model.random.next_u32() as usize % divisors(n).count();
-            divisors(n).nth(at).unwrap_or(1)
-        };
-        let height = pick(self, len);
-        let width = pick(self, len / height);
-        self.regions.push(Region {
-            height,
-            width,
-            channels: len / height / width,
-            ..from
-        });
-        self.last = self.regions.len() as u16 - 1;
-    }
-
-    /// The embedding of the label, which is a part of the input.
-    fn embedding(&mut self) {
-        let input = self.region(0);
-        let label = input.end() - u32::from(self.classes);
-        self.regions.push(Region::vector(
-            label,
-            u16::from(self.classes),
-            latent::EXPONENT,
-        ));
-        let (input, length) = (self.regions.len() as u16 - 1, self.one_to(20));
-        let layer = |output| {
-            Kind::Embedding(Embedding {
-                input,
-                output,
-                weights: NO_WEIGHTS,
-            })
-        };
-        self.push("embedding", [1, 1, length], -4, layer, None);
     }
 
     /// A table, in place.
@@ -509,75 +360,5 @@ impl Model {
                 .shifts
                 .push((spread - 7 + random.next_u32() % 3) as u8);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::{Engine, Observer};
-    use std::borrow::ToOwned;
-    use std::collections::BTreeSet;
-
-    #[derive(Default)]
-    struct Outputs(Vec<Vec<i8>>);
-
-    impl Observer for Outputs {
-        fn layer(&mut self, _: usize, _: &Op<'_>, output: &[i8]) {
-            self.0.push(output.to_vec());
-        }
-    }
-
-    /// The engine equals the oracle at every operation, whatever the arena held before.
-    #[test]
-    fn random_models_equal_the_oracle_in_any_arena() {
-        let (mut kinds, mut values, mut ops) = (BTreeSet::new(), BTreeSet::new(), 0);
-        for seed in 0..150 {
-            let model = Model::random(seed, 12);
-            let points = [0, 1].map(|n| Point {
-                seed: n,
-                label: Some(n as u8 % model.classes),
-            });
-            let bytes = model
-                .image(&points)
-                .unwrap_or_else(|error| panic!("{seed}: {error}"));
-            let image = Image::new_checked(&bytes).unwrap();
-            let engine = Engine::new(image);
-            let step = Latent::Between {
-                from: points[0],
-                to: points[1],
-                step: 20,
-            };
-            let mut input = vec![0; image.input().len() as usize];
-            step.fill(image.prior(), image.latent_len(), &mut input);
-            let expected = run(&image, &input);
-            for filling in [0, 0x55, -128] {
-                let mut arena = vec![filling; image.arena_len()];
-                assert_eq!(engine.self_test(&mut arena), Ok(2), "seed {seed}");
-                arena.fill(filling);
-                let mut outputs = Outputs::default();
-                engine.generate(&mut arena, step, &mut outputs).unwrap();
-                for (op, (found, expected)) in image.ops().zip(outputs.0.iter().zip(&expected)) {
-                    assert_eq!(found, expected, "seed {seed}, {}", op.name);
-                }
-            }
-            for op in image.ops() {
-                kinds.insert(op.name.trim_end_matches(char::is_numeric).to_owned());
-            }
-            values.extend(expected.iter().flatten().copied());
-            ops += expected.len();
-        }
-        let all = [
-            "conv",
-            "conv_transpose",
-            "copy",
-            "dense",
-            "embedding",
-            "table",
-            "upsample",
-        ];
-        assert!(kinds.iter().eq(all), "{kinds:?}");
-        assert_eq!(values.len(), 256, "every value of an element is seen");
-        assert!(ops > 1800, "{ops}");
     }
 }
