@@ -6,9 +6,11 @@ use super::program::Program;
 use super::{PackError, golden, plan};
 use crate::forward::conv::Geometry;
 use crate::network::{InputSpec, Shape, Source};
-use crate::quantize::calibrate::{integer_inputs, points};
-use crate::quantize::{Bits, QuantizedLinear, QuantizedNetwork, Step, StepKind, oracle};
-use crate::synthetic::Random;
+use crate::quantize::calibrate::{Calibration, integer_inputs, points};
+use crate::quantize::{
+    Bits, Prepared, QuantizeOptions, QuantizedLinear, QuantizedNetwork, Step, StepKind, oracle,
+};
+use crate::synthetic::{self, Random};
 use firmware::engine::{Engine, Observer};
 use ndarray::Array2;
 use shared::arithmetic::Activation;
@@ -326,6 +328,52 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
     println!("arenas of {bytes} bytes together, {bound} at least");
     assert!(bytes <= bound + bound / 20, "{bytes} {bound}");
+}
+
+#[test]
+fn quantized_graphs_are_packed_and_pass_their_self_test() {
+    for seed in 0..40 {
+        let network = synthetic::any_graph(seed);
+        let calibration = Calibration {
+            points: 24,
+            ..Default::default()
+        };
+        let prepared = Prepared::new(&network, &calibration).unwrap();
+        let quantized = prepared.quantize(&QuantizeOptions::default()).unwrap();
+        let run = |input: &[i8]| oracle::all_steps(&quantized, input);
+        let goldens = golden::vectors(&quantized, 2, run).unwrap();
+        let packed = pack(&quantized, "a card", &goldens).unwrap();
+        let image = Image::new_checked(&packed).unwrap();
+        let mut arena = vec![0x55; image.arena_len()];
+        assert_eq!(
+            Engine::new(image).self_test(&mut arena),
+            Ok(2),
+            "{}",
+            network.name
+        );
+    }
+}
+
+/// The arenas of the convolutional presets' shapes are as short as they can be.
+#[test]
+fn a_convolutional_generator_needs_its_largest_pair() {
+    let shape = Shape {
+        channels: 1,
+        height: 28,
+        width: 28,
+    };
+    let network = synthetic::conv_generator(1, 32, 10, [16, 8], shape);
+    let calibration = Calibration {
+        points: 8,
+        ..Default::default()
+    };
+    let prepared = Prepared::new(&network, &calibration).unwrap();
+    let quantized = prepared.quantize(&QuantizeOptions::default()).unwrap();
+    let plan = plan::plan(&Program::new(&quantized).unwrap()).unwrap();
+    // The input of each transposed convolution and its output; the table works in place.
+    let largest = 8 * 14 * 14 + 28 * 28;
+    assert_eq!(16 * 7 * 7 + 8 * 14 * 14, largest);
+    assert_eq!((plan.arena_len, plan.lower_bound), (largest, largest));
 }
 
 #[test]
