@@ -27,7 +27,7 @@ pub enum ReadError {
     },
     /// It does not end in a dense layer behind another layer.
     #[error(
-        "its last node is no Gemm that gives class logits from features; train one with `thumbgen train classifier`"
+        "its last node does not fit, expected a Gemm that gives class logits from features; train one with `thumbgen train classifier`"
     )]
     NoHead,
     /// It computes too long.
