@@ -45,6 +45,12 @@ pub fn to_bytes(network: &Network, prior: Prior) -> Result<Vec<u8>, NetworkError
     let mut model = to_model(network, &options)?;
     let graph = model.graph.get_or_insert_default();
     let mut parts = Parts::default();
+    parts.prefix.push_str("fidelity/");
+    // tract refuses two nodes of one name, and layers may be called anything.
+    let taken = |prefix: &str| graph.node.iter().any(|node| node.name.starts_with(prefix));
+    while taken(&parts.prefix) {
+        parts.prefix.push('/');
+    }
     let output = network.output;
 
     parts.noise(network, prior);
@@ -62,17 +68,18 @@ pub fn to_bytes(network: &Network, prior: Prior) -> Result<Vec<u8>, NetworkError
 /// value is called the same.
 #[derive(Default)]
 struct Parts {
+    /// What the names of its nodes begin with, and no layer's.
+    prefix: String,
     nodes: Vec<NodeProto>,
     constants: Vec<TensorProto>,
 }
 
 impl Parts {
-    /// Appends a node with one attribute at most; it is called like what it gives.
-    fn push(&mut self, op: &str, inputs: &[&str], output: &str, attribute: Option<(&str, i64)>) {
-        let attributes = attribute.map(|(name, i)| int(name, i));
-        let attributes = attributes.into_iter().collect();
-        self.nodes
-            .push(node(op, output, inputs, output, attributes));
+    /// Appends a node; it is called like what it gives.
+    fn push(&mut self, op: &str, inputs: &[&str], output: &str, attributes: &[(&str, i64)]) {
+        let name = format!("{}{output}", self.prefix);
+        let attributes = attributes.iter().map(|&(name, i)| int(name, i)).collect();
+        self.nodes.push(node(op, &name, inputs, output, attributes));
     }
 
     fn scalar<'a>(&mut self, name: &'a str, value: f32) -> &'a str {
@@ -87,41 +94,29 @@ impl Parts {
         let normal = if uniform { "latent/normal" } else { LATENT };
         if classes == 0 {
             // The float graph knows it by its own name.
-            self.push("Identity", &[NOISE], normal, None);
+            self.push("Identity", &[NOISE], normal, &[]);
         } else {
             // Both were checked to be small.
             self.constants
                 .push(int64s("z/lengths", &[latent as i64, classes as i64]));
-            self.nodes.push(NodeProto {
-                output: vec![normal.to_owned(), "label/noise".to_owned()],
-                ..node(
-                    "Split",
-                    "z/split",
-                    &[NOISE, "z/lengths"],
-                    "",
-                    vec![int("axis", 1)],
-                )
-            });
-            let index = "label/index";
-            self.nodes.push(node(
-                "ArgMax",
-                index,
-                &["label/noise"],
-                index,
-                vec![int("axis", 1), int("keepdims", 0)],
-            ));
+            self.push("Split", &[NOISE, "z/lengths"], normal, &[("axis", 1)]);
+            if let Some(split) = self.nodes.last_mut() {
+                split.output.push("label/noise".to_owned());
+            }
+            let (index, largest) = ("label/index", [("axis", 1), ("keepdims", 0)]);
+            self.push("ArgMax", &["label/noise"], index, &largest);
             self.constants
                 .push(int64s("label/classes", &[classes as i64]));
             self.constants
                 .push(floats("label/values", &[2], &[0.0, 1.0]));
             let inputs = [index, "label/classes", "label/values"];
-            self.push("OneHot", &inputs, LABEL, Some(("axis", 1)));
+            self.push("OneHot", &inputs, LABEL, &[("axis", 1)]);
         }
         if uniform {
             // The distribution function of the normal distribution is (1 + erf(z / sqrt(2))) / 2.
             let factor = self.scalar("latent/factor", std::f32::consts::FRAC_1_SQRT_2);
-            self.push("Mul", &[normal, factor], "latent/scaled", None);
-            self.push("Erf", &["latent/scaled"], LATENT, None);
+            self.push("Mul", &[normal, factor], "latent/scaled", &[]);
+            self.push("Erf", &["latent/scaled"], LATENT, &[]);
         }
     }
 
@@ -131,7 +126,7 @@ impl Parts {
         if channels != 1 && channels != CHANNELS {
             self.constants.push(int64s("picture/index", &[0]));
             let inputs = [from, "picture/index"];
-            self.push("Gather", &inputs, "picture/first", Some(("axis", 1)));
+            self.push("Gather", &inputs, "picture/first", &[("axis", 1)]);
             from = "picture/first";
         }
         let (factor, offset) = match range {
@@ -144,15 +139,15 @@ impl Parts {
         let white = self.scalar("picture/white", 255.0);
         let repeated = channels != CHANNELS;
         let grey = if repeated { "picture/grey" } else { OUTPUT };
-        self.push("Mul", &[from, factor], "picture/scaled", None);
-        self.push("Add", &["picture/scaled", offset], "picture/shifted", None);
-        self.push("Round", &["picture/shifted"], "picture/rounded", None);
+        self.push("Mul", &[from, factor], "picture/scaled", &[]);
+        self.push("Add", &["picture/scaled", offset], "picture/shifted", &[]);
+        self.push("Round", &["picture/shifted"], "picture/rounded", &[]);
         let inputs = ["picture/rounded", black, white];
-        self.push("Clip", &inputs, "picture/clipped", None);
+        self.push("Clip", &inputs, "picture/clipped", &[]);
         let to = ("to", i64::from(data_type::UINT8));
-        self.push("Cast", &["picture/clipped"], grey, Some(to));
+        self.push("Cast", &["picture/clipped"], grey, &[to]);
         if repeated {
-            self.push("Concat", &[grey; CHANNELS], OUTPUT, Some(("axis", 1)));
+            self.push("Concat", &[grey; CHANNELS], OUTPUT, &[("axis", 1)]);
         }
     }
 }
@@ -309,7 +304,7 @@ mod tests {
         }
     }
 
-    /// A generator that shows its label: pixel c is white for class c.
+    /// A generator that shows its label: pixel c is white for class c. Its layers have names that this file uses, too.
     #[test]
     fn labels_are_even() {
         let input = InputSpec {
@@ -334,7 +329,11 @@ mod tests {
                 vec![Source::Label],
                 Layer::Dense(Dense { weight, bias }),
             ),
-            node("z", vec![Source::Node(0)], Layer::Reshape { shape }),
+            node(
+                "fidelity/picture",
+                vec![Source::Node(0)],
+                Layer::Reshape { shape },
+            ),
         ];
         let network = Network {
             name: "shows its label".to_owned(),

@@ -1,6 +1,6 @@
 //! The classifier that metrics look through: features and class probabilities of pictures.
 //!
-//! [`read`] makes a [`ConvNet`] of an ONNX file; everything else sees the trait [`Classifier`] only.
+//! [`read`] makes a [`NetworkClassifier`] of an ONNX file; everything else sees the trait [`Classifier`] only.
 
 pub mod read;
 #[cfg(test)]
