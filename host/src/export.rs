@@ -1,7 +1,7 @@
 //! From an ONNX generator to a model folder: everything that the firmware and other runtimes need, in one go.
 //!
-//! generator.onnx (as it came), generator.int8.onnx, model.tgm, golden.json, report.json, README.md. All of it is
-//! computed before the first file is written, and the same input gives the same bytes.
+//! generator.onnx (as it came), generator.int8.onnx, generator.uint8.onnx, model.tgm, golden.json, report.json,
+//! README.md. All of it is computed before the first file is written, and the same input gives the same bytes.
 
 mod card;
 
@@ -10,6 +10,7 @@ use crate::evaluate::drift::Drift;
 use crate::files::{FileError, read_at_most, write_atomically};
 use crate::forward;
 use crate::network::Network;
+use crate::onnx::fidelity;
 use crate::onnx::qdq::{self, Outputs};
 use crate::onnx::read::{ReadOptions, from_bytes};
 use crate::onnx::{MAX_FILE_LEN, OnnxError};
@@ -288,6 +289,7 @@ pub fn export(
     // Strings, lists and finite numbers always serialise.
     let report = report.unwrap_or_default() + "\n";
     let int8_onnx = qdq::to_bytes(&quantized, Outputs::Picture);
+    let uint8_onnx = fidelity::to_bytes(&network, prior).map_err(|e| onnx(e.into()))?;
 
     progress("writing the model folder");
     let mut made = ExportReport {
@@ -302,9 +304,10 @@ pub fn export(
     };
     let card = card::markdown(&made);
     let goldens = made.goldens.to_json();
-    let contents: [(&str, &[u8]); 6] = [
+    let contents: [(&str, &[u8]); 7] = [
         (names::FLOAT_ONNX, &float_onnx),
         (names::INT8_ONNX, &int8_onnx),
+        (names::UINT8_ONNX, &uint8_onnx),
         (names::IMAGE, &made.image),
         (names::GOLDEN, goldens.as_bytes()),
         (names::REPORT, report.as_bytes()),

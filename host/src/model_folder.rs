@@ -5,7 +5,7 @@ use crate::repository;
 use std::path::{Path, PathBuf};
 
 pub use crate::pack::names::{
-    CARD, CONFIG, FLOAT_ONNX, GOLDEN, IMAGE, INT8_ONNX, METRICS, REPORT, SAMPLES,
+    CARD, CONFIG, FLOAT_ONNX, GOLDEN, IMAGE, INT8_ONNX, METRICS, REPORT, SAMPLES, UINT8_ONNX,
 };
 
 /// A trained classifier, which stays on the host.

@@ -291,6 +291,7 @@ fn train_export_and_sample() {
     for file in [
         "generator.onnx",
         "generator.int8.onnx",
+        "generator.uint8.onnx",
         "model.tgm",
         "golden.json",
         "config.toml",

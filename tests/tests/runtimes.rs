@@ -2,7 +2,7 @@
 
 use firmware::engine::{Engine, Observer};
 use host::forward;
-use host::model_folder::{FLOAT_ONNX, INT8_ONNX};
+use host::model_folder::{FLOAT_ONNX, INT8_ONNX, UINT8_ONNX};
 use host::network::InputSpec;
 use host::onnx::read::{ReadOptions, read_file};
 use host::quantize::calibrate::{Calibration, float_inputs, integer_inputs};
@@ -163,11 +163,11 @@ fn shipped_images_are_what_export_makes() {
             report.image == model(name).bytes(),
             "{name}: models/{name}/model.tgm is not what export makes of its generator.onnx"
         );
-        let int8 = std::fs::read(folder.path().join(INT8_ONNX)).unwrap();
-        assert!(
-            int8 == std::fs::read(files(name).file(INT8_ONNX).unwrap()).unwrap(),
-            "{name}: generator.int8.onnx"
-        );
+        for file in [INT8_ONNX, UINT8_ONNX] {
+            let made = std::fs::read(folder.path().join(file)).unwrap();
+            let shipped = std::fs::read(files(name).file(file).unwrap()).unwrap();
+            assert!(made == shipped, "{name}: {file}");
+        }
     }
 }
 
@@ -210,7 +210,7 @@ fn the_onnx_checker_accepts_every_shipped_file_and_any_graph() {
     let script = root.join("tests/python/check_onnx.py");
     let mut arguments = vec![script.into_os_string()];
     for name in MODELS {
-        for file in [FLOAT_ONNX, INT8_ONNX] {
+        for file in [FLOAT_ONNX, INT8_ONNX, UINT8_ONNX] {
             arguments.push(files(name).file(file).unwrap().into_os_string());
         }
     }

@@ -93,11 +93,14 @@ pub fn markdown(report: &ExportReport) -> String {
         text,
         "\n## Files\n\n- `{}`: the float model, for any ONNX runtime.\n- `{}`: the integer model; every ONNX runtime \
          gives the same bytes as the firmware. Load it in ONNX Runtime at optimisation level 1 (basic).\n- `{}`: the \
-         image that the firmware runs in place.\n- `{}`: seeds, labels, checksums of every layer and pictures.\n- `{}`: \
+         float model as torch-fidelity takes it, `z` (N, {}) normal in, uint8 pictures of three channels out.\n- `{}`: \
+         the image that the firmware runs in place.\n- `{}`: seeds, labels, checksums of every layer and pictures.\n- `{}`: \
          all figures.\n\n## Use\n\n```\ncargo run -p host -- sample --model models/{name}\ncargo run -p host -- inspect \
          models/{name}/{}\n```\n",
         names::FLOAT_ONNX,
         names::INT8_ONNX,
+        names::UINT8_ONNX,
+        network.input.len(),
         names::IMAGE,
         names::GOLDEN,
         names::REPORT,

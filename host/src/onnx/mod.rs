@@ -2,14 +2,15 @@
 //! through the same reader.
 //!
 //! [`mod@write`] makes generator.onnx from a float [`Network`](crate::network::Network); [`read`] makes a network from a
-//! file of either origin; [`qdq`] makes generator.int8.onnx from a quantized network. [`proto`] is the file format,
-//! [`tensor`] its constants, [`limits`] the guard before decoding.
+//! file of either origin; [`qdq`] makes generator.int8.onnx from a quantized network, [`fidelity`] generator.uint8.onnx
+//! from a float one. [`proto`] is the file format, [`tensor`] its constants, [`limits`] the guard before decoding.
 
 pub mod build;
 mod constants;
 mod convolution;
 mod emit;
 mod error;
+pub mod fidelity;
 mod inputs;
 mod join;
 pub mod limits;
@@ -48,6 +49,8 @@ pub mod names {
     pub const LATENT: &str = "latent";
     /// The one-hot label, shape (batch, classes); only where there are classes.
     pub const LABEL: &str = "label";
+    /// Everything that a sample is drawn from, shape (batch, latent + classes), in the file for other people's metrics.
+    pub const NOISE: &str = "z";
     /// The picture, shape (batch, channels, height, width).
     pub const PICTURE: &str = "picture";
     /// What a classifier gives, shape (batch, classes).

@@ -142,6 +142,7 @@ pub struct TensorProto {
 /// The values of `TensorProto.data_type` that are used here.
 pub mod data_type {
     pub const FLOAT: i32 = 1;
+    pub const UINT8: i32 = 2;
     pub const INT8: i32 = 3;
     pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
@@ -153,7 +154,7 @@ pub mod data_type {
         match code {
             0 => "undefined",
             FLOAT => "float",
-            2 => "uint8",
+            UINT8 => "uint8",
             INT8 => "int8",
             4 => "uint16",
             5 => "int16",

@@ -40,6 +40,14 @@ pub fn prior_name(prior: Prior) -> &'static str {
 /// # Errors
 /// [`NetworkError`] where the network is not a valid one.
 pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Vec<u8>, NetworkError> {
+    Ok(to_model(network, options)?.encode_to_vec())
+}
+
+/// What [`to_bytes`] writes, as a message.
+pub(super) fn to_model(
+    network: &Network,
+    options: &WriteOptions,
+) -> Result<ModelProto, NetworkError> {
     let shapes = network.shapes()?;
     let input = Tensor::new(LATENT, &[network.input.latent]);
     // A classifier is given pictures as they are.
@@ -94,8 +102,7 @@ pub fn to_bytes(network: &Network, options: &WriteOptions) -> Result<Vec<u8>, Ne
         graph: Some(graph),
         opset_import: build::opset(),
         metadata_props,
-    }
-    .encode_to_vec())
+    })
 }
 
 /// What the first node makes of the whole input, where it is a reshape and the only one to read that.

@@ -22,6 +22,8 @@ pub mod names {
     pub const FLOAT_ONNX: &str = "generator.onnx";
     /// The integer model for ONNX runtimes.
     pub const INT8_ONNX: &str = "generator.int8.onnx";
+    /// The float model as torch-fidelity takes it: noise in, pictures of bytes out.
+    pub const UINT8_ONNX: &str = "generator.uint8.onnx";
     /// The model image for the firmware.
     pub const IMAGE: &str = "model.tgm";
     /// Golden vectors for hosts and runtimes.

@@ -59,6 +59,12 @@ pub trait Runtime {
     /// # Errors
     /// As [`Runtime::run_float`].
     fn run_int8(&mut self, inputs: &[Tensor<i8>]) -> Result<Vec<Tensor<i8>>, RuntimeError>;
+
+    /// Runs a model of float inputs and uint8 outputs; gives all outputs in the model's order.
+    ///
+    /// # Errors
+    /// As [`Runtime::run_float`].
+    fn run_uint8(&mut self, inputs: &[Tensor<f32>]) -> Result<Vec<Tensor<u8>>, RuntimeError>;
 }
 
 /// Why a runtime does not run a model.

@@ -82,10 +82,11 @@ impl Ort {
         })
     }
 
-    fn run<T: PrimitiveTensorElementType + Debug + Copy + 'static>(
-        &mut self,
-        inputs: &[Tensor<T>],
-    ) -> Result<Vec<Tensor<T>>, RuntimeError> {
+    fn run<I, O>(&mut self, inputs: &[Tensor<I>]) -> Result<Vec<Tensor<O>>, RuntimeError>
+    where
+        I: PrimitiveTensorElementType + Debug + Copy + 'static,
+        O: PrimitiveTensorElementType + Debug + Copy + 'static,
+    {
         let fail = |error: ::ort::Error| failed(NAME, "run the model", error);
         let mut values = Vec::with_capacity(inputs.len());
         for input in inputs {
@@ -96,7 +97,7 @@ impl Ort {
         let outputs = self.session.run(values).map_err(fail)?;
         let mut results = Vec::with_capacity(outputs.len());
         for (name, value) in outputs.iter() {
-            let (shape, data) = value.try_extract_tensor::<T>().map_err(fail)?;
+            let (shape, data) = value.try_extract_tensor::<O>().map_err(fail)?;
             // A runtime's dimensions are not negative once the tensor exists.
             let shape = shape
                 .iter()
@@ -122,6 +123,10 @@ impl Runtime for Ort {
     }
 
     fn run_int8(&mut self, inputs: &[Tensor<i8>]) -> Result<Vec<Tensor<i8>>, RuntimeError> {
+        self.run(inputs)
+    }
+
+    fn run_uint8(&mut self, inputs: &[Tensor<f32>]) -> Result<Vec<Tensor<u8>>, RuntimeError> {
         self.run(inputs)
     }
 }

@@ -54,10 +54,10 @@ impl Tract {
         })
     }
 
-    fn run<T: Datum + Copy>(
+    fn run<I: Datum + Copy, O: Datum + Copy>(
         &mut self,
-        inputs: &[Tensor<T>],
-    ) -> Result<Vec<Tensor<T>>, RuntimeError> {
+        inputs: &[Tensor<I>],
+    ) -> Result<Vec<Tensor<O>>, RuntimeError> {
         let fail = |error| failed(NAME, "run the model", error);
         let mut values: TVec<TValue> = TVec::new();
         for name in &self.inputs {
@@ -74,7 +74,7 @@ impl Tract {
         let outputs = guarded("run the model", || self.plan.run(values).map_err(fail))?;
         let mut results = Vec::with_capacity(outputs.len());
         for (output, name) in outputs.iter().zip(&self.outputs) {
-            let view = output.to_plain_array_view::<T>().map_err(fail)?;
+            let view = output.to_plain_array_view::<O>().map_err(fail)?;
             let (shape, data) = (view.shape().to_vec(), view.iter().copied().collect());
             results.push(Tensor {
                 name: name.clone(),
@@ -107,6 +107,10 @@ impl Runtime for Tract {
     }
 
     fn run_int8(&mut self, inputs: &[Tensor<i8>]) -> Result<Vec<Tensor<i8>>, RuntimeError> {
+        self.run(inputs)
+    }
+
+    fn run_uint8(&mut self, inputs: &[Tensor<f32>]) -> Result<Vec<Tensor<u8>>, RuntimeError> {
         self.run(inputs)
     }
 }
