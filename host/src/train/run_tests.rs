@@ -91,6 +91,11 @@ fn a_run_that_was_stopped_and_resumed_gives_the_weights_of_one_that_was_not() {
         "cdcgan",
         &[&small[..], &conv[..], &wasserstein[..]].concat(),
     ));
+    let head = ["model.class_head=true"];
+    stopped_and_resumed(&config(
+        "dcgan",
+        &[&small[..], &conv[..], &head[..]].concat(),
+    ));
     stopped_and_resumed(&config("cvae", &[&small[..], &dense[..]].concat()));
     stopped_and_resumed(&config("classifier", &[&small[..], &conv[..]].concat()));
 }

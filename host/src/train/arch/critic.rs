@@ -40,8 +40,9 @@ pub struct Judged<B: Kernels> {
 }
 
 impl Critic {
-    /// The discriminator of a config; `classes` is 0 where it is not conditional.
-    pub fn discriminator(model: &Model, classes: usize) -> Self {
+    /// The discriminator of a config; `classes` is 0 where it is not conditional, `outputs` 1, or the classes of the data
+    /// where it has a logit for each.
+    pub fn discriminator(model: &Model, classes: usize, outputs: usize) -> Self {
         let labels = match (classes, model.family) {
             (0, _) => Labels::None,
             (_, Family::Dense) => Labels::Joined,
@@ -49,7 +50,7 @@ impl Critic {
         };
         let joined = if labels == Labels::Joined { classes } else { 0 };
         Self {
-            stack: looking("discriminator", model, joined, 1),
+            stack: looking("discriminator", model, joined, outputs),
             labels,
             classes,
         }

@@ -157,7 +157,7 @@ fn names_and_shapes_are_those_of_the_config() {
         ("discriminator.embedding.weight", [2, 12]),
     ];
     assert_eq!(
-        shapes(Critic::discriminator(&model, 2).specs()),
+        shapes(Critic::discriminator(&model, 2, 1).specs()),
         expected(&wanted)
     );
 
@@ -169,7 +169,7 @@ fn names_and_shapes_are_those_of_the_config() {
         110 * 256 + 256 * 256 + 256 * 784 + 4 * 256 + 784
     );
     assert_eq!(
-        Critic::discriminator(&model, 10).specs()[0].shape,
+        Critic::discriminator(&model, 10, 1).specs()[0].shape,
         [794, 256]
     );
 }
@@ -178,7 +178,7 @@ fn names_and_shapes_are_those_of_the_config() {
 fn the_input_gradient_is_that_of_finite_differences() {
     for family in [Family::Dense, Family::Conv] {
         for classes in [0, 2] {
-            let critic = Critic::discriminator(&small(family, false), classes);
+            let critic = Critic::discriminator(&small(family, false), classes, 1);
             let parameters = starting(&critic.specs());
             let pictures = random(2, 48);
             let labels = (classes > 0)

@@ -5,7 +5,7 @@ use std::ops::{Bound, RangeBounds};
 
 use crate::board::BOARDS;
 
-use super::{Config, ConfigError, Family, Model, Objective};
+use super::{Config, ConfigError, Family, Loss, Model, Objective};
 
 /// Over 0, at most 1.
 const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(1.0));
@@ -35,6 +35,12 @@ impl Config {
         range("train.steps", train.steps, 1..=100_000_000)?;
         range("train.batch", train.batch, 2..=65_536)?;
         range("train.d_steps", train.d_steps, 1..=100)?;
+        range("train.class_weight", train.class_weight, 0.0..=1000.0)?;
+        range("train.balance", train.balance, 0.0..=1000.0)?;
+        let linear = !self.model.class_head || train.loss != Loss::WganGp;
+        let expected =
+            "another loss where model.class_head is true: the penalty is that of one score";
+        holds(linear, "train.loss", "wgan-gp", expected)?;
         range("train.shift", train.shift, 0..=8)?;
         range("train.penalty", train.penalty, 0.0..=1000.0)?;
         range("train.lr_generator", train.lr_generator, POSITIVE)?;
@@ -118,7 +124,10 @@ impl Model {
             "model.spectral_norm",
             self.spectral_norm,
             expected,
-        )
+        )?;
+        let headed = !self.class_head || (self.objective == Objective::Gan && !self.conditional);
+        let expected = "false where model.objective is not gan, or model.conditional is true";
+        holds(headed, "model.class_head", self.class_head, expected)
     }
 }
 

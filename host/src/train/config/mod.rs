@@ -191,6 +191,8 @@ pub struct Model {
     pub kernel: usize,
     /// The discriminator's weights divided by their largest singular value (Miyato et al. 2018).
     pub spectral_norm: bool,
+    /// The discriminator of a GAN that is not conditional has a logit for each class (Salimans et al. 2016, section 5).
+    pub class_head: bool,
     /// Batch normalisation after the generator's hidden layers.
     pub batch_norm: bool,
     /// Samples and the exported network see latent vectors scaled by this (folded into the first layer): fewer odd
@@ -212,6 +214,10 @@ pub struct Train {
     pub penalty: f64,
     /// Updates of the discriminator for each update of the generator.
     pub d_steps: usize,
+    /// Weight of the classes in the discriminator's loss, where it has [`Model::class_head`].
+    pub class_weight: f64,
+    /// Weight of the classes' shares in the generator's loss, where the discriminator has [`Model::class_head`].
+    pub balance: f64,
     /// Pictures are moved by up to so many pixels each way, at random.
     pub shift: usize,
     /// Updates of each network.

@@ -2,7 +2,7 @@
 
 use burn_tensor::Tensor;
 
-use super::{Detail, StepReport, Trainer, losses};
+use super::{Detail, StepReport, Trainer, class_head, losses};
 use crate::train::arch::{Critic, Generator, tensor};
 use crate::train::config::Loss;
 use crate::train::ops::TrainBackend;
@@ -28,6 +28,7 @@ impl<B: TrainBackend> Trainer<B> {
         let rate = self.rate(train.lr_discriminator);
         let mut random = rng(self.config.seed, Purpose::Latents, step);
         let drawing = self.state.players[0].tracked();
+        let has_head = self.config.model.class_head;
         let mut last = None;
         for turn in 0..train.d_steps {
             let labels = &labels[turn * batch..(turn + 1) * batch];
@@ -44,6 +45,7 @@ impl<B: TrainBackend> Trainer<B> {
             };
             let one_hot = self.one_hot(labels);
             let one_hot = one_hot.as_ref();
+            let classes = has_head.then(|| self.hot(labels, self.classes));
 
             let judge = &mut self.state.players[1];
             judge.iterate();
@@ -51,10 +53,15 @@ impl<B: TrainBackend> Trainer<B> {
             let weights = judge.normalised(&tracked);
             let both = Tensor::cat(vec![real.clone(), fake.clone().detach()], 0);
             let twice = one_hot.map(|label| Tensor::cat(vec![label.clone(), label.clone()], 0));
-            let logits = discriminator.forward(&weights, both, twice.as_ref()).output;
+            let judged = discriminator.forward(&weights, both, twice.as_ref()).output;
+            let logits = class_head::score(judged.clone());
             let on_real = logits.clone().narrow(0, 0, batch);
             let on_fake = logits.clone().narrow(0, batch, batch);
             let mut loss = losses::of_discriminator(train.loss, on_real, on_fake, train.real_label);
+            if let Some(classes) = classes {
+                let told = judged.narrow(0, 0, batch);
+                loss = loss + class_head::cross_entropy(told, classes) * train.class_weight;
+            }
             if train.loss == Loss::WganGp {
                 let index = step.saturating_mul(128).saturating_add(turn as u64);
                 let mut random = rng(self.config.seed, Purpose::Penalty, index);
@@ -77,7 +84,11 @@ impl<B: TrainBackend> Trainer<B> {
         let judge = &self.state.players[1];
         let weights = judge.normalised(&judge.constant());
         let judged = discriminator.forward(&weights, fake.clone(), one_hot.as_ref());
-        let loss = losses::of_generator(train.loss, judged.output);
+        let mut loss = losses::of_generator(train.loss, class_head::score(judged.output.clone()));
+        if has_head {
+            let classes = self.hot(&labels[labels.len() - batch..], self.classes);
+            loss = loss + class_head::imbalance(judged.output, classes) * train.balance;
+        }
         let generator_loss = loss.clone().inner();
         let gradients = loss.backward();
         let rate = self.rate(train.lr_generator);
@@ -125,7 +136,7 @@ mod tests {
             model.family = family;
             model.discriminator = vec![4, 3];
             (model.height, model.width) = (8, 8);
-            let critic = Critic::discriminator(&model, classes);
+            let critic = Critic::discriminator(&model, classes, 1);
             let device = Default::default();
             let mut random = rng(5, Purpose::DiscriminatorWeights, 0);
             let plain = initial::<Flex>(&critic.specs(), &mut random, &device);

@@ -2,6 +2,7 @@
 //!
 //! Each objective has its file: [`gan`](self), `vae`, `classifier`. The networks that a step updates are [`Player`]s.
 
+mod class_head;
 mod classifier;
 mod gan;
 pub mod losses;
@@ -135,7 +136,8 @@ impl<B: TrainBackend> Trainer<B> {
         let (networks, players) = match model.objective {
             Objective::Gan => {
                 let generator = Generator::new("generator", model, labels, last);
-                let discriminator = Critic::discriminator(model, labels);
+                let outputs = if model.class_head { classes } else { 1 };
+                let discriminator = Critic::discriminator(model, labels, outputs);
                 let players = vec![
                     Player::new(generator.specs(), first, device),
                     Player::new(discriminator.specs(), second, device),
