@@ -6,6 +6,7 @@ use crate::firmware_build::{BoardBuild, LM3S6965EVB, NETDUINOPLUS2};
 use crate::repository::{self, NoRepository};
 use serde::Deserialize;
 use shared::image::Image;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// All boards, from the smallest to the largest.
@@ -25,6 +26,8 @@ pub struct Board {
     pub budget: Budget,
     /// How QEMU counts its instructions.
     pub count: Count,
+    /// The most instructions of one picture, for each shipped model that this is the smallest board for.
+    pub instructions: BTreeMap<String, u64>,
 }
 
 /// What a chip has, in bytes.
@@ -39,7 +42,7 @@ pub struct Capacity {
     pub arena: u64,
 }
 
-/// What a board's firmware may use, in bytes and instructions.
+/// What a board's firmware may use, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
@@ -51,8 +54,6 @@ pub struct Budget {
     pub ram_static: u64,
     /// The deepest stack.
     pub stack: u64,
-    /// Instructions for one picture of a shipped model.
-    pub instructions_per_picture: u64,
 }
 
 /// How instructions are counted in QEMU.
@@ -73,6 +74,7 @@ struct File {
     capacity: Capacity,
     budget: Budget,
     count: Count,
+    instructions: BTreeMap<String, u64>,
 }
 
 /// A board that is not known, or whose budget file is wrong.
@@ -177,6 +179,7 @@ impl Board {
             capacity,
             budget,
             count,
+            instructions: file.instructions,
         })
     }
 
@@ -220,7 +223,7 @@ mod tests {
     fn a_wrong_budget_is_one_line() {
         let sound = "board='lm3s6965evb'\ntarget='thumbv7m-none-eabi'\n[capacity]\nflash=1000\nram=100\narena=20\n\
                      [budget]\nflash_total=1000\nflash_program=500\nram_static=50\nstack=50\n\
-                     instructions_per_picture=1\n[count]\nicount_shift=4\ntick_ns=80\n";
+                     [count]\nicount_shift=4\ntick_ns=80\n[instructions]\ncgan=1\n";
         let parse = |text: &str| Board::parse(&LM3S6965EVB, Path::new("x.toml"), text);
         assert_eq!(parse(sound).unwrap().instructions_per_tick(), 5);
         for (from, to) in [

@@ -35,6 +35,19 @@ pub fn files(name: &str) -> ModelFiles {
     ModelFiles::find(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The bytes that a shipped model's image may take: those of the board in its config.
+pub fn budget(name: &str) -> Option<usize> {
+    let config = files(name).file(host::model_folder::CONFIG);
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let config = host::train::config::Config::resolve(&config.display().to_string(), &[]);
+    let board = config.unwrap_or_else(|error| panic!("{error}")).board;
+    // Flash of these boards is far below 2^32.
+    (board != "none").then(|| {
+        let board = Board::find(&board).unwrap_or_else(|error| panic!("{error}"));
+        board.model_budget() as usize
+    })
+}
+
 /// A shipped model.
 pub fn model(name: &str) -> Model {
     files(name)

@@ -9,7 +9,7 @@ use shared::checksum;
 use shared::image::Image;
 use shared::latent::{Latent, Point, WALK_STEPS};
 use std::time::Duration;
-use tests::{boot, boot_on, files, model, oracle, switch_on};
+use tests::{MODELS, boot, boot_on, files, model, oracle, switch_on};
 
 /// Compares the panel with the host's rendering of what the firmware says it shows.
 fn equal_screen(qemu: &mut Qemu, model: &Model) -> View {
@@ -69,13 +69,10 @@ fn golden(name: &str) {
 }
 
 #[test]
-fn golden_vectors_of_cgan() {
-    golden("cgan");
-}
-
-#[test]
-fn golden_vectors_of_gan() {
-    golden("gan");
+fn golden_vectors_of_every_model() {
+    for name in MODELS {
+        golden(name);
+    }
 }
 
 /// The board without a panel draws the same pictures into its memory.

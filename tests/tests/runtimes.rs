@@ -157,7 +157,7 @@ fn shipped_images_are_what_export_makes() {
             host::export::ExportOptions::new(files(name).file(FLOAT_ONNX).unwrap(), folder.path());
         options.name = Some(name.to_owned());
         options.classifier = host::evaluate::classifier::FromFile::read(None).ok();
-        options.budget = Some(tests::board().model_budget() as usize);
+        options.budget = tests::budget(name);
         let report = host::export::export(&options, &mut |_| ()).unwrap();
         assert!(
             report.image == model(name).bytes(),
