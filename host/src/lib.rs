@@ -25,6 +25,7 @@ pub mod onnx;
 pub mod pack;
 pub mod picture;
 pub mod preview;
+pub mod profile;
 pub mod programs;
 pub mod quantize;
 pub mod repository;

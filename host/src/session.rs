@@ -66,6 +66,23 @@ pub fn ask(qemu: &mut Qemu, line: &str) -> Result<String, SessionError> {
     Ok(answer)
 }
 
+/// What computing a picture takes, in ticks of the board's counter: the input first, then each operation.
+///
+/// # Errors
+/// [`SessionError`].
+pub fn profile(qemu: &mut Qemu, Point { seed, label }: Point) -> Result<Vec<u64>, SessionError> {
+    let label = label.map_or("-".to_owned(), |label| label.to_string());
+    let answer = ask(qemu, &format!("profile {seed} {label}"))?;
+    let ticks = answer.strip_prefix("profile ").and_then(|ticks| {
+        let ticks = ticks.split(' ').map(|tick| tick.parse().ok());
+        ticks.collect()
+    });
+    ticks.ok_or(SessionError::Answer {
+        answer,
+        expected: "profile and ticks",
+    })
+}
+
 /// What the display shows.
 ///
 /// # Errors

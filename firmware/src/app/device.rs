@@ -26,6 +26,14 @@ pub trait Probe: Observer {
     fn stats(&self) -> Stats {
         Stats::default()
     }
+
+    /// Ticks since the picture in work was begun, since the last lap, or since [`Probe::skip`].
+    fn lap(&mut self) -> u32 {
+        0
+    }
+
+    /// What happened since the last lap is not the engine's: it counts neither for the next lap nor for the picture.
+    fn skip(&mut self) {}
 }
 
 /// Measures nothing.
@@ -128,6 +136,20 @@ impl<'a> Device<'a> {
                     Err(error) => writeln!(serial, "error {error}")?,
                 }
             }
+            Some(Request::Profile(latent)) => {
+                let mut line = ProfileLine {
+                    probe,
+                    serial,
+                    sent: Ok(()),
+                };
+                match self.engine.generate(arena, latent, &mut line) {
+                    Ok(_) => {
+                        line.sent?;
+                        serial.write_char('\n')?;
+                    }
+                    Err(error) => writeln!(serial, "error {error}")?,
+                }
+            }
             Some(Request::SelfTest) => match test {
                 Some(Err(error)) => writeln!(serial, "selftest failed {error}")?,
                 Some(Ok(goldens)) => writeln!(serial, "selftest ok {goldens}")?,
@@ -211,6 +233,41 @@ impl<W: Write> Observer for ChecksumLine<'_, W> {
 
     fn layer(&mut self, _: usize, _: &Op<'_>, output: &[i8]) {
         self.send(format_args!(" {:08x}", checksum::of_activations(output)));
+    }
+}
+
+/// Writes `profile <ticks of the input> <ticks of each operation>` as the engine goes.
+struct ProfileLine<'w, P, W> {
+    probe: &'w mut P,
+    serial: &'w mut W,
+    sent: fmt::Result,
+}
+
+impl<P: Probe, W: Write> ProfileLine<'_, P, W> {
+    fn lap(&mut self) {
+        let ticks = self.probe.lap();
+        let serial = &mut self.serial;
+        self.sent = self.sent.and_then(|()| write!(serial, " {ticks}"));
+        self.probe.skip();
+    }
+}
+
+impl<P: Probe, W: Write> Observer for ProfileLine<'_, P, W> {
+    fn begin(&mut self, latent: Latent) {
+        self.sent = self.serial.write_str("profile");
+        self.probe.begin(latent);
+    }
+
+    fn input(&mut self, _: &[i8]) {
+        self.lap();
+    }
+
+    fn layer(&mut self, _: usize, _: &Op<'_>, _: &[i8]) {
+        self.lap();
+    }
+
+    fn end(&mut self) {
+        self.probe.end();
     }
 }
 
@@ -361,6 +418,8 @@ mod tests {
             image.len()
         );
         assert_eq!(bench.send(b"stats\n"), stats);
+        // Nothing measures here: an input, three dense layers and a table.
+        assert_eq!(bench.send(b"profile 9 4\n"), "profile 0 0 0 0 0\n");
         assert_eq!(bench.send(b"selftest\n"), "selftest ok 2\n");
         assert_eq!(
             bench.send(b"status\n"),
@@ -369,7 +428,7 @@ mod tests {
         assert_eq!(
             bench.send(b"golden 1 11\nx\n"),
             "error label 11 cannot be drawn by this model, expected 0 to 9\n\
-             error no such command, expected 1 to 4 digits, status, digit, grid, walk, golden, stats or selftest\n"
+             error no such command, expected 1 to 4 digits, status, digit, grid, walk, golden, profile, stats or selftest\n"
         );
     }
 

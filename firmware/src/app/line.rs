@@ -9,6 +9,7 @@
 //! | `status` | nothing | `status <view>`, see [`View`](super::View) |
 //! | `golden <seed> [label]` | computes, shows nothing | `golden <seed> <label> <crc>...` |
 //! | `golden <seed> <label> <seed> <label> <step>` | the same on a walk | `golden <the same five> <crc>...` |
+//! | `profile <seed> [label]` | computes, shows nothing | `profile <n>...`, the ticks of the input, then of each operation |
 //! | `stats` | nothing | `stats flash_image=<bytes> arena=<bytes> stack=<bytes> ticks=<n>` |
 //! | `selftest` | replays the golden vectors, shows the result | `selftest ok <n>` or `selftest failed <why>` |
 //! | anything else | nothing | `error <what is wrong>, expected <what>` |
@@ -36,7 +37,7 @@ pub enum LineError {
     NotText,
     /// No such command.
     #[error(
-        "no such command, expected 1 to 4 digits, status, digit, grid, walk, golden, stats or selftest"
+        "no such command, expected 1 to 4 digits, status, digit, grid, walk, golden, profile, stats or selftest"
     )]
     Unknown,
     /// Arguments are missing, too many or malformed.
@@ -103,6 +104,8 @@ pub enum Request {
     Status,
     /// Checksums of every layer.
     Golden(Latent),
+    /// Time of every layer.
+    Profile(Latent),
     /// Memory and time.
     Stats,
     /// The self-test, run anew.
@@ -113,6 +116,7 @@ pub enum Request {
 
 const DIGIT: &str = "digit <seed> [label]";
 const GRID: &str = "grid <seed> [label]";
+const PROFILE: &str = "profile <seed> [label]";
 const WALK: &str = "walk <seed> <label> <seed> <label> <step 0-64>";
 const GOLDEN: &str = "golden <seed> [label] or golden <seed> <label> <seed> <label> <step 0-64>";
 
@@ -150,6 +154,11 @@ impl Command {
                     latent(arguments, classes).map_err(|e| e.usage(GOLDEN))?,
                 ))
             }
+            "profile" => {
+                let (seed, label) =
+                    seed_and_label(next(), next(), classes).map_err(|e| e.usage(PROFILE))?;
+                Self::Ask(Request::Profile(Latent::At(Point { seed, label })))
+            }
             digits => {
                 let number = Number::parse(digits).ok_or(LineError::Unknown)?;
                 for &digit in number.digits() {
@@ -166,6 +175,7 @@ impl Command {
                 Self::Grid { .. } => GRID,
                 Self::Walk { .. } => WALK,
                 Self::Ask(Request::Golden(_)) => GOLDEN,
+                Self::Ask(Request::Profile(_)) => PROFILE,
                 Self::Ask(_) => "nothing behind this command",
             })),
         }

@@ -11,9 +11,11 @@ use crate::firmware_build::{self, Display};
 use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
 use crate::preview::panel_picture;
+use crate::profile::Profile;
 use crate::programs;
 use crate::repository;
 use crate::session;
+use shared::latent::Point;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +24,7 @@ use std::path::PathBuf;
   thumbgen emulate --press select --screenshot grid.png
   thumbgen emulate --line 2026 --screenshot 2026.png   what the UART is sent; see `firmware::app::line`
   thumbgen emulate --model runs/cgan/model --no-window --line stats
+  thumbgen emulate --model cdcgan --profile            which layer costs what
 
 In the window: arrow keys and the left ctrl key are the board's buttons. Lines typed in the terminal go to its UART.")]
 pub struct Args {
@@ -37,6 +40,9 @@ pub struct Args {
     /// Send this line to the board's UART and print its answer; may be given several times.
     #[arg(long, short, value_name = "LINE")]
     line: Vec<String>,
+    /// Print what each layer of a picture costs, in instructions of the emulated core.
+    #[arg(long)]
+    profile: bool,
     /// Write what the display shows in the end as PNG.
     #[arg(long, value_name = "FILE")]
     screenshot: Option<PathBuf>,
@@ -48,9 +54,10 @@ pub struct Args {
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
     let model = files.model().or_fail(Class::Input)?;
+    let image = model.image().or_fail(Class::Input)?;
     let board = match &args.board {
         Some(name) => Board::find(name).or_fail(Class::Input)?,
-        None => Board::holding(&model.image().or_fail(Class::Input)?).or_fail(Class::TooLarge)?,
+        None => Board::holding(&image).or_fail(Class::TooLarge)?,
     };
     // Before a build of half a minute.
     if programs::find(QEMU_PROGRAM).is_none() {
@@ -74,7 +81,8 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         || board.build.display == Display::Memory
         || args.screenshot.is_some()
         || !args.press.is_empty()
-        || !args.line.is_empty();
+        || !args.line.is_empty()
+        || args.profile;
     if !headless && window_is_possible(&options) {
         console.step("in QEMU's window: arrows and left ctrl are the buttons; close it or press Ctrl-C to end");
         let stop = crate::train::stop_on_ctrl_c().or_fail(Class::Other)?;
@@ -98,6 +106,11 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         }
         for line in &args.line {
             print(session::ask(&mut qemu, line)?);
+        }
+        if args.profile {
+            let label = (image.classes() > 0).then_some(0);
+            let ticks = session::profile(&mut qemu, Point { seed: 1, label })?;
+            print(Profile::new(&image, &ticks, board.instructions_per_tick()));
         }
         session::settled_screen(&mut qemu)
     })();

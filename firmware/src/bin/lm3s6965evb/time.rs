@@ -130,6 +130,7 @@ const SYSTICK_MASK: u32 = 0x00FF_FFFF;
 pub struct Stopwatch {
     latent: Option<Latent>,
     started: u32,
+    lapped: u32,
     ticks: u32,
 }
 
@@ -138,6 +139,7 @@ impl Observer for Stopwatch {
         self.latent = Some(latent);
         NVIC::mask(Interrupt::Timer0A);
         self.started = SYST::get_current();
+        self.lapped = self.started;
     }
 
     fn end(&mut self) {
@@ -174,5 +176,18 @@ impl Probe for Stopwatch {
             stack: crate::stack::high_water(),
             ticks: self.ticks,
         }
+    }
+
+    fn lap(&mut self) -> u32 {
+        let before = self.lapped;
+        self.lapped = SYST::get_current();
+        before.wrapping_sub(self.lapped) & SYSTICK_MASK
+    }
+
+    fn skip(&mut self) {
+        let before = self.lapped;
+        self.lapped = SYST::get_current();
+        let skipped = before.wrapping_sub(self.lapped);
+        self.started = self.started.wrapping_sub(skipped);
     }
 }

@@ -47,12 +47,14 @@ pub fn is_quiet() -> bool {
 #[derive(Debug, Default)]
 pub struct Stopwatch {
     started: u32,
+    lapped: u32,
     ticks: u32,
 }
 
 impl Observer for Stopwatch {
     fn begin(&mut self, _latent: shared::latent::Latent) {
         self.started = timer2::CNT.read();
+        self.lapped = self.started;
     }
 
     fn end(&mut self) {
@@ -66,5 +68,18 @@ impl Probe for Stopwatch {
             stack: crate::stack::high_water(),
             ticks: self.ticks,
         }
+    }
+
+    fn lap(&mut self) -> u32 {
+        let before = self.lapped;
+        self.lapped = timer2::CNT.read();
+        self.lapped.wrapping_sub(before)
+    }
+
+    fn skip(&mut self) {
+        let before = self.lapped;
+        self.lapped = timer2::CNT.read();
+        let skipped = self.lapped.wrapping_sub(before);
+        self.started = self.started.wrapping_add(skipped);
     }
 }
