@@ -7,7 +7,7 @@ use crate::train::ops::{Activation, Geometry};
 
 /// A network that draws: a vector of `inputs` values -> picture, `last` at its end.
 ///
-/// Dense: hidden layers of the sizes of `model.generator`. Convolutional: a dense layer to the smallest picture of
+/// Dense: hidden layers of the sizes of `model.generator`. Convolutional: dense layers of `model.mapping`, then one to the smallest picture of
 /// `model.generator[0]` channels, then transposed convolutions, each doubling height and width (Radford, Metz and
 /// Chintala 2016).
 pub fn drawing(name: &'static str, model: &Model, inputs: usize, last: Activation) -> Stack {
@@ -28,6 +28,9 @@ pub fn drawing(name: &'static str, model: &Model, inputs: usize, last: Activatio
                 let geometry = Geometry::halving(large, *channels, model.kernel);
                 large = geometry.small;
                 up.push(geometry);
+            }
+            for size in &model.mapping {
+                stack.push(Map::Dense, Shape::vector(*size), model.batch_norm, hidden);
             }
             stack.push(Map::Dense, large, model.batch_norm, hidden);
             for (i, geometry) in up.into_iter().enumerate().rev() {

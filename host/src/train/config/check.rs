@@ -96,6 +96,17 @@ impl Model {
                 && sizes.iter().all(|size| (1..=4096).contains(size));
             holds(good, key, format!("{sizes:?}"), &expected)?;
         }
+        let conv = self.family == Family::Conv;
+        let mapped = self.mapping.is_empty()
+            || (conv && self.mapping.len() <= 8)
+                && self.mapping.iter().all(|size| (1..=4096).contains(size));
+        let expected = "up to 8 sizes of 1 to 4096, and none where model.family is dense";
+        holds(
+            mapped,
+            "model.mapping",
+            format!("{:?}", self.mapping),
+            expected,
+        )?;
         // A dense layer joins the smallest picture to up to 4096 values: 2^28 weights.
         if self.family == Family::Conv {
             let lists = [

@@ -185,6 +185,9 @@ pub struct Model {
     pub generator: Vec<usize>,
     /// Sizes of the hidden layers of discriminator, encoder or classifier; channels where it is convolutional.
     pub discriminator: Vec<usize>,
+    /// Hidden layers between the latent vector and the smallest picture of a convolutional generator or decoder (a mapping
+    /// network: Karras, Laine and Aila 2019).
+    pub mapping: Vec<usize>,
     /// Size of a dense layer between convolutions and output of the latter; 0 for none.
     pub features: usize,
     /// Rows and columns of a convolution's kernel.
