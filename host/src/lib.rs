@@ -26,6 +26,7 @@ pub mod pack;
 pub mod picture;
 pub mod preview;
 pub mod programs;
+pub mod qat;
 pub mod quantize;
 pub mod repository;
 pub mod run_export;
