@@ -3,7 +3,7 @@
 use crate::board::Board;
 use crate::console::{Console, print};
 use crate::evaluate::classifier::FromFile;
-use crate::export::integers::ALL_LAYERS;
+use crate::export::integers::{ALL_LAYERS, SCHEME_KEY};
 use crate::export::{ExportError, ExportOptions, ExportReport, export};
 use crate::failure::{Class, Failure, OrFail};
 use crate::files;
@@ -200,9 +200,17 @@ pub fn export_run(
     finish(&options, Some(run), console)
 }
 
-/// Writes the network of a training run as generator.onnx into its folder.
+/// Writes the network of a training run as generator.onnx into its folder, for integers with their scheme.
 pub fn write_generator(network: &Network, run: &Path) -> Result<(), BoxError> {
-    let bytes = write::to_bytes(network, &WriteOptions::default())?;
+    let scheme = crate::train::qat::scheme(run)?;
+    let options = WriteOptions {
+        metadata: scheme
+            .map(|json| (SCHEME_KEY.to_owned(), json))
+            .into_iter()
+            .collect(),
+        ..WriteOptions::default()
+    };
+    let bytes = write::to_bytes(network, &options)?;
     Ok(files::write_atomically(&run.join(FLOAT_ONNX), &bytes)?)
 }
 

@@ -7,7 +7,8 @@ use burn_flex::Flex;
 use burn_tensor::Tensor;
 use ndarray::{Array2, ArrayView2};
 
-use super::student::{Student, channels_last, inputs};
+use super::moves::channels_last;
+use super::student::{Student, inputs};
 use crate::forward;
 use crate::network::Network;
 use crate::quantize::calibrate::{float_inputs, integer_inputs, points};

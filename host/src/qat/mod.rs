@@ -7,6 +7,7 @@
 //! [`crate::quantize::QuantizedNetwork`] of the scheme that it started with.
 
 pub mod distill;
+pub mod moves;
 mod student;
 #[cfg(test)]
 mod tests;

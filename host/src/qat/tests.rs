@@ -1,6 +1,7 @@
 //! Tests of [`super`]: the student against the slow integers, and learning.
 
-use super::student::{channels_first, inputs};
+use super::moves::channels_first;
+use super::student::inputs;
 use super::*;
 use crate::network::{Network, Shape};
 use crate::onnx::read::{ReadOptions, read_file};
@@ -158,14 +159,15 @@ fn a_shipped_model_trains_and_its_image_draws_the_same_in_the_firmware_s_engine(
     };
     let quantized = prepared.quantize(&options).unwrap();
     let options = DistillOptions {
-        steps: 40,
+        steps: 60,
+        rate: 1e-3,
         ..Default::default()
     };
     let mut seen = Vec::new();
     let mut look = |progress: &distill::Progress| seen.push(*progress);
     let done = distill(&prepared, &quantized, &options, &mut look).unwrap();
     assert!(done.best < done.start * 0.9, "{} {}", done.start, done.best);
-    assert_eq!(seen.last().unwrap().step, 40);
+    assert_eq!(seen.last().unwrap().step, 60);
     assert_eq!(Scheme::of(&done.network), Scheme::of(&quantized));
 
     let student = Student::new(prepared.folded(), &done.network).unwrap();
@@ -209,7 +211,7 @@ fn distillation_is_repeatable_and_never_worse_than_its_start() {
     let quantized = mixed(&prepared);
     let run = |rate: f64, seed: u32| {
         let options = DistillOptions {
-            steps: 30,
+            steps: 100,
             batch: 32,
             rate,
             seed,
@@ -217,7 +219,7 @@ fn distillation_is_repeatable_and_never_worse_than_its_start() {
         distill(&prepared, &quantized, &options, &mut |_| {}).unwrap()
     };
     let done = run(1e-3, 1);
-    assert!(done.best < done.start, "{done:?}");
+    assert!(done.best < done.start * 0.9, "{} {}", done.start, done.best);
     assert_eq!(done, run(1e-3, 1));
     assert_ne!(done.network, run(1e-3, 2).network);
     // A rate that destroys everything.
