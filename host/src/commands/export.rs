@@ -51,7 +51,7 @@ pub struct Args {
     /// Train the integers for so many steps, the float network being the teacher: needs no data.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     qat_steps: Option<u64>,
-    /// Learning rate of --qat-steps at its start, in parts of the range of a layer's weights.
+    /// Learning rate of --qat-steps at its start, in steps of the integers; 0.03 unless given.
     #[arg(long, value_name = "RATE", value_parser = qat_rate, requires = "qat_steps")]
     qat_rate: Option<f64>,
     /// Name of the model; that of the ONNX graph unless given.

@@ -83,7 +83,10 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         .map_err(failure)?;
     let mut name = config.name.clone();
     if args.qat {
-        config = config.for_qat(Path::new(&args.config));
+        config = config
+            .for_qat(Path::new(&args.config))
+            .map_err(TrainError::from)
+            .map_err(failure)?;
         name.push_str("-qat");
     }
     let out = args
@@ -176,6 +179,9 @@ fn failure(error: TrainError) -> Failure {
         TrainError::Config(_)
         | TrainError::Dataset(_)
         | TrainError::File(_)
+        | TrainError::Onnx(_)
+        | TrainError::Quantize(_)
+        | TrainError::Integers { .. }
         | TrainError::Checkpoint(_) => Class::Input,
         TrainError::RunExists { .. } | TrainError::AlreadyPast { .. } => Class::Input,
         TrainError::Device(_) => Class::Environment,

@@ -206,6 +206,17 @@ mod tests {
             export(&options, &mut |_| {}).unwrap().quantized
         );
 
+        // Widths for a budget are chosen first.
+        let bits = std::mem::take(&mut options.bits);
+        options.budget = Some(plain.image.len());
+        options.distill.as_mut().unwrap().steps = 20;
+        let fitted = export(&options, &mut |_| {}).unwrap();
+        assert_eq!(fitted.quantized.bits(), fitted.choice.unwrap().bits);
+        assert!(fitted.quantized.bits().contains(&Bits::Four));
+        assert!(fitted.image.len() <= plain.image.len());
+        assert!(fitted.training.unwrap().chosen_step > 0);
+        (options.bits, options.budget) = (bits, None);
+
         // As training writes it: weights on their grid, the scheme in the metadata.
         let calibration = Calibration::default();
         let prepared = Prepared::new(&trained.network, &calibration).unwrap();

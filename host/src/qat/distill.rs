@@ -40,7 +40,7 @@ pub struct DistillOptions {
     pub steps: u64,
     /// Pictures in an update.
     pub batch: usize,
-    /// Learning rate at the start, in parts of the range of a layer's weights; it falls in a straight line to 0.
+    /// Learning rate at the start, in steps of the integers: how far an update moves a weight at most. See [`falling`].
     pub rate: f64,
     /// Chooses other latents.
     pub seed: u32,
@@ -51,10 +51,17 @@ impl Default for DistillOptions {
         Self {
             steps: 2000,
             batch: 128,
-            rate: 1e-3,
+            rate: 0.03,
             seed: 0,
         }
     }
+}
+
+/// The learning rate after a part `done` of the training, from 0 to 1: the start's times (1 - done)^3. A weight whose best
+/// value lies between two integers goes to and fro; it is the many small steps at the end that let it settle. On the
+/// shipped conditional GAN with 4-bit weights, 1000 updates give 21.2 dB where the rate falls in a straight line, 21.9 so.
+pub fn falling(start: f64, done: f64) -> f64 {
+    start * (1.0 - done).clamp(0.0, 1.0).powi(3)
 }
 
 /// How far a distillation is; given to the caller's function at each look.
@@ -118,7 +125,7 @@ pub fn distill(
     let student = Student::new(prepared.folded(), start)?;
     let mut parameters = student.start::<Flex>(&device);
     let adam = AdamConfig {
-        beta1: 0.9,
+        beta1: 0.5,
         beta2: 0.999,
         epsilon: 1e-12,
     };
@@ -157,8 +164,8 @@ pub fn distill(
                 parameter.grad(&gradients).unwrap_or_else(zero)
             })
             .collect();
-        let left = 1.0 - (step - 1) as f64 / steps as f64;
-        adam.step(step, options.rate * left, &mut parameters, gradients);
+        let rate = falling(options.rate, (step - 1) as f64 / steps as f64);
+        adam.step(step, rate, &mut parameters, gradients);
         student.constrain(&mut parameters);
         if step % steps.div_ceil(LOOKS) == 0 || step == steps {
             // Weights whose accumulators leave their range are not for choosing.

@@ -17,9 +17,11 @@ use shared::image::PIXEL_EXPONENT;
 use shared::latent;
 
 /// A trained weight starts at most so far from the integer that it rounds to, in steps of its grid. At the cell's edge the
-/// first updates would move many weights at once that rounding had compensated for: with 0.49 the error first grows
-/// tenfold, and is larger after 1000 steps as well (20.2 dB, where 0.25 gives 20.6).
+/// first updates would move many weights at once that rounding had compensated for: the error first grows tenfold.
 const NEAR: f64 = 0.25;
+
+/// A bias's parameter is 1 where it moves the output by 2^this steps, before the activation.
+const BIAS_EXPONENT: i32 = 2;
 
 /// A weight goes at most so far beyond its range, in steps of its grid: not so far that it would saturate, and learn no
 /// more.
@@ -42,17 +44,15 @@ enum Op {
 
 /// A step with weights. Its two parameters are weights of shape (outputs, columns) and biases of shape (1, outputs).
 ///
-/// A weight's parameter is the integer over 2^bits, a bias's is 1 where it moves the output by 2^8 steps: so one
-/// learning rate suits all.
+/// A weight's parameter is in steps of its grid, so that one learning rate crosses as many of them with 4 bits as with 8;
+/// a bias's is 1 where it moves the output by 2^[`BIAS_EXPONENT`] steps.
 #[derive(Debug, Clone, PartialEq)]
 struct Weighted {
     /// Of the weights; the biases' follows.
     parameter: usize,
     window: Option<Window>,
     grid: Grid,
-    /// 2^bits.
-    weight_scale: f32,
-    /// 2^(shift + 8), one an output.
+    /// 2^(shift + [`BIAS_EXPONENT`]), one an output.
     bias_scales: Vec<f32>,
     /// 2^-shift, one an output.
     output_scales: Vec<f32>,
@@ -133,14 +133,6 @@ impl Student {
     ) -> Weighted {
         let (outputs, columns) = linear.weights.dim();
         let (low, high) = linear.bits.range();
-        let ex = |n: &str, d: i32| {
-            std::env::var(n)
-                .ok()
-                .and_then(|v| v.parse().ok())
-                .unwrap_or(d)
-        };
-        let weight_scale = 2f32.powi(ex("WS", 4));
-        let bs = ex("BS", 8);
         let slope = match linear.activation {
             Activation::None => 1.0,
             Activation::Relu => 0.0,
@@ -163,8 +155,10 @@ impl Student {
                 high: f32::from(high),
                 slope: 1.0,
             },
-            weight_scale,
-            bias_scales: shifts.clone().map(|shift| 2f32.powi(shift + bs)).collect(),
+            bias_scales: shifts
+                .clone()
+                .map(|shift| 2f32.powi(shift + BIAS_EXPONENT))
+                .collect(),
             output_scales: shifts.map(|shift| 2f32.powi(-shift)).collect(),
             activation: Grid {
                 slope,
@@ -180,7 +174,8 @@ impl Student {
                 // Zero where the float weight is no number.
                 let off = (w * inverse - q).clamp(-NEAR, NEAR);
                 let off = if off.is_nan() { 0.0 } else { off };
-                weights.push((q + off) as f32 / weight_scale);
+                // At most 128.25: exact enough in a float.
+                weights.push((q + off) as f32);
             }
         }
         // Below 2^24: exact in a float.
@@ -296,10 +291,8 @@ impl Student {
             else {
                 continue;
             };
-            let (scale, grid) = (weighted.weight_scale, weighted.grid);
-            *weight = weight
-                .clone()
-                .clamp((grid.low - EDGE) / scale, (grid.high + EDGE) / scale);
+            let grid = weighted.grid;
+            *weight = weight.clone().clamp(grid.low - EDGE, grid.high + EDGE);
             let limit = ACCUMULATOR_LIMIT as f32;
             // A bias alone may take half of it.
             let device = weight.device();
@@ -374,7 +367,7 @@ impl Weighted {
     fn integers<B: Kernels>(&self, weight: Tensor<B, 2>) -> Tensor<B, 2> {
         let device = weight.device();
         let one = |value: f32| tensor(vec![value], [1, 1], &device);
-        round(weight, one(0.0), one(self.weight_scale), self.grid)
+        round(weight, one(0.0), one(1.0), self.grid)
     }
 
     /// Weights and biases as whole numbers.

@@ -36,6 +36,14 @@ pub enum TrainError {
     /// The generator cannot be quantized.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
+    /// The scheme in a run folder does not go with its networks.
+    #[error("{path}: {source}")]
+    Integers {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: QuantizeError,
+    },
     /// A file of the run folder that a training of integers needs.
     #[error(transparent)]
     Onnx(#[from] Box<OnnxError>),

@@ -12,6 +12,9 @@ use super::config::{Config, Qat};
 use super::ops::TrainBackend;
 use super::run::Options;
 use super::trainer::Trainer;
+use crate::evaluate::classifier::FromFile;
+use crate::evaluate::drift::Drift;
+use crate::export::integers::SCHEME_KEY;
 use crate::files::{FileError, read_at_most, write_atomically};
 use crate::model_folder::FLOAT_ONNX;
 use crate::network::Network;
@@ -24,7 +27,7 @@ use crate::quantize::calibrate::Calibration;
 use crate::quantize::fixed::quantize_folded;
 use crate::quantize::fold::fold;
 use crate::quantize::label::{Fit, fit_label_columns};
-use crate::quantize::widths::choose;
+use crate::quantize::widths::{choose, choose_by};
 use crate::quantize::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, Scheme};
 use shared::latent::Prior;
 
@@ -92,6 +95,16 @@ pub(super) fn start<B: TrainBackend>(
         (student, teacher)
     };
     trainer.learn_integers(student, teacher);
+    if !options.resume {
+        // A run that is stopped before it has another can be resumed with this one.
+        let metadata = vec![(SCHEME_KEY.to_owned(), scheme(folder)?.unwrap_or_default())];
+        let write = WriteOptions {
+            metadata,
+            ..WriteOptions::default()
+        };
+        let onnx = to_bytes(&trainer.exported()?, &write)?;
+        write_atomically(&folder.join(FLOAT_ONNX), &onnx)?;
+    }
     Ok(())
 }
 
@@ -103,23 +116,41 @@ fn again(folder: &Path) -> Result<(Student, Network), TrainError> {
         Ok::<Network, TrainError>(import.map_err(Box::new)?.network)
     };
     let (grid, teacher) = (read(FLOAT_ONNX)?, read(TEACHER)?);
-    let scheme = Scheme::from_json(&scheme(folder)?.unwrap_or_default())?;
-    let mut folded = fold(&grid)?;
-    fit_label_columns(&mut folded, grid.input, Fit::Scaled)?;
-    let quantized = quantize_folded(&grid, &folded, Prior::Normal, &scheme)?;
-    Ok((Student::new(&folded, &quantized)?, teacher))
+    let path = folder.join(SCHEME);
+    let bytes = read_at_most(&path, MAX_SCHEME)?;
+    let student = of_scheme(&grid, &String::from_utf8_lossy(&bytes));
+    let student = student.map_err(|source| TrainError::Integers { path, source })?;
+    Ok((student, teacher))
 }
 
-/// The widths that the config asks for.
+fn of_scheme(grid: &Network, json: &str) -> Result<Student, QuantizeError> {
+    let scheme = Scheme::from_json(json)?;
+    let mut folded = fold(grid)?;
+    fit_label_columns(&mut folded, grid.input, Fit::Scaled)?;
+    let quantized = quantize_folded(grid, &folded, Prior::Normal, &scheme)?;
+    Student::new(&folded, &quantized)
+}
+
+/// The widths that the config asks for; for a budget those that an export would choose.
 fn quantized(prepared: &Prepared<'_>, qat: &Qat) -> Result<QuantizedNetwork, QuantizeError> {
     let layers = prepared.linear_layers().len();
     if qat.budget > 0 && qat.bits == Bits::Eight {
-        let goldens = image_vectors(prepared.network().input.classes);
+        let network = prepared.network();
+        let goldens = image_vectors(network.input.classes);
         let size = |network: &QuantizedNetwork| {
             let len = packed_len(network, "", goldens).unwrap_or(usize::MAX);
             len.saturating_add(CARD)
         };
-        return Ok(choose(prepared, &vec![None; layers], qat.budget, size)?.1);
+        let (free, budget) = (vec![None; layers], qat.budget);
+        // Through the shipped classifier's eyes where it takes such pictures.
+        let judge = FromFile::read(None).ok().map(|file| file.network);
+        let drift = judge
+            .as_ref()
+            .and_then(|judge| Drift::new(network, prepared.prior(), judge));
+        return Ok(match drift {
+            Some(drift) => choose_by(prepared, &free, budget, size, |n| drift.distance(n))?.1,
+            None => choose(prepared, &free, budget, size)?.1,
+        });
     }
     prepared.quantize(&QuantizeOptions {
         bits: vec![qat.bits; layers],
@@ -130,7 +161,6 @@ fn quantized(prepared: &Prepared<'_>, qat: &Qat) -> Result<QuantizedNetwork, Qua
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::integers::SCHEME_KEY;
     use crate::export::{ExportOptions, export};
     use crate::quantize::fixed;
     use crate::train::{BoxError, Outcome, Summary, train};
@@ -148,7 +178,7 @@ mod tests {
             "report.samples_every=20",
             "report.checkpoint_every=20",
             "qat.steps=40",
-            "qat.rate=1e-3",
+            "qat.rate=0.016",
         ];
         let pairs: Vec<String> = small.iter().chain(pairs).map(|s| (*s).to_owned()).collect();
         Config::resolve(preset, &pairs).unwrap()
@@ -199,7 +229,7 @@ mod tests {
             let at = |name: &str| folder.path().join(name);
             let config = config(preset, pairs);
             let float = finished(run(&config, &at("float"), false, None)).network;
-            let config = config.for_qat(&at("float"));
+            let config = config.for_qat(&at("float")).unwrap();
             let whole = finished(run(&config, &at("whole"), false, None));
             assert_ne!(whole.network, float);
 
@@ -237,7 +267,7 @@ mod tests {
         let source = folder.path().join("float");
         let config = config("cgan", &[]);
         finished(run(&config, &source, false, None));
-        let mut other = config.for_qat(&source);
+        let mut other = config.for_qat(&source).unwrap();
         other.model.latent = 13;
         let options = Options {
             out: folder.path().join("out"),
@@ -252,5 +282,106 @@ mod tests {
         );
         let error = error.unwrap_err().to_string();
         assert!(error.contains("latent") && !error.contains('\n'), "{error}");
+    }
+
+    fn attempt(config: &Config, out: &Path, resume: bool) -> Result<Outcome, String> {
+        let options = Options {
+            out: out.to_owned(),
+            resume,
+            quiet: true,
+            ..Default::default()
+        };
+        let never = AtomicBool::new(false);
+        let done = train(config, &options, &never, &mut write);
+        done.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn before_the_first_step_the_integers_are_those_of_an_export() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        // A rate that moves nothing.
+        for (bits, budget) in [("int4", 0), ("int8", 17_000)] {
+            let (bits, size) = (format!("qat.bits={bits}"), format!("qat.budget={budget}"));
+            let still = ["qat.rate=1e-9", "qat.steps=1", &bits, &size];
+            let config = config("cgan", &still);
+            let float = at("float");
+            if !float.exists() {
+                finished(run(&config, &float, false, None));
+            }
+            let out = at(&bits);
+            finished(run(&config.for_qat(&float).unwrap(), &out, false, None));
+            let mut options = ExportOptions::new(float.join(FLOAT_ONNX), at("expected"));
+            if budget == 0 {
+                options.bits = vec![("*".to_owned(), Bits::Four)];
+            } else {
+                options.budget = Some(budget);
+                options.classifier = FromFile::read(None).ok();
+            }
+            let expected = export(&options, &mut |_| {}).unwrap();
+            options.onnx = out.join(FLOAT_ONNX);
+            (options.bits, options.classifier) = (vec![], None);
+            let found = export(&options, &mut |_| {}).unwrap();
+            for (found, expected) in found.quantized.steps.iter().zip(&expected.quantized.steps) {
+                assert_eq!(found.kind, expected.kind, "{bits}");
+            }
+            let widths = found.quantized.bits();
+            assert!(widths.contains(&Bits::Four), "{widths:?}");
+            assert_eq!(widths.contains(&Bits::Eight), budget > 0, "{widths:?}");
+            assert!(budget == 0 || found.image.len() <= budget);
+        }
+    }
+
+    #[test]
+    fn what_cannot_go_on_is_refused_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let float = config("cgan", &["qat.steps=2", "train.steps=2"]);
+        finished(run(&float, &at("float"), false, None));
+        let config = float.clone().for_qat(&at("float")).unwrap();
+        finished(run(&config, &at("integers"), false, None));
+
+        let error = config.clone().for_qat(&at("integers")).unwrap_err();
+        assert!(error.to_string().contains("--resume"), "{error}");
+        let classifier = Config::resolve("classifier", &[]).unwrap();
+        let error = classifier.for_qat(&at("float")).unwrap_err();
+        assert!(error.to_string().contains("classifier"), "{error}");
+        let error = attempt(
+            &float.clone().for_qat(&at("none")).unwrap(),
+            &at("new"),
+            false,
+        );
+        let error = error.unwrap_err();
+        assert!(error.contains("checkpoint"), "{error}");
+
+        let good = std::fs::read_to_string(at("integers").join(SCHEME)).unwrap();
+        let other = good.replacen("\"exponent\":-", "\"exponent\":-9", 1);
+        assert_ne!(good, other);
+        for (damaged, expected) in [
+            (String::new(), "cannot be read"),
+            (good[..good.len() / 2].to_owned(), "cannot be read"),
+            ("{}".to_owned(), "says nothing of layer"),
+            (good.replace("[", "[1,"), "exponents for the"),
+            (other, "layer"),
+        ] {
+            std::fs::write(at("integers").join(SCHEME), damaged).unwrap();
+            let error = attempt(&config, &at("integers"), true).unwrap_err();
+            let named = error.contains(SCHEME) && error.contains(expected);
+            assert!(named && !error.contains('\n'), "{error}");
+        }
+        let large = std::fs::File::create(at("integers").join(SCHEME)).unwrap();
+        large.set_len(MAX_SCHEME + 1).unwrap();
+        let error = attempt(&config, &at("integers"), true).unwrap_err();
+        assert!(error.contains(SCHEME) && !error.contains('\n'), "{error}");
+        std::fs::write(at("integers").join(SCHEME), good).unwrap();
+        attempt(&config, &at("integers"), true).unwrap();
+        for name in [TEACHER, FLOAT_ONNX] {
+            let path = at("integers").join(name);
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+            let error = attempt(&config, &at("integers"), true).unwrap_err();
+            assert!(error.contains(name) && !error.contains('\n'), "{error}");
+            std::fs::write(&path, bytes).unwrap();
+        }
     }
 }

@@ -136,7 +136,7 @@ impl Model {
 }
 
 /// Refuses a value that is not good.
-fn holds(
+pub(super) fn holds(
     good: bool,
     key: &'static str,
     value: impl Display,

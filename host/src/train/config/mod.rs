@@ -267,7 +267,7 @@ pub struct Qat {
     pub bits: Bits,
     /// The most bytes that the model image may take, 0 for any: layers that matter least then get int4 weights.
     pub budget: usize,
-    /// Learning rate of the integers, in parts of the range of a layer's weights.
+    /// Learning rate of the integers at the start, in steps of their grid; see [`crate::qat::distill::falling`].
     pub rate: f64,
     /// Learning rate of the discriminator.
     pub rate_discriminator: f64,
@@ -388,13 +388,19 @@ impl Config {
     }
 
     /// The config of a training of integers that goes on from the run of this one, in a folder.
-    pub fn for_qat(mut self, source: &Path) -> Config {
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] where the run is a classifier's, or one of integers itself.
+    pub fn for_qat(mut self, source: &Path) -> Result<Config, ConfigError> {
+        let expected = "empty: a run of integers goes on with --resume";
+        check::holds(!self.qat.is_on(), "qat.source", &self.qat.source, expected)?;
         self.qat.source = source.display().to_string();
         self.train.steps = self.qat.steps;
         self.train.lr_generator = self.qat.rate;
         self.train.lr_discriminator = self.qat.rate_discriminator;
         (self.train.lr_decay_from, self.train.lr_final) = (0.0, 0.0);
-        self
+        self.check()?;
+        Ok(self)
     }
 
     /// Whether pixels run from 0 to 1, as a sigmoid gives them, and not from -1 to 1.

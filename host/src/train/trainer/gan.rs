@@ -87,7 +87,7 @@ impl<B: TrainBackend> Trainer<B> {
         let generator_loss = loss.clone().inner();
         let loss = self.with_distillation(loss, &fake, given);
         let gradients = loss.backward();
-        let rate = self.rate(train.lr_generator);
+        let rate = self.drawing_rate();
         let player = &mut self.state.players[0];
         player.update(step, rate, &drawing, &gradients);
         self.settle(step);

@@ -7,12 +7,16 @@ use super::{Player, Trainer};
 use crate::forward;
 use crate::network::Network;
 use crate::qat::Student;
+use crate::qat::distill::falling;
 use crate::qat::moves::channels_last;
 use crate::quantize::QuantizeError;
 use crate::quantize::calibrate::float_inputs;
 use crate::train::adam::AdamConfig;
 use crate::train::arch::{Generator, tensor, values};
 use crate::train::ops::{Kernels, TrainBackend};
+
+/// The largest guard of Adam's root for integers.
+const EPSILON: f64 = 1e-12;
 
 /// The integers in training, and the float network that they came from.
 #[derive(Debug, Clone)]
@@ -56,7 +60,8 @@ impl<B: TrainBackend> Trainer<B> {
         let adam = AdamConfig {
             beta1: train.beta1,
             beta2: train.beta2,
-            epsilon: train.epsilon,
+            // Gradients for a step of an 8-bit weight are small.
+            epsilon: train.epsilon.min(EPSILON),
         };
         let parameters = student.start::<B::InnerBackend>(&self.device);
         self.state.players[0] = Player::with(student.specs().to_vec(), parameters, adam);
@@ -73,6 +78,18 @@ impl<B: TrainBackend> Trainer<B> {
         match &self.lesson {
             Some(lesson) => lesson.student.float_network(&self.state.players[0].average),
             None => Ok(self.network()),
+        }
+    }
+
+    /// The learning rate of the network that draws, for the step to come.
+    pub(super) fn drawing_rate(&self) -> f64 {
+        let train = &self.config.train;
+        match &self.lesson {
+            Some(_) => falling(
+                train.lr_generator,
+                self.state.step as f64 / train.steps as f64,
+            ),
+            None => self.rate(train.lr_generator),
         }
     }
 

@@ -63,7 +63,7 @@ impl<B: TrainBackend> Trainer<B> {
         let loss = reconstruction.clone() + divergence.clone() * weight;
         let loss = self.with_distillation(loss, &drawn, given);
         let gradients = loss.backward();
-        let rate = self.rate(train.lr_generator);
+        let rate = self.drawing_rate();
         let fixed_encoder = self.trains_integers();
         let [first, second] = self.state.players.as_mut_slice() else {
             unreachable!("a VAE has two networks")
