@@ -200,6 +200,8 @@ mod tests {
         let (before, after) = (&plain.measured.picture, &trained.measured.picture);
         assert!(after.sqnr_db > before.sqnr_db + 0.5, "{after:?} {before:?}");
         assert_eq!(training.sqnr_db_before, before.sqnr_db);
+        let card = std::fs::read_to_string(options.folder.join("README.md")).unwrap();
+        assert!(card.contains("for 60 updates"), "{card}");
         assert!(said.iter().any(|line| line.contains("steps/s")), "{said:?}");
         assert_eq!(
             trained.quantized,

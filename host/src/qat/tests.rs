@@ -72,7 +72,7 @@ fn equals_the_oracle(student: &Student, parameters: &[Tensor<Flex, 2>]) -> Quant
 }
 
 /// Updates by the sign of the gradient of a loss that is far from its minimum, so that many integers change.
-fn shaken(student: &Student, parameters: &mut Vec<Tensor<Flex, 2>>, steps: u64) -> usize {
+fn shaken(student: &Student, parameters: &mut [Tensor<Flex, 2>], steps: u64) -> usize {
     let network = student.network().clone();
     let given = given(&network, 8);
     let before = integers(&network);
@@ -165,7 +165,7 @@ fn a_shipped_model_trains_and_its_image_draws_the_same_in_the_firmware_s_engine(
     let mut seen = Vec::new();
     let mut look = |progress: &distill::Progress| seen.push(*progress);
     let done = distill(&prepared, &quantized, &options, &mut look).unwrap();
-    assert!(done.best < done.start * 0.9, "{} {}", done.start, done.best);
+    assert!(done.best < done.start * 0.6, "{} {}", done.start, done.best);
     assert_eq!(seen.last().unwrap().step, 60);
     assert_eq!(Scheme::of(&done.network), Scheme::of(&quantized));
 
@@ -207,10 +207,14 @@ fn distillation_is_repeatable_and_never_worse_than_its_start() {
     };
     let network = synthetic::conv_generator(3, 6, 3, [8, 6], shape);
     let prepared = prepared(&network, 128);
-    let quantized = mixed(&prepared);
+    let narrow = QuantizeOptions {
+        bits: vec![Bits::Four; prepared.linear_layers().len()],
+        ..Default::default()
+    };
+    let quantized = prepared.quantize(&narrow).unwrap();
     let run = |rate: f64, seed: u32| {
         let options = DistillOptions {
-            steps: 100,
+            steps: 200,
             batch: 32,
             rate,
             seed,
