@@ -4,9 +4,9 @@
 //! README.md. All of it is computed before the first file is written, and the same input gives the same bytes.
 
 mod card;
+pub mod integers;
 
 use crate::evaluate::classifier::FromFile;
-use crate::evaluate::drift::Drift;
 use crate::files::{FileError, read_at_most, write_atomically};
 use crate::forward;
 use crate::network::Network;
@@ -16,12 +16,14 @@ use crate::onnx::read::{ReadOptions, from_bytes};
 use crate::onnx::{MAX_FILE_LEN, OnnxError};
 use crate::pack::arena::ArenaMap;
 use crate::pack::golden::{FILE_VECTORS, GoldenFile, image_vectors, vectors};
-use crate::pack::image::{pack, packed_len};
+use crate::pack::image::pack;
 use crate::pack::{PackError, names};
+use crate::qat::distill::DistillOptions;
 use crate::quantize::calibrate::{CALIBRATION_POINTS, Calibration, float_inputs, integer_inputs};
 use crate::quantize::report::{MEASURING_POINTS, QuantizationReport, float_grey, measure};
-use crate::quantize::widths::{Choice, choose, choose_by};
-use crate::quantize::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, oracle};
+use crate::quantize::widths::Choice;
+use crate::quantize::{Bits, Prepared, QuantizeError, QuantizedNetwork, oracle};
+use integers::{Integers, Training, integers};
 use ndarray::ArrayView1;
 use serde::Serialize;
 use shared::image::{Image, WriteError};
@@ -50,8 +52,10 @@ pub struct ExportOptions {
     /// Through whose eyes the damage of 4-bit weights is measured, as a Frechet distance; by the signal-to-noise ratio of
     /// pixels where absent, or where it takes pictures of another size.
     pub classifier: Option<FromFile>,
-    /// Widths that are set for single layers, by name.
+    /// Widths that are set for single layers, by name; `*` for all layers that are not named.
     pub bits: Vec<(String, Bits)>,
+    /// Training with quantization in the loop, after the widths are chosen: the float network teaches the integers.
+    pub distill: Option<DistillOptions>,
 }
 
 impl ExportOptions {
@@ -68,6 +72,7 @@ impl ExportOptions {
             arena: None,
             classifier: None,
             bits: Vec::new(),
+            distill: None,
         }
     }
 }
@@ -83,6 +88,8 @@ pub struct ExportReport {
     pub measured: QuantizationReport,
     /// How the widths were chosen, where there was a budget.
     pub choice: Option<Choice>,
+    /// What training the integers did, where it was asked for.
+    pub training: Option<Training>,
     /// The model image.
     pub image: Vec<u8>,
     /// The scratch memory that the firmware needs, and what lies where in it.
@@ -114,6 +121,18 @@ pub enum ExportError {
         path: PathBuf,
         /// What is wrong.
         source: QuantizeError,
+    },
+    /// The widths that the network was trained for do not fit the budget.
+    #[error(
+        "{path}: the model image takes {needed} bytes with the widths that it was trained for, and there are {budget}; train it for narrower ones, or give --bits to quantize it anew"
+    )]
+    Trained {
+        /// Which file.
+        path: PathBuf,
+        /// What the image takes.
+        needed: usize,
+        /// What there is.
+        budget: usize,
     },
     /// The network's tensors do not fit the scratch memory.
     #[error(
@@ -152,6 +171,8 @@ struct ReportFile<'a> {
     #[serde(flatten)]
     measured: &'a QuantizationReport,
     widths: Option<&'a Choice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    training: Option<&'a Training>,
 }
 
 /// Exports; `progress` is told each step in a few words.
@@ -208,41 +229,14 @@ pub fn export(
         seed: options.seed,
     };
     let prepared = Prepared::new(&network, &calibration).map_err(quantizing)?;
-    let fixed = fixed_widths(&prepared, &options.bits).map_err(quantizing)?;
     let golden_count = image_vectors(network.input.classes);
     progress("quantizing");
-    let (quantized, choice) = match options.budget {
-        None => {
-            let bits = fixed.into_iter().map(Option::unwrap_or_default).collect();
-            (
-                prepared
-                    .quantize(&QuantizeOptions {
-                        bits,
-                        ..Default::default()
-                    })
-                    .map_err(quantizing)?,
-                None,
-            )
-        }
-        Some(budget) => {
-            // An image that cannot be written at all has no size; packing then says why.
-            let size = |network: &QuantizedNetwork| {
-                packed_len(network, &card::line(network), golden_count).unwrap_or(usize::MAX)
-            };
-            let (choice, quantized) = match options
-                .classifier
-                .as_ref()
-                .and_then(|classifier| Drift::new(&network, prior, &classifier.network))
-            {
-                Some(drift) => choose_by(&prepared, &fixed, budget, size, |network| {
-                    drift.distance(network)
-                }),
-                None => choose(&prepared, &fixed, budget, size),
-            }
-            .map_err(quantizing)?;
-            (quantized, Some(choice))
-        }
-    };
+    let made = integers(&prepared, &import.metadata, options, progress)?;
+    let Integers {
+        network: quantized,
+        choice,
+        training,
+    } = made;
 
     progress("measuring");
     let measured = measure(&network, &quantized, MEASURING_POINTS);
@@ -285,6 +279,7 @@ pub fn export(
         arena_bytes: arena_len,
         measured: &measured,
         widths: choice.as_ref(),
+        training: training.as_ref(),
     });
     // Strings, lists and finite numbers always serialise.
     let report = report.unwrap_or_default() + "\n";
@@ -297,6 +292,7 @@ pub fn export(
         quantized,
         measured,
         choice,
+        training,
         image,
         arena,
         goldens,
@@ -321,25 +317,6 @@ pub fn export(
     }
     made.files = files;
     Ok(made)
-}
-
-fn fixed_widths(
-    prepared: &Prepared<'_>,
-    bits: &[(String, Bits)],
-) -> Result<Vec<Option<Bits>>, QuantizeError> {
-    let layers = prepared.linear_layers();
-    let mut fixed = vec![None; layers.len()];
-    for (layer, bits) in bits {
-        let index = layers
-            .iter()
-            .position(|name| name == layer)
-            .ok_or_else(|| QuantizeError::NoLayer {
-                layer: layer.clone(),
-                layers: layers.join(", "),
-            })?;
-        fixed[index] = Some(*bits);
-    }
-    Ok(fixed)
 }
 
 /// The same point drawn by the float and by the integer network.

@@ -3,6 +3,7 @@
 use crate::board::Board;
 use crate::console::{Console, print};
 use crate::evaluate::classifier::FromFile;
+use crate::export::integers::{ALL_LAYERS, SCHEME_KEY};
 use crate::export::{ExportError, ExportOptions, ExportReport, export};
 use crate::failure::{Class, Failure, OrFail};
 use crate::files;
@@ -11,6 +12,7 @@ use crate::model_folder::{CLASSIFIER_ONNX, CONFIG, FLOAT_ONNX};
 use crate::network::Network;
 use crate::onnx::Role;
 use crate::onnx::write::{self, WriteOptions};
+use crate::qat::DistillOptions;
 use crate::quantize::{Bits, QuantizeError};
 use crate::run_export;
 use crate::train::{BoxError, Config};
@@ -23,7 +25,10 @@ use std::path::{Path, PathBuf};
   thumbgen export gan.onnx --board none --out model    8-bit weights everywhere, whatever the size
   thumbgen export gan.onnx --flash-budget 120000 --out model
   thumbgen export pytorch.onnx --classes 10 --prior uniform --out model
-  thumbgen export runs/cgan --bits dense_2=4           4-bit weights in one layer")]
+  thumbgen export runs/cgan --bits dense_2=4           4-bit weights in one layer
+  thumbgen export gan.onnx --bits 4 --qat-steps 4000   4-bit weights everywhere, trained to draw what the float weights do
+
+A generator that `thumbgen train --qat` wrote is exported as it was trained, unless --bits or --qat-steps is given.")]
 pub struct Args {
     /// A run folder, or an ONNX file of a generator, from this program or from PyTorch.
     #[arg(value_name = "RUN|ONNX")]
@@ -40,9 +45,15 @@ pub struct Args {
     /// The most bytes of flash that the model may take, instead of a board.
     #[arg(long, value_name = "BYTES", conflicts_with = "board")]
     flash_budget: Option<usize>,
-    /// Set the width of a layer's weights, as dense_2=4; may be given several times.
-    #[arg(long, value_name = "LAYER=BITS", value_parser = layer_bits)]
+    /// Set the width of a layer's weights, as dense_2=4, or of all others, as 4; may be given several times.
+    #[arg(long, value_name = "[LAYER=]BITS", value_parser = layer_bits)]
     bits: Vec<(String, Bits)>,
+    /// Train the integers for so many steps, the float network being the teacher: needs no data.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    qat_steps: Option<u64>,
+    /// Learning rate of --qat-steps at its start, in steps of the integers; 0.03 unless given.
+    #[arg(long, value_name = "RATE", value_parser = qat_rate, requires = "qat_steps")]
+    qat_rate: Option<f64>,
     /// Name of the model; that of the ONNX graph unless given.
     #[arg(long)]
     name: Option<String>,
@@ -58,12 +69,19 @@ pub struct Args {
 }
 
 fn layer_bits(text: &str) -> Result<(String, Bits), String> {
-    let wrong = || format!("expected LAYER=4 or LAYER=8, found {text}");
-    let (layer, bits) = text.rsplit_once('=').ok_or_else(wrong)?;
+    let wrong = || format!("expected 4, 8, LAYER=4 or LAYER=8, found {text}");
+    let (layer, bits) = text.rsplit_once('=').unwrap_or((ALL_LAYERS, text));
     match bits {
         "4" => Ok((layer.to_owned(), Bits::Four)),
         "8" => Ok((layer.to_owned(), Bits::Eight)),
         _ => Err(wrong()),
+    }
+}
+
+fn qat_rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if rate > 0.0 && rate <= 1.0 => Ok(rate),
+        _ => Err(format!("expected a number over 0, at most 1, found {text}")),
     }
 }
 
@@ -101,6 +119,12 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     options.prior = args.prior;
     options.seed = args.seed;
     options.bits.clone_from(&args.bits);
+    options.distill = args.qat_steps.map(|steps| DistillOptions {
+        steps,
+        rate: args.qat_rate.unwrap_or(DistillOptions::default().rate),
+        seed: args.seed,
+        ..Default::default()
+    });
     match args.flash_budget {
         Some(budget) => options.budget = Some(budget),
         None => {
@@ -176,9 +200,17 @@ pub fn export_run(
     finish(&options, Some(run), console)
 }
 
-/// Writes the network of a training run as generator.onnx into its folder.
+/// Writes the network of a training run as generator.onnx into its folder, for integers with their scheme.
 pub fn write_generator(network: &Network, run: &Path) -> Result<(), BoxError> {
-    let bytes = write::to_bytes(network, &WriteOptions::default())?;
+    let scheme = crate::train::qat::scheme(run)?;
+    let options = WriteOptions {
+        metadata: scheme
+            .map(|json| (SCHEME_KEY.to_owned(), json))
+            .into_iter()
+            .collect(),
+        ..WriteOptions::default()
+    };
+    let bytes = write::to_bytes(network, &options)?;
     Ok(files::write_atomically(&run.join(FLOAT_ONNX), &bytes)?)
 }
 
@@ -216,6 +248,13 @@ fn table(report: &ExportReport) -> String {
         text.push_str(&format!("\n{choice}"));
     }
     text.push_str(&format!("\n\n{}", report.arena));
+    if let Some(training) = &report.training {
+        let (before, after) = (training.sqnr_db_before, report.measured.picture.sqnr_db);
+        text.push_str(&format!(
+            "\ntrained for {} steps, the best after {}: {before:.1} dB before, {after:.1} dB after",
+            training.options.steps, training.chosen_step
+        ));
+    }
     text
 }
 
@@ -225,7 +264,8 @@ fn failure(error: ExportError) -> Failure {
             source: QuantizeError::Budget { .. },
             ..
         }
-        | ExportError::Arena { .. } => Class::TooLarge,
+        | ExportError::Arena { .. }
+        | ExportError::Trained { .. } => Class::TooLarge,
         _ => Class::Input,
     };
     Failure::from_error(class, &error)

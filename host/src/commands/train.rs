@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
   thumbgen train --data pictures/ --name mine             one sub-folder of pictures a class
   thumbgen train my.toml --set train.lr_generator=1e-3    a config file, one key changed
   thumbgen train --resume runs/cgan                       go on where a run was stopped
+  thumbgen train runs/cgan --qat --set qat.bits=int4      4-bit weights that learn on, into runs/cgan-qat
   thumbgen train --device cuda                            with `cargo run --release -p host --features cuda -- ...`
 
 The keys of a config, with comments, stand in host/presets/defaults.toml; a run writes all of them to its config.toml.")]
@@ -45,6 +46,9 @@ pub struct Args {
     /// Go on with the run in this folder, with its config.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["config", "data", "seed", "out"])]
     resume: Option<PathBuf>,
+    /// Go on from the run CONFIG with quantization in the loop: its integers learn on, in a run folder of their own.
+    #[arg(long, conflicts_with = "resume")]
+    qat: bool,
     /// Override any key of the config, as train.batch=64; may be given several times.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -62,24 +66,34 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     keys.extend(args.name.as_ref().map(|name| format!("name={name}")));
     keys.extend(args.board.as_ref().map(|board| format!("board={board}")));
     keys.extend(args.seed.map(|seed| format!("seed={seed}")));
-    keys.extend(args.steps.map(|steps| format!("train.steps={steps}")));
+    let steps_key = if args.qat { "qat.steps" } else { "train.steps" };
+    keys.extend(args.steps.map(|steps| format!("{steps_key}={steps}")));
     keys.extend(
         args.device
             .as_ref()
             .map(|device| format!("device={device}")),
     );
-    let source = match &args.resume {
+    let folder = args.resume.clone();
+    let source = match folder.or_else(|| args.qat.then(|| PathBuf::from(&args.config))) {
         Some(folder) => folder.join("config.toml").display().to_string(),
         None => args.config.clone(),
     };
-    let config = Config::resolve(&source, &keys)
+    let mut config = Config::resolve(&source, &keys)
         .map_err(TrainError::from)
         .map_err(failure)?;
+    let mut name = config.name.clone();
+    if args.qat {
+        config = config
+            .for_qat(Path::new(&args.config))
+            .map_err(TrainError::from)
+            .map_err(failure)?;
+        name.push_str("-qat");
+    }
     let out = args
         .resume
         .clone()
         .or(args.out.clone())
-        .unwrap_or_else(|| free_folder(&config.name));
+        .unwrap_or_else(|| free_folder(&name));
     let board = super::export::board(&config.board)?;
     let summary = train(&config, &out, args.resume.is_some(), console)?;
     if config.model.objective == Objective::Classifier {
@@ -165,6 +179,9 @@ fn failure(error: TrainError) -> Failure {
         TrainError::Config(_)
         | TrainError::Dataset(_)
         | TrainError::File(_)
+        | TrainError::Onnx(_)
+        | TrainError::Quantize(_)
+        | TrainError::Integers { .. }
         | TrainError::Checkpoint(_) => Class::Input,
         TrainError::RunExists { .. } | TrainError::AlreadyPast { .. } => Class::Input,
         TrainError::Device(_) => Class::Environment,

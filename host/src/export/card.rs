@@ -70,6 +70,13 @@ pub fn markdown(report: &ExportReport) -> String {
         picture.largest_grey,
         picture.pictures,
     );
+    if let Some(training) = &report.training {
+        let _ = writeln!(
+            text,
+            "\nThe float network taught its integers for {} updates: {:.1} dB before.\n",
+            training.options.steps, training.sqnr_db_before
+        );
+    }
     text.push_str("| layer | kind | shape | weights | bytes | SQNR | largest accumulator |\n|---|---|---|---|---|---|---|\n");
     for layer in &measured.layers {
         let _ = writeln!(

@@ -7,7 +7,10 @@ use super::config::ConfigError;
 use super::device::DeviceError;
 use crate::dataset::DatasetError;
 use crate::files::FileError;
+use crate::network::NetworkError;
+use crate::onnx::OnnxError;
 use crate::picture::PictureError;
+use crate::quantize::QuantizeError;
 
 /// A run that did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +33,23 @@ pub enum TrainError {
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The generator cannot be quantized.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    /// The scheme in a run folder does not go with its networks.
+    #[error("{path}: {source}")]
+    Integers {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: QuantizeError,
+    },
+    /// A file of the run folder that a training of integers needs.
+    #[error(transparent)]
+    Onnx(#[from] Box<OnnxError>),
+    /// A network of the run folder cannot be written.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The run folder is in use.
     #[error(
         "{folder}: it already holds a run; resume it (--resume {folder}), or give another folder to --out"

@@ -2,7 +2,8 @@
 //!
 //! [`config`] says what to train, [`device`] where; [`run`](train) drives [`trainer`], whose state [`checkpoint`] saves.
 //! [`arch`] has the networks, [`ops`] the operations that they are made of, [`adam`] the optimiser, [`batches`] the order
-//! of the pictures, [`rng`] every random number. [`metrics`], [`samples`] and [`progress`] report.
+//! of the pictures, [`rng`] every random number. [`metrics`], [`samples`] and [`progress`] report. [`qat`] puts integers in the
+//! generator's place.
 
 pub mod adam;
 pub mod arch;
@@ -14,6 +15,7 @@ mod error;
 pub mod metrics;
 pub mod ops;
 pub mod progress;
+pub mod qat;
 mod record;
 pub mod rng;
 mod run;

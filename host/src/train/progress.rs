@@ -94,8 +94,8 @@ impl Progress {
     }
 }
 
-/// "2m05s".
-fn duration(seconds: f64) -> String {
+/// Seconds for people: "2m05s".
+pub fn duration(seconds: f64) -> String {
     // A float cast saturates.
     let seconds = seconds.round() as u64;
     match seconds {

@@ -17,6 +17,7 @@ use super::device::{self, Backend, Choice, DeviceError};
 use super::metrics::{self, Measures, Watch, spread};
 use super::ops::TrainBackend;
 use super::progress::Progress;
+use super::qat;
 use super::run_info::RunInfo;
 use super::samples::Samples;
 use super::sums::Sums;
@@ -184,6 +185,11 @@ impl Run<'_, '_> {
         let identity = self.identity()?;
         let metrics_path = folder.join("metrics.jsonl");
         let mut records = Vec::new();
+        if config.qat.is_on() {
+            qat::start(&mut trainer, config, &identity, self.options, &device)?;
+        } else {
+            qat::forget(folder);
+        }
         if self.options.resume {
             checkpoint::load(&mut trainer, &identity, folder, &device)?;
             if trainer.state.step > config.train.steps {
@@ -312,7 +318,7 @@ impl Run<'_, '_> {
         identity: &Identity,
     ) -> Result<(u64, Network), TrainError> {
         checkpoint::save(trainer, identity, &self.options.out)?;
-        let network = trainer.network();
+        let network = trainer.exported()?;
         (self.on_network)(&network, &self.options.out).map_err(TrainError::Export)?;
         Ok((trainer.state.step, network))
     }

@@ -57,6 +57,19 @@ impl Config {
         range("vae.kl_weight", self.vae.kl_weight, 0.0..=1000.0)?;
         range("vae.kl_warm_up", self.vae.kl_warm_up, 0.0..=1.0)?;
 
+        range("qat.steps", self.qat.steps, 1..=100_000_000)?;
+        range("qat.rate", self.qat.rate, POSITIVE)?;
+        range(
+            "qat.rate_discriminator",
+            self.qat.rate_discriminator,
+            POSITIVE,
+        )?;
+        range("qat.objective", self.qat.objective, 0.0..=1000.0)?;
+        range("qat.distillation", self.qat.distillation, 0.0..=1000.0)?;
+        let drawn = !self.qat.is_on() || self.model.objective != Objective::Classifier;
+        let expected = "empty for a classifier, which stays on the host";
+        holds(drawn, "qat.source", &self.qat.source, expected)?;
+
         range("report.metrics_every", self.report.metrics_every, 1..)?;
         range("report.samples_every", self.report.samples_every, 1..)?;
         range("report.checkpoint_every", self.report.checkpoint_every, 1..)?;
@@ -143,7 +156,7 @@ impl Model {
 }
 
 /// Refuses a value that is not good.
-fn holds(
+pub(super) fn holds(
     good: bool,
     key: &'static str,
     value: impl Display,

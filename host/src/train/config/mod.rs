@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::device::DeviceChoice;
 use crate::files::FileError;
+use crate::quantize::Bits;
 
 /// Every key with its meaning and the value that it has unless a preset says otherwise.
 pub const DEFAULTS: &str = include_str!("../../../presets/defaults.toml");
@@ -159,6 +160,8 @@ pub struct Config {
     pub train: Train,
     /// What only a VAE has.
     pub vae: Vae,
+    /// Training with quantization in the loop.
+    pub qat: Qat,
     /// How often something is written.
     pub report: Report,
     /// What counts as a collapse.
@@ -261,6 +264,35 @@ pub struct Vae {
     pub kl_warm_up: f64,
 }
 
+/// Training with quantization in the loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Qat {
+    /// The run whose networks go on; empty where float weights are trained.
+    pub source: String,
+    /// Updates of each network.
+    pub steps: u64,
+    /// Width of the weights.
+    pub bits: Bits,
+    /// The most bytes that the model image may take, 0 for any: layers that matter least then get int4 weights.
+    pub budget: usize,
+    /// Learning rate of the integers at the start, in steps of their grid; see [`crate::qat::distill::falling`].
+    pub rate: f64,
+    /// Learning rate of the discriminator.
+    pub rate_discriminator: f64,
+    /// Weight of the run's own loss.
+    pub objective: f64,
+    /// Weight of the squared error to the float generator's pictures, summed over the pixels.
+    pub distillation: f64,
+}
+
+impl Qat {
+    /// Whether integers are trained.
+    pub fn is_on(&self) -> bool {
+        !self.source.is_empty()
+    }
+}
+
 /// How often something is written, in steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -346,8 +378,13 @@ impl Config {
         model.truncation = 1.0;
         let (seed, batch, d_steps) = (self.seed, self.train.batch, self.train.d_steps);
         let likelihood = self.vae.likelihood;
+        let integers = if self.qat.is_on() {
+            "integers = true\n"
+        } else {
+            ""
+        };
         Ok(format!(
-            "seed = {seed}\nbatch = {batch}\nd_steps = {d_steps}\nlikelihood = {likelihood:?}\n{}",
+            "{integers}seed = {seed}\nbatch = {batch}\nd_steps = {d_steps}\nlikelihood = {likelihood:?}\n{}",
             toml(&model)?
         ))
     }
@@ -357,6 +394,22 @@ impl Config {
     /// Classes that the networks are told, for a dataset of so many: none unless conditional.
     pub fn labels(&self, classes: usize) -> usize {
         if self.model.conditional { classes } else { 0 }
+    }
+
+    /// The config of a training of integers that goes on from the run of this one, in a folder.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`] where the run is a classifier's, or one of integers itself.
+    pub fn for_qat(mut self, source: &Path) -> Result<Config, ConfigError> {
+        let expected = "empty: a run of integers goes on with --resume";
+        check::holds(!self.qat.is_on(), "qat.source", &self.qat.source, expected)?;
+        self.qat.source = source.display().to_string();
+        self.train.steps = self.qat.steps;
+        self.train.lr_generator = self.qat.rate;
+        self.train.lr_discriminator = self.qat.rate_discriminator;
+        (self.train.lr_decay_from, self.train.lr_final) = (0.0, 0.0);
+        self.check()?;
+        Ok(self)
     }
 
     /// Whether pixels run from 0 to 1, as a sigmoid gives them, and not from -1 to 1.

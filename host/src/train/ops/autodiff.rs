@@ -3,10 +3,10 @@
 use burn_autodiff::Autodiff;
 use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind, binary};
+use burn_autodiff::ops::{Backward, Ops, OpsKind, binary, unary};
 use burn_tensor::ops::FloatTensor;
 
-use super::{Activation, Geometry, Kernels, Normalised};
+use super::{Activation, Geometry, Grid, Kernels, Normalised, Rounded, Table, rounding};
 
 /// Derivatives of [`Kernels::gather`].
 #[derive(Debug)]
@@ -102,6 +102,44 @@ impl<B: Kernels> Backward<B, 3> for Normalise {
     }
 }
 
+/// Derivatives of [`Kernels::round`].
+#[derive(Debug)]
+struct Round;
+
+impl<B: Kernels> Backward<B, 2> for Round {
+    /// Derivative for the input, and channels.
+    type State = (FloatTensor<B>, usize);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (derivative, channels) = ops.state;
+        let gradient = B::float_mul(grads.consume::<B>(&ops.node), derivative);
+        let [input, bias] = ops.parents;
+        if let Some(bias) = bias {
+            let sums = rounding::sum_rows::<B>(gradient.clone(), channels);
+            grads.register::<B>(bias.id, sums);
+        }
+        if let Some(input) = input {
+            grads.register::<B>(input.id, gradient);
+        }
+    }
+}
+
+/// Derivative of [`Kernels::look_up`].
+#[derive(Debug)]
+struct LookUp;
+
+impl<B: Kernels> Backward<B, 1> for LookUp {
+    /// The slopes that were met.
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let derivative = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |gradient| {
+            B::float_mul(gradient, derivative)
+        });
+    }
+}
+
 impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
     fn gather(
         large: FloatTensor<Self>,
@@ -180,6 +218,43 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             output,
             mean: <Self as burn_tensor::backend::AutodiffBackend>::from_inner(done.mean),
             variance: <Self as burn_tensor::backend::AutodiffBackend>::from_inner(done.variance),
+        }
+    }
+
+    fn round(
+        input: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        grid: Grid,
+    ) -> Rounded<FloatTensor<Self>> {
+        use burn_tensor::TensorMetadata;
+        let channels = bias.shape().num_elements();
+        let nodes = [input.node.clone(), bias.node.clone()];
+        let done = B::round(input.primitive, bias.primitive, scale.primitive, grid);
+        let output = match Round.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((done.derivative.clone(), channels), done.output),
+            OpsKind::UnTracked(prep) => prep.finish(done.output),
+        };
+        Rounded {
+            output,
+            derivative: <Self as burn_tensor::backend::AutodiffBackend>::from_inner(
+                done.derivative,
+            ),
+        }
+    }
+
+    fn look_up(input: FloatTensor<Self>, table: &Table) -> Rounded<FloatTensor<Self>> {
+        let done = B::look_up(input.primitive, table);
+        let nodes = [input.node.clone()];
+        let output = match LookUp.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(done.derivative.clone(), done.output),
+            OpsKind::UnTracked(prep) => prep.finish(done.output),
+        };
+        Rounded {
+            output,
+            derivative: <Self as burn_tensor::backend::AutodiffBackend>::from_inner(
+                done.derivative,
+            ),
         }
     }
 }

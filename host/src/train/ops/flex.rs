@@ -6,9 +6,10 @@ use burn_flex::{Flex, FlexTensor, Layout};
 use burn_tensor::{Bytes, DType, Shape};
 use rayon::prelude::*;
 
+use super::flex_rounding;
 use super::flex_rows;
 use super::matrix::{Matrix, multiply};
-use super::{Activation, Geometry, Kernels, NormGradients, Normalised};
+use super::{Activation, Geometry, Grid, Kernels, NormGradients, Normalised, Rounded, Table};
 
 /// Floats of columns that one group may have: 512 KiB, about half of a core's second cache.
 const GROUP: usize = 1 << 17;
@@ -117,6 +118,19 @@ impl Kernels for Flex {
         activation: Activation,
     ) -> NormGradients<FlexTensor> {
         flex_rows::normalise_gradient(input, scale, done, gradient, activation)
+    }
+
+    fn round(
+        input: FlexTensor,
+        bias: FlexTensor,
+        scale: FlexTensor,
+        grid: Grid,
+    ) -> Rounded<FlexTensor> {
+        flex_rounding::round(input, bias, scale, grid)
+    }
+
+    fn look_up(input: FlexTensor, table: &Table) -> Rounded<FlexTensor> {
+        flex_rounding::look_up(input, table)
     }
 }
 

@@ -10,16 +10,19 @@
 
 mod autodiff;
 mod flex;
+mod flex_rounding;
 mod flex_rows;
 mod geometry;
 mod matrix;
 pub mod portable;
+mod rounding;
 
 use burn_tensor::backend::{AutodiffBackend, Backend};
 use burn_tensor::ops::FloatTensor;
 use burn_tensor::{Tensor, TensorPrimitive};
 
 pub use geometry::Geometry;
+pub use rounding::{Grid, Rounded, Table};
 
 /// What follows a linear map; each derivative can be told from the output alone.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -130,6 +133,24 @@ pub trait Kernels: Backend {
     ) -> NormGradients<FloatTensor<Self>> {
         portable::normalise_gradient::<Self>(input, scale, done, gradient, activation)
     }
+
+    /// `(input + bias) * scale`, where negative times the grid's slope, rounded half to even and saturated to the grid's
+    /// range. The input is (rows, pixels x channels), bias and scale (1, channels); the scale is no parameter.
+    ///
+    /// With scales and slopes that are powers of two every step but the rounding is exact.
+    fn round(
+        input: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        grid: Grid,
+    ) -> Rounded<FloatTensor<Self>> {
+        rounding::round::<Self>(input, bias, scale, grid)
+    }
+
+    /// The table's entries at whole inputs from -128 to 127.
+    fn look_up(input: FloatTensor<Self>, table: &Table) -> Rounded<FloatTensor<Self>> {
+        rounding::look_up::<Self>(input, table)
+    }
 }
 
 /// A backend that can train: differentiable, with [`Kernels`] on both sides.
@@ -179,6 +200,22 @@ pub fn normalise<B: Kernels>(
         mean: wrapped(done.mean),
         variance: wrapped(done.variance),
     }
+}
+
+/// [`Kernels::round`] on tensors. Backwards the rounding counts as the identity, and what saturated as constant: the
+/// straight-through estimator (Bengio, Léonard and Courville 2013, section 4) within the range.
+pub fn round<B: Kernels>(
+    input: Tensor<B, 2>,
+    bias: Tensor<B, 2>,
+    scale: Tensor<B, 2>,
+    grid: Grid,
+) -> Tensor<B, 2> {
+    wrapped(B::round(bare(input), bare(bias), bare(scale), grid).output)
+}
+
+/// [`Kernels::look_up`] on tensors. Backwards with the table's slopes.
+pub fn look_up<B: Kernels>(input: Tensor<B, 2>, table: &Table) -> Tensor<B, 2> {
+    wrapped(B::look_up(bare(input), table).output)
 }
 
 /// A tensor as its backend has it.

@@ -35,13 +35,13 @@ impl<B: TrainBackend> Trainer<B> {
             let real = &pictures[turn * batch * pixels..(turn + 1) * batch * pixels];
             let real = tensor::<B>(real.to_vec(), [batch, pixels], &self.device);
             let latents = normal(&mut random, batch * generator.input.latent);
-            let input = Tensor::from_inner(self.input(generator.input, latents, labels));
+            let given = self.input(generator.input, latents, labels);
+            let input = Tensor::from_inner(given.clone());
             // Only the last pictures are differentiated back to the generator.
             let fake = if turn + 1 == train.d_steps {
-                generator.forward(&drawing, input, None).last()
+                self.draw(generator, &drawing, input)
             } else {
-                let constant = self.state.players[0].constant();
-                generator.forward(&constant, input, None).last()
+                self.draw(generator, &self.state.players[0].constant(), input)
             };
             let one_hot = self.one_hot(labels);
             let one_hot = one_hot.as_ref();
@@ -76,9 +76,15 @@ impl<B: TrainBackend> Trainer<B> {
             // Adam counts updates from 1.
             let update = (step - 1) * train.d_steps as u64 + turn as u64 + 1;
             judge.update(update, rate, &tracked, &gradients);
-            last = Some((fake, one_hot.cloned(), discriminator_loss, logits.inner()));
+            last = Some((
+                fake,
+                given,
+                one_hot.cloned(),
+                discriminator_loss,
+                logits.inner(),
+            ));
         }
-        let (fake, one_hot, discriminator_loss, logits) = last.expect("at least one step");
+        let (fake, given, one_hot, discriminator_loss, logits) = last.expect("at least one step");
 
         // The updated discriminator, without a graph of its own: only the generator's gradients are wanted.
         let judge = &self.state.players[1];
@@ -90,11 +96,12 @@ impl<B: TrainBackend> Trainer<B> {
             loss = loss + class_head::imbalance(judged.output, classes) * train.balance;
         }
         let generator_loss = loss.clone().inner();
+        let loss = self.with_distillation(loss, &fake, given);
         let gradients = loss.backward();
-        let rate = self.rate(train.lr_generator);
+        let rate = self.drawing_rate();
         let player = &mut self.state.players[0];
         player.update(step, rate, &drawing, &gradients);
-        player.follow(step, train.ema);
+        self.settle(step);
         StepReport {
             losses: vec![discriminator_loss, generator_loss],
             detail: Detail::Gan {

@@ -5,6 +5,7 @@
 mod class_head;
 mod classifier;
 mod gan;
+mod integers;
 pub mod losses;
 mod player;
 mod spectral;
@@ -21,6 +22,7 @@ use super::config::{Config, Family, Objective};
 use super::ops::{Activation, TrainBackend};
 use super::rng::{Purpose, normal, rng};
 use crate::network::{InputSpec, Network};
+use integers::Lesson;
 use player::Wanted;
 
 /// Latent vectors from which the statistics of batch normalisation are computed for samples and export.
@@ -73,6 +75,8 @@ pub struct Trainer<B: AutodiffBackend> {
     pub networks: Networks,
     /// What steps change.
     pub state: State<B>,
+    /// Integers that are trained in the generator's place; the first player then has their parameters.
+    lesson: Option<Lesson>,
 }
 
 /// What a step tells, still on the device: reading it waits for the device.
@@ -169,6 +173,7 @@ impl<B: TrainBackend> Trainer<B> {
             classes,
             networks,
             state: State { step: 0, players },
+            lesson: None,
         }
     }
 
@@ -202,6 +207,10 @@ impl<B: TrainBackend> Trainer<B> {
     /// pixels). `None` for a classifier.
     pub fn sample(&self, latents: Vec<f32>, labels: &[u8]) -> Option<Tensor<B::InnerBackend, 2>> {
         let generator = self.generator()?;
+        if let Some(lesson) = &self.lesson {
+            let input = self.input(generator.input, latents, labels);
+            return Some(lesson.draw(&self.state.players[0].average, input));
+        }
         let input = self.input(generator.input, generator.truncated(latents), labels);
         let average = &self.state.players[0].average;
         Some(
@@ -221,7 +230,8 @@ impl<B: TrainBackend> Trainer<B> {
         }
     }
 
-    /// What is exported: the first network with averaged weights, batch normalisation not folded.
+    /// What a float training exports: the first network with averaged weights, batch normalisation not folded. See
+    /// [`Trainer::exported`].
     pub fn network(&self) -> Network {
         let (name, average) = (&self.config.name, &self.state.players[0].average);
         match &self.networks {

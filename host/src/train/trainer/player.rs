@@ -60,6 +60,17 @@ impl<B: TrainBackend> Player<B> {
         }
     }
 
+    /// A player whose parameters, and their average, start at given values.
+    pub(super) fn with(specs: Vec<Spec>, parameters: Plain<B>, adam: AdamConfig) -> Self {
+        Self {
+            average: parameters.clone(),
+            adam: Adam::new(adam, &parameters),
+            specs,
+            parameters,
+            singular: Vec::new(),
+        }
+    }
+
     /// Parameters that record what is computed from them.
     pub(super) fn tracked(&self) -> Vec<Tensor<B, 2>> {
         let tracked =

@@ -52,7 +52,8 @@ impl<B: TrainBackend> Trainer<B> {
             Some(one_hot) => Tensor::cat(vec![z, one_hot], 1),
             None => z,
         };
-        let drawn = decoder.forward(&decoding, input, None).last();
+        let given = input.clone().inner();
+        let drawn = self.draw(decoder, &decoding, input);
         let reconstruction = reconstruction(&vae, drawn.clone(), real) / batch as f64;
         // Appendix B: of N(mean, variance) from N(0, 1).
         let divergence = (mean.square() + log_variance.clone().exp() - log_variance - 1.0).sum()
@@ -60,14 +61,18 @@ impl<B: TrainBackend> Trainer<B> {
         let warm = train.steps as f64 * vae.kl_warm_up;
         let weight = vae.kl_weight * (step as f64 / warm.max(1.0)).min(1.0);
         let loss = reconstruction.clone() + divergence.clone() * weight;
+        let loss = self.with_distillation(loss, &drawn, given);
         let gradients = loss.backward();
-        let rate = self.rate(train.lr_generator);
+        let rate = self.drawing_rate();
+        let fixed_encoder = self.trains_integers();
         let [first, second] = self.state.players.as_mut_slice() else {
             unreachable!("a VAE has two networks")
         };
         first.update(step, rate, &decoding, &gradients);
-        second.update(step, rate, &encoding, &gradients);
-        first.follow(step, train.ema);
+        if !fixed_encoder {
+            second.update(step, rate, &encoding, &gradients);
+        }
+        self.settle(step);
         StepReport {
             losses: vec![reconstruction.inner(), divergence.inner()],
             detail: Detail::Vae {
