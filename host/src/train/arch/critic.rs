@@ -1,6 +1,6 @@
 //! A network that looks at pictures: discriminator, critic, encoder or classifier.
 
-use burn_tensor::Tensor;
+use burn_tensor::{Tensor, activation};
 
 use super::convert::layers;
 use super::stacks::looking;
@@ -117,8 +117,9 @@ impl Critic {
         Judged { output: x, layers }
     }
 
-    /// The gradient of a one-valued output for the pictures, shape (pictures, pixels), as a function of the parameters
-    /// that can itself be differentiated.
+    /// The gradient of the score for the pictures, shape (pictures, pixels), as a function of the parameters that can
+    /// itself be differentiated. The score is a single output, or of several the logarithm of the sum of their
+    /// exponentials, whose gradient is their softmax.
     ///
     /// The network is piecewise linear, so its gradient is the product of its linear maps backwards, with the slopes that
     /// each activation had: those are constant almost everywhere, so no second derivative is missing.
@@ -129,7 +130,10 @@ impl Critic {
         labels: Option<&Tensor<B, 2>>,
     ) -> Tensor<B, 2> {
         let blocks: Vec<_> = self.stack.with(parameters).collect();
-        let mut gradient = judged.output.ones_like();
+        let mut gradient = match judged.output.dims()[1] {
+            1 => judged.output.ones_like(),
+            _ => activation::softmax(judged.output.clone(), 1),
+        };
         let mut joined = self.labels == Labels::Joined && labels.is_some();
         let first_dense = blocks.iter().position(|(block, _)| block.map == Map::Dense);
         for (i, (block, own)) in blocks.iter().enumerate().rev() {

@@ -5,7 +5,7 @@ use std::ops::{Bound, RangeBounds};
 
 use crate::board::BOARDS;
 
-use super::{Config, ConfigError, Family, Loss, Model, Objective};
+use super::{Config, ConfigError, Family, Model, Objective};
 
 /// Over 0, at most 1.
 const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(1.0));
@@ -37,12 +37,10 @@ impl Config {
         range("train.d_steps", train.d_steps, 1..=100)?;
         range("train.class_weight", train.class_weight, 0.0..=1000.0)?;
         range("train.balance", train.balance, 0.0..=1000.0)?;
-        let linear = !self.model.class_head || train.loss != Loss::WganGp;
-        let expected =
-            "another loss where model.class_head is true: the penalty is that of one score";
-        holds(linear, "train.loss", "wgan-gp", expected)?;
         range("train.shift", train.shift, 0..=8)?;
         range("train.penalty", train.penalty, 0.0..=1000.0)?;
+        range("train.r1", train.r1, 0.0..=1000.0)?;
+        range("train.r1_every", train.r1_every, 1..=1000)?;
         range("train.lr_generator", train.lr_generator, POSITIVE)?;
         range("train.lr_discriminator", train.lr_discriminator, POSITIVE)?;
         range("train.lr_decay_from", train.lr_decay_from, 0.0..=1.0)?;

@@ -218,6 +218,11 @@ pub struct Train {
     pub loss: Loss,
     /// Weight of the gradient penalty of `wgan-gp`.
     pub penalty: f64,
+    /// Weight of the squared length of the discriminator's gradient at real pictures (Mescheder, Geiger and Nowozin 2018,
+    /// equation 9), for any loss; 0 for none.
+    pub r1: f64,
+    /// That penalty is computed in one step of so many, with so many times the weight (Karras et al. 2020, section 3.1).
+    pub r1_every: u64,
     /// Updates of the discriminator for each update of the generator.
     pub d_steps: usize,
     /// Weight of the classes in the discriminator's loss, where it has [`Model::class_head`].

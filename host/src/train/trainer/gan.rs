@@ -67,9 +67,14 @@ impl<B: TrainBackend> Trainer<B> {
                 let mut random = rng(self.config.seed, Purpose::Penalty, index);
                 let parts = uniform(&mut random, batch, 0.5);
                 let part = tensor::<B>(parts, [batch, 1], &self.device) + 0.5;
-                let between = real * part.clone() + fake.clone().detach() * (-part + 1.0);
+                let between = real.clone() * part.clone() + fake.clone().detach() * (-part + 1.0);
                 let penalty = penalty(discriminator, &weights, between, one_hot);
                 loss = loss + penalty * train.penalty;
+            }
+            if train.r1 > 0.0 && step.is_multiple_of(train.r1_every) {
+                let weight = train.r1 * train.r1_every as f64;
+                let length = steepness(discriminator, &weights, real, one_hot);
+                loss = loss + length * (weight / 2.0);
             }
             let discriminator_loss = loss.clone().inner();
             let gradients = loss.backward();
@@ -112,6 +117,19 @@ impl<B: TrainBackend> Trainer<B> {
     }
 }
 
+/// Mean squared length of the critic's gradient for the pictures (Mescheder, Geiger and Nowozin 2018, equation 9 without
+/// its weight), differentiable in the critic's parameters.
+fn steepness<B: TrainBackend>(
+    critic: &Critic,
+    parameters: &[Tensor<B, 2>],
+    pictures: Tensor<B, 2>,
+    labels: Option<&Tensor<B, 2>>,
+) -> Tensor<B, 1> {
+    let judged = critic.forward(parameters, pictures, labels);
+    let gradient = critic.input_gradient(parameters, &judged, labels);
+    gradient.square().sum_dim(1).mean()
+}
+
 /// Mean of (length of the critic's gradient for the pictures - 1)^2 (Gulrajani et al. 2017, equation 3), differentiable
 /// in the critic's parameters.
 fn penalty<B: TrainBackend>(
@@ -136,14 +154,26 @@ mod tests {
 
     type A = Autodiff<Flex>;
 
+    /// Of [`penalty`] or [`steepness`].
+    type Penalty =
+        fn(&Critic, &[Tensor<A, 2>], Tensor<A, 2>, Option<&Tensor<A, 2>>) -> Tensor<A, 1>;
+
     #[test]
-    fn the_penalty_has_the_gradient_of_finite_differences() {
-        for (family, classes) in [(Family::Dense, 2), (Family::Conv, 0), (Family::Conv, 2)] {
+    fn penalties_have_the_gradients_of_finite_differences() {
+        let penalties: [Penalty; 2] = [penalty, steepness];
+        for (family, classes, outputs, penalty) in [
+            (Family::Dense, 2, 1, penalties[0]),
+            (Family::Conv, 0, 1, penalties[0]),
+            (Family::Conv, 2, 1, penalties[0]),
+            (Family::Conv, 0, 3, penalties[0]),
+            (Family::Conv, 2, 1, penalties[1]),
+            (Family::Dense, 0, 3, penalties[1]),
+        ] {
             let mut model = Config::resolve("cgan", &[]).unwrap().model;
             model.family = family;
             model.discriminator = vec![4, 3];
             (model.height, model.width) = (8, 8);
-            let critic = Critic::discriminator(&model, classes, 1);
+            let critic = Critic::discriminator(&model, classes, outputs);
             let device = Default::default();
             let mut random = rng(5, Purpose::DiscriminatorWeights, 0);
             let plain = initial::<Flex>(&critic.specs(), &mut random, &device);
@@ -177,7 +207,7 @@ mod tests {
                     let expected = (moved(step) - moved(-step)) / (2.0 * step);
                     assert!(
                         (found[i] - expected).abs() < 0.02 * expected.abs().max(0.5),
-                        "{family:?} {classes}, parameter {number}, element {i}: {} {expected}",
+                        "{family:?} {classes} {outputs}, parameter {number}, element {i}: {} {expected}",
                         found[i]
                     );
                     checked += usize::from(expected.abs() > 1e-3);
