@@ -35,6 +35,7 @@ pub mod runtime;
 pub mod sample;
 pub mod session;
 pub mod setup;
+pub mod shipped;
 pub mod synthetic;
 pub mod train;
 pub mod verify;

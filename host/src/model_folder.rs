@@ -114,7 +114,7 @@ impl ModelFiles {
 }
 
 /// Names of the folders that hold a model image.
-fn shipped(models: &Path) -> Vec<String> {
+pub fn shipped(models: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(models)
         .into_iter()
         .flatten()

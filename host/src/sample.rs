@@ -97,30 +97,38 @@ impl Sampler {
     /// # Errors
     /// [`SampleError`].
     pub fn pictures(&mut self, points: &[Point]) -> Result<Vec<GrayImage>, SampleError> {
+        let latents: Vec<Latent> = points.iter().map(|&point| Latent::At(point)).collect();
+        self.draw(&latents)
+    }
+
+    /// One picture a latent vector, which may lie between two points.
+    ///
+    /// # Errors
+    /// [`SampleError`].
+    pub fn draw(&mut self, latents: &[Latent]) -> Result<Vec<GrayImage>, SampleError> {
         let image = self.model.image()?;
         let classes = image.classes();
-        if let Some(point) = points.iter().find(|point| !image.accepts(point.label)) {
+        let mut labels = latents.iter().flat_map(Latent::labels);
+        if let Some(label) = labels.find(|label| !image.accepts(*label)) {
             return Err(SampleError::Label {
                 classes,
-                asked: point
-                    .label
-                    .map_or("none".to_owned(), |label| label.to_string()),
+                asked: label.map_or("none".to_owned(), |label| label.to_string()),
                 expected: classes
                     .checked_sub(1)
                     .map_or("none".to_owned(), |last| format!("0 to {last}")),
             });
         }
         let Some(float) = &mut self.float else {
-            return points
+            return latents
                 .iter()
-                .map(|&point| Ok(self.model.picture(Latent::At(point), &mut ())?))
+                .map(|&latent| Ok(self.model.picture(latent, &mut ())?))
                 .collect();
         };
         let spec = InputSpec {
             latent: image.latent_len(),
             classes: usize::from(classes),
         };
-        let integers = calibrate::integer_inputs(points, spec, image.prior());
+        let integers = calibrate::latent_inputs(latents, spec, image.prior());
         let inputs = calibrate::float_inputs(&integers, spec);
         let outputs = float.run_float(&runtime::inputs(inputs.view(), spec.latent))?;
         let (width, height) = (
@@ -129,9 +137,9 @@ impl Sampler {
         );
         let expected = image.output().len() as usize;
         let data = outputs.first().map_or(&[][..], |output| &output.data);
-        if data.len() != expected * points.len() {
+        if data.len() != expected * latents.len() {
             return Err(SampleError::Shape {
-                found: data.len() / points.len().max(1),
+                found: data.len() / latents.len().max(1),
                 expected,
             });
         }

@@ -5,6 +5,7 @@ mod emulate;
 mod evaluate;
 mod export;
 mod inspect;
+mod models;
 mod sample;
 mod setup;
 mod train;
@@ -43,6 +44,8 @@ enum Command {
     Sample(sample::Args),
     /// Measure how good generated pictures are, and compare models.
     Evaluate(evaluate::Args),
+    /// The shipped models side by side: what they cost, how good they are.
+    Models(models::Args),
     /// Say what is inside an ONNX file or a model image.
     Inspect(inspect::Args),
     /// Boot a board's firmware with a model in an emulator.
@@ -63,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Export(args) => export::run(args, console),
         Command::Sample(args) => sample::run(args, console),
         Command::Evaluate(args) => evaluate::run(args, console),
+        Command::Models(args) => models::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
         Command::Emulate(args) => emulate::run(args, console),
     };

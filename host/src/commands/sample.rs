@@ -6,7 +6,7 @@ use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
 use crate::picture::{Grid, grid};
 use crate::sample::{Arithmetic, Sampler};
-use shared::latent::Point;
+use shared::latent::{Latent, Point, WALK_STEPS};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -15,6 +15,7 @@ use std::path::PathBuf;
   thumbgen sample --digit 3 --seed 7       one picture
   thumbgen sample --text 2026 --scale 4    the digits of a number
   thumbgen sample --digit 5 --grid 8x4     32 fives
+  thumbgen sample --walk --grid 13x5       walks through latent space, each row on to the next picture
   thumbgen sample --model runs/cgan/model --float --out float.png")]
 pub struct Args {
     /// Name of a shipped model, a model folder, a run folder, or a model image.
@@ -32,6 +33,9 @@ pub struct Args {
     /// Draw so many columns and rows.
     #[arg(long, short, value_name = "COLUMNSxROWS", value_parser = columns_and_rows)]
     grid: Option<(usize, usize)>,
+    /// Each row walks through latent space from one picture to the next, in as many steps as there are columns.
+    #[arg(long, short, conflicts_with = "text")]
+    walk: bool,
     /// Use the float generator (generator.onnx) instead of the integer model.
     #[arg(long)]
     float: bool,
@@ -61,7 +65,12 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     };
     let mut sampler = Sampler::new(&files, arithmetic).or_fail(Class::Input)?;
     let (points, columns) = points(&args, sampler.classes())?;
-    let tiles = sampler.pictures(&points).or_fail(Class::Input)?;
+    let latents = if args.walk {
+        walks(&points, columns)
+    } else {
+        points.into_iter().map(Latent::At).collect()
+    };
+    let tiles = sampler.draw(&latents).or_fail(Class::Input)?;
     let picture = grid(
         &tiles,
         Grid {
@@ -117,12 +126,15 @@ fn points(args: &Args, classes: u8) -> Result<(Vec<Point>, usize), Failure> {
     }
     let (columns, rows) = match (args.grid, args.digit) {
         (Some(size), _) => size,
+        (None, _) if args.walk => (9, 10),
         (None, Some(_)) => (1, 1),
         // Ten columns, or one a class where there are fewer.
         (None, None) if (1..10).contains(&classes) => (usize::from(classes), 10),
         (None, None) => (10, 10),
     };
-    let points = (0..columns * rows)
+    // A walk of a row wants the first picture of the next.
+    let count = if args.walk { rows + 1 } else { columns * rows };
+    let points = (0..count)
         .map(|i| {
             // All classes in turn where none is asked for; below 255, so the cast loses nothing.
             let class = i.checked_rem(usize::from(classes)).map(|class| class as u8);
@@ -132,9 +144,42 @@ fn points(args: &Args, classes: u8) -> Result<(Vec<Point>, usize), Failure> {
     Ok((points, columns))
 }
 
+/// Row by row the steps from each point to the next, both ends included.
+fn walks(points: &[Point], columns: usize) -> Vec<Latent> {
+    // At most 256 columns: a step is at most WALK_STEPS, so the cast loses nothing.
+    let step = |column: usize| {
+        let last = columns.saturating_sub(1).max(1);
+        (column * usize::from(WALK_STEPS) / last) as u8
+    };
+    let rows = points.windows(2);
+    rows.flat_map(|ends| {
+        (0..columns).map(move |column| Latent::Between {
+            from: ends[0],
+            to: ends[1],
+            step: step(column),
+        })
+    })
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_walks_from_its_picture_to_that_of_the_next() {
+        let point = |seed| Point { seed, label: None };
+        let row = |from, to, steps: &[u8]| -> Vec<Latent> {
+            let (from, to) = (point(from), point(to));
+            steps
+                .iter()
+                .map(|&step| Latent::Between { from, to, step })
+                .collect()
+        };
+        let expected = [row(1, 2, &[0, 32, 64]), row(2, 3, &[0, 32, 64])].concat();
+        assert_eq!(walks(&[point(1), point(2), point(3)], 3), expected);
+        assert_eq!(walks(&[point(1), point(2)], 1), row(1, 2, &[0]));
+    }
 
     #[test]
     fn sizes_of_grids() {

@@ -59,10 +59,16 @@ pub fn points(first_seed: u32, count: usize, classes: usize) -> Vec<Point> {
 
 /// The integer inputs of points, shape (points, latent + classes), at exponent [`EXPONENT`].
 pub fn integer_inputs(points: &[Point], input: InputSpec, prior: Prior) -> Array2<i8> {
-    let mut inputs = Array2::zeros((points.len(), input.len()));
-    for (mut row, &point) in inputs.rows_mut().into_iter().zip(points) {
+    let latents: Vec<Latent> = points.iter().map(|&point| Latent::At(point)).collect();
+    latent_inputs(&latents, input, prior)
+}
+
+/// The same of latent vectors, which may lie between points.
+pub fn latent_inputs(latents: &[Latent], input: InputSpec, prior: Prior) -> Array2<i8> {
+    let mut inputs = Array2::zeros((latents.len(), input.len()));
+    for (mut row, latent) in inputs.rows_mut().into_iter().zip(latents) {
         if let Some(row) = row.as_slice_mut() {
-            Latent::At(point).fill(prior, input.latent, row);
+            latent.fill(prior, input.latent, row);
         }
     }
     inputs
