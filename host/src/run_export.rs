@@ -17,6 +17,9 @@ const SIDE: usize = 10;
 /// Pixels between them.
 const DIVIDER: usize = 10;
 
+/// A run's record of itself.
+const RUN: &str = "run.json";
+
 /// No config or record of a run is larger, in bytes.
 const FILE_LIMIT: u64 = 1 << 20;
 
@@ -85,7 +88,7 @@ pub fn complete(
         ..Grid::default()
     };
     let mut parts = Vec::new();
-    let mut training = Value::Null;
+    let (mut training, mut before) = (Value::Null, Value::Null);
     if let Some(run) = run {
         let config_path = run.join(CONFIG);
         let config = Config::read(&config_path)?;
@@ -93,7 +96,12 @@ pub fn complete(
             &folder.join(CONFIG),
             &files::read_at_most(&config_path, FILE_LIMIT)?,
         )?;
-        training = json_file(&run.join("run.json"))?;
+        training = json_file(&run.join(RUN))?;
+        let source = Path::new(&config.qat.source).join(RUN);
+        // A run that has gone away since is no reason not to export.
+        if config.qat.is_on() && source.is_file() {
+            before = json_file(&source)?;
+        }
         let source = Source {
             data: &config.data,
             mnist_folder: None,
@@ -120,6 +128,7 @@ pub fn complete(
 
     let metrics = json!({
         "training": training,
+        "training_before": before,
         "export": {
             "image_bytes": report.image.len(),
             "arena_bytes": report.arena.bytes,

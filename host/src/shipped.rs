@@ -64,9 +64,11 @@ pub struct Shipped {
 /// A training's time.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Training {
-    /// Its steps.
+    /// Steps of float weights.
     pub steps: u64,
-    /// Its time.
+    /// Steps with quantization in the loop after those.
+    pub qat_steps: u64,
+    /// The time of both.
     pub seconds: f64,
     /// Threads.
     pub threads: u64,
@@ -113,7 +115,14 @@ impl Shipped {
         let macs = layers
             .and_then(Value::as_array)
             .map(|layers| layers.iter().filter_map(|l| l["macs"].as_u64()).sum());
-        let training = &metrics["training"];
+        // Where integers were trained, the training of the float weights went before.
+        let (last, before) = (&metrics["training"], &metrics["training_before"]);
+        let float = if before.is_object() { before } else { last };
+        let integers = if before.is_object() {
+            last
+        } else {
+            &Value::Null
+        };
         let rows = metrics.pointer("/evaluation/rows");
         let rows = rows
             .and_then(Value::as_array)
@@ -127,15 +136,16 @@ impl Shipped {
         let own = row(&name, "integer").unwrap_or(&Value::Null);
         Ok(Self {
             generator: image.card().to_owned(),
-            parameters: training["parameters"][0].as_u64(),
+            parameters: float["parameters"][0].as_u64(),
             image_bytes: image.len() as u64,
             arena_bytes: image.arena_len() as u64,
             macs,
-            training: training["seconds"].as_f64().map(|seconds| Training {
-                steps: training["steps_done"].as_u64().unwrap_or(0),
-                seconds,
-                threads: training["threads"].as_u64().unwrap_or(0),
-                cpu: training["cpu"].as_str().unwrap_or("unknown").to_owned(),
+            training: float["seconds"].as_f64().map(|seconds| Training {
+                steps: float["steps_done"].as_u64().unwrap_or(0),
+                qat_steps: integers["steps_done"].as_u64().unwrap_or(0),
+                seconds: seconds + integers["seconds"].as_f64().unwrap_or(0.0),
+                threads: float["threads"].as_u64().unwrap_or(0),
+                cpu: float["cpu"].as_str().unwrap_or("unknown").to_owned(),
             }),
             float: row(&name, "float").and_then(distance),
             integer: distance(own),
@@ -191,13 +201,13 @@ impl fmt::Display for Table {
                 write!(f, "| {} ", shown(count, thousands))?;
             }
             match &model.training {
-                Some(t) => writeln!(
-                    f,
-                    "| {} steps, {:.0} s on {} threads |",
-                    thousands(t.steps),
-                    t.seconds,
-                    t.threads
-                )?,
+                Some(t) => {
+                    write!(f, "| {} ", thousands(t.steps))?;
+                    if t.qat_steps > 0 {
+                        write!(f, "+ {} ", thousands(t.qat_steps))?;
+                    }
+                    writeln!(f, "steps, {:.0} s on {} threads |", t.seconds, t.threads)?;
+                }
                 None => f.write_str("| - |\n")?,
             }
         }
@@ -264,7 +274,8 @@ mod tests {
                    "labels": {"accuracy": {"value": distance / 100.0}}}})
         };
         let metrics = json!({
-            "training": {"seconds": 12.4, "steps_done": 2000, "threads": 2, "cpu": "x", "parameters": [1234567]},
+            "training": {"seconds": 2.0, "steps_done": 500, "parameters": [7]},
+            "training_before": {"seconds": 10.4, "steps_done": 2000, "threads": 2, "cpu": "x", "parameters": [1234567]},
             "export": {"quantization": {"layers": [{"macs": 7}, {"macs": 5}]}},
             "evaluation": {"rows": [row("mnist", "real", 1.0), row("cgan", "float", 2.0), row("cgan", "integer", 3.0),
                                     row("int4-qat", "integer", 4.0)]},
@@ -280,7 +291,7 @@ mod tests {
         let text = table.to_string();
         assert!(text.contains("| 1,234,567 |"), "{text}");
         assert!(
-            text.contains("| 2,000 steps, 12 s on 2 threads |"),
+            text.contains("| 2,000 + 500 steps, 12 s on 2 threads |"),
             "{text}"
         );
         assert!(
