@@ -8,12 +8,21 @@ use host::firmware_build::{self, FirmwareBuild};
 use host::model_folder::ModelFiles;
 use host::preview::Model;
 use host::{board::Board, repository, session};
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 /// The models under `models/`.
-pub const MODELS: [&str; 2] = ["cgan", "gan"];
+pub const MODELS: [&str; 7] = [
+    "cgan",
+    "gan",
+    "cdcgan",
+    "dcgan",
+    "dcgan-large",
+    "cvae",
+    "vae",
+];
 
 /// The board with a panel.
 pub fn board() -> Board {
@@ -124,6 +133,13 @@ pub fn thumbgen() -> Command {
         profile.join(format!("thumbgen{}", std::env::consts::EXE_SUFFIX))
     });
     Command::new(program)
+}
+
+/// SHA-256 of a file, in hexadecimal.
+pub fn sha256(path: &Path) -> String {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a command wrote to standard error.

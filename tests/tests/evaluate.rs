@@ -6,11 +6,10 @@ use host::dataset::{Dataset, Source};
 use host::model_folder::{CLASSIFIER_ONNX, FLOAT_ONNX};
 use host::picture::GrayImage;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::OnceLock;
-use tests::{complaint, files, thumbgen};
+use tests::{complaint, files, sha256, thumbgen};
 
 /// Rows and columns of MNIST's pictures.
 const SIDE: usize = 28;
@@ -76,11 +75,6 @@ fn printed(arguments: &[&str]) -> String {
 
 fn json(path: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder().join(path)).unwrap()).unwrap()
-}
-
-fn sha256(path: &Path) -> String {
-    let digest = Sha256::digest(std::fs::read(path).unwrap());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn classifier() -> PathBuf {

@@ -166,7 +166,7 @@ fn names_and_shapes_are_those_of_the_config() {
     let generator = Generator::new("generator", &model, 10, Activation::Tanh);
     assert_eq!(
         count(generator.specs()),
-        110 * 256 + 256 * 256 + 256 * 784 + 4 * 256 + 784
+        42 * 256 + 256 * 256 + 256 * 784 + 4 * 256 + 784
     );
     assert_eq!(
         Critic::discriminator(&model, 10, 1).specs()[0].shape,
