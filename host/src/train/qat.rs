@@ -223,7 +223,11 @@ mod tests {
         for (preset, pairs) in [
             ("cgan", &["qat.bits=int4"][..]),
             ("gan", &["qat.objective=0.5"][..]),
-            ("cvae", &["qat.bits=int4", "qat.distillation=0"][..]),
+            ("vae", &[][..]),
+            (
+                "cvae",
+                &["qat.bits=int4", "qat.objective=1", "qat.distillation=0"][..],
+            ),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let at = |name: &str| folder.path().join(name);
