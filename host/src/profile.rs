@@ -116,7 +116,7 @@ mod tests {
         let profile = Profile::new(&image, &[2, 100, 200, 300, 10], 5);
         let found: Vec<u64> = profile.0.iter().map(|cost| cost.instructions).collect();
         assert_eq!(found, [10, 500, 1000, 1500, 50]);
-        assert_eq!(profile.0[1].per_mac(), Some(500.0 / 28160.0));
+        assert_eq!(profile.0[1].per_mac(), Some(500.0 / 10752.0));
         assert_eq!(profile.total().instructions, 3060);
         let text = profile.to_string();
         let lines: Vec<&str> = text.lines().collect();

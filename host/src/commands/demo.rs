@@ -38,6 +38,9 @@ pub struct Args {
     out: Option<PathBuf>,
 }
 
+/// The shipped model that is shown: the best of those that are told which digit to draw.
+const PRETRAINED: &str = "cdcgan";
+
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let start = Instant::now();
     let tools = super::setup::install(args.yes, console)?;
@@ -50,7 +53,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let out = args.out.clone().unwrap_or_else(|| free_folder("demo"));
     let target = board("lm3s6965evb")?;
     let files = if args.pretrained {
-        ModelFiles::find("cgan").or_fail(Class::Input)?
+        ModelFiles::find(PRETRAINED).or_fail(Class::Input)?
     } else {
         let keys: Vec<String> = args
             .steps
@@ -164,7 +167,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     row("time", format!("{:.0} s", start.elapsed().as_secs_f64()));
     print("");
     let named = if args.pretrained {
-        "cgan".to_owned()
+        PRETRAINED.to_owned()
     } else {
         out.display().to_string()
     };

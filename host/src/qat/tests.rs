@@ -159,14 +159,14 @@ fn a_shipped_model_trains_and_its_image_draws_the_same_in_the_firmware_s_engine(
     };
     let quantized = prepared.quantize(&options).unwrap();
     let options = DistillOptions {
-        steps: 60,
+        steps: 120,
         ..Default::default()
     };
     let mut seen = Vec::new();
     let mut look = |progress: &distill::Progress| seen.push(*progress);
     let done = distill(&prepared, &quantized, &options, &mut look).unwrap();
     assert!(done.best < done.start * 0.6, "{} {}", done.start, done.best);
-    assert_eq!(seen.last().unwrap().step, 60);
+    assert_eq!(seen.last().unwrap().step, 120);
     assert_eq!(Scheme::of(&done.network), Scheme::of(&quantized));
 
     let student = Student::new(prepared.folded(), &done.network).unwrap();

@@ -47,7 +47,7 @@ fn the_preset_twice_gives_equal_weights() {
     assert!(first == second, "same seed, other weights");
     assert_eq!(
         (first.input.latent, first.input.classes, first.output.len()),
-        (100, 10, 784)
+        (32, 10, 784)
     );
     let other = Config {
         seed: 2,
