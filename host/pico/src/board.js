@@ -118,8 +118,13 @@ export class Board {
     if (this.usb?.open) {
       this.usb.write(bytes);
     } else {
-      this.waitingForSerial.push(...bytes);
+      bytes.forEach((byte) => this.waitingForSerial.push(byte));
     }
+  }
+
+  /** Bytes that wait for the board to take them. */
+  get backlog() {
+    return this.waitingForSerial.length + (this.usb?.queue.length ?? 0);
   }
 
   /** What the firmware has logged since the last call: defmt frames. */

@@ -1,5 +1,6 @@
-//! Grey pictures on the host: tiles in a grid, PNG files, and the plot of a training run.
+//! Pictures on the host, grey ones above all: tiles in a grid, PNG files, and the plot of a training run.
 
+mod color;
 mod grid;
 pub mod plot;
 pub mod terminal;
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use image::ImageEncoder;
 
+pub use color::ColorImage;
 pub use grid::{Grid, grid};
 
 use crate::files::{FileError, write_atomically};
