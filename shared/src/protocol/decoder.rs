@@ -41,8 +41,8 @@ enum State {
     Text,
     /// In a frame: bytes to the end of a group of COBS, and whether a zero follows the group.
     Frame { left: u8, zero: bool },
-    /// In what cannot be a frame any more.
-    Refused(FrameError),
+    /// In a frame of another version.
+    Foreign { found: u8 },
 }
 
 /// Tells frames from text, and takes frames apart. It owns the memory of one message.
@@ -60,10 +60,10 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A receiver at the start of a line.
+    /// A receiver at the start of a line of text: noise when the power comes shall start no frame.
     pub const fn new() -> Self {
         Self {
-            state: State::Start,
+            state: State::Text,
             body: [0; MAX_MESSAGE_LEN + CRC_LEN],
             len: 0,
         }
@@ -87,7 +87,7 @@ impl Decoder {
                         left: 0,
                         zero: false,
                     },
-                    found => State::Refused(FrameError::Version { found }),
+                    found => State::Foreign { found },
                 };
                 None
             }
@@ -97,42 +97,42 @@ impl Decoder {
                 Some(Piece::Text(byte))
             }
             (State::Frame { left: 0, zero }, code) => {
-                if zero {
-                    self.store(0);
-                }
-                if let State::Frame { .. } = self.state {
-                    self.state = State::Frame {
-                        left: code - 1,
-                        zero: code < u8::MAX,
-                    };
-                }
-                None
+                self.state = State::Frame {
+                    left: code - 1,
+                    zero: code < u8::MAX,
+                };
+                if zero { self.store(0) } else { None }
             }
             (State::Frame { left, zero }, byte) => {
                 self.state = State::Frame {
                     left: left - 1,
                     zero,
                 };
-                self.store(byte);
-                None
+                self.store(byte)
             }
-            (State::Refused(_), _) => None,
+            (State::Foreign { .. }, byte) => self.store(byte),
         }
     }
 
-    fn store(&mut self, byte: u8) {
+    /// Keeps a byte of a frame. Where there are too many, a zero was lost: the rest counts as text, so that lines are
+    /// read again also where no zero comes any more.
+    fn store(&mut self, byte: u8) -> Option<Piece<'_>> {
         match self.body.get_mut(self.len) {
             Some(place) => {
                 *place = byte;
                 self.len += 1;
+                None
             }
-            None => self.state = State::Refused(FrameError::TooLong),
+            None => {
+                self.state = State::Text;
+                Some(Piece::Frame(Err(FrameError::TooLong)))
+            }
         }
     }
 
     fn finish(&self, state: State) -> Result<&[u8], FrameError> {
         match state {
-            State::Refused(error) => return Err(error),
+            State::Foreign { found } => return Err(FrameError::Version { found }),
             State::Frame { left: 0, .. } => {}
             _ => return Err(FrameError::Damaged),
         }

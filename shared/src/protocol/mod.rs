@@ -9,7 +9,8 @@
 //! A line of text is ended by `\n` and holds no 0x00. A 0x00 ends whatever stood before it: a frame, or a line that was
 //! never ended, which is void. What follows a 0x00 is a frame where it starts with a marker, else text: text never starts
 //! with a marker, because UTF-8 has no character that starts with 0x80 to 0x8F. So the receiver is in step again at the
-//! next 0x00 whatever was lost or added before it, and no frame but the damaged one is lost.
+//! next 0x00 whatever was lost or added before it, and no frame but the damaged one is lost. Bytes after more than a
+//! frame may have count as text, so that lines are read again where no 0x00 comes any more.
 //!
 //! The host asks, one request at a time, and waits. It numbers its requests; replies carry the number of the request
 //! that they answer, or 0 where the device could not read it. Every request has one last reply; [`Request::Generate`]
