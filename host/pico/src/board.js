@@ -35,13 +35,11 @@ const XIP_CTRL = 0x14000;
 export class Board {
   /**
    * @param {object} [options]
-   * @param {'st7789' | 'ssd1306'} [options.display] which panel `picture` shows
    * @param {boolean} [options.xip] whether waiting for flash is counted; see xip.js
    */
-  constructor({ display = 'st7789', xip = true } = {}) {
+  constructor({ xip = true } = {}) {
     this.flash = new Flash();
     this.panels = { st7789: new St7789(), ssd1306: new Ssd1306() };
-    this.display = display;
     this.cache = new XipCache();
     this.countsXip = xip;
     /** What the board sends over USB, and that its port is open. */
@@ -60,9 +58,9 @@ export class Board {
     this.chip = null;
   }
 
-  /** The panel that the picture is taken from. */
+  /** The panel that the picture is taken from: that which the firmware has switched on. */
   get panel() {
-    return this.panels[this.display];
+    return this.panels.ssd1306.on ? this.panels.ssd1306 : this.panels.st7789;
   }
 
   /** Cycles in which the core worked, since switching on; sleep does not count. */
