@@ -6,7 +6,8 @@ use super::{GRID_LEN, Number, SelfTest, View};
 use shared::image::Image;
 use shared::latent::{Point, WALK_STEPS};
 
-/// Ticks a second that a board sends: a walk from one digit to the next takes `WALK_STEPS / TICK_HZ` = 8 s.
+/// Ticks a second that the slowest board sends: a walk from one digit to the next takes `WALK_STEPS / TICK_HZ` = 8 s
+/// there. Faster boards send more.
 pub const TICK_HZ: u32 = 8;
 
 /// How long a passed self-test is shown at boot.
