@@ -10,6 +10,7 @@
 
 import { RP2040 } from 'rp2040js';
 import { connectI2c, connectSpi } from './buses.js';
+import { logger, mendSleep } from './core.js';
 import { Flash, PowerLoss } from './flash.js';
 import { Profile } from './profile.js';
 import { call, install } from './rom.js';
@@ -181,7 +182,7 @@ export class Board {
     const { chip, cache, profile } = this;
     const { core, clock } = chip;
     while (left > 0 && clock.nanosCounter < until && !this.watchdogBarked) {
-      if (core.waiting) {
+      if (core.waiting && !this.wake()) {
         // Nothing happens before the next alarm: time jumps there.
         const next = clock.nextAlarm ? clock.nextAlarm.nanos : Infinity;
         clock.tick(Math.max(0, Math.min(next, until) - clock.nanosCounter));
@@ -230,7 +231,8 @@ export class Board {
     chip.flash = this.flash.bytes;
     chip.flash16 = new Uint16Array(chip.flash.buffer);
     chip.flashView = new DataView(chip.flash.buffer);
-    chip.logger = this.#logger();
+    chip.logger = logger(chip, (text) => this.#complain(text));
+    this.wake = mendSleep(chip.core);
     install(chip.bootrom);
     this.cache.flush();
     chip.peripherals[XIP_CTRL] = xipControl(this.cache);
@@ -309,25 +311,11 @@ export class Board {
     }
   }
 
-  #logger() {
-    const complain = (component, message) => {
-      const text = `${component}: ${message}`;
-      if (this.complaints.size < 100 && !this.complaints.has(text)) {
-        this.complaints.add(text);
-        this.onComplaint(text);
-      }
-    };
-    return {
-      debug: () => {},
-      info: (_, message) => {
-        // The library only says that the core has signalled an event; the core then does not go to sleep.
-        if (message === 'SEV') {
-          this.chip.core.eventRegistered = true;
-        }
-      },
-      warn: complain,
-      error: complain,
-    };
+  #complain(text) {
+    if (this.complaints.size < 100 && !this.complaints.has(text)) {
+      this.complaints.add(text);
+      this.onComplaint(text);
+    }
   }
 }
 

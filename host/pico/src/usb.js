@@ -1,7 +1,8 @@
 // The other end of the board's USB cable: a host that finds the serial port (CDC-ACM), opens it, and moves bytes.
 //
 // The chip's library has such a host too, but it answers each read of the board at once with an empty packet where it
-// has nothing to say, which a real host never does: the board would be woken a hundred thousand times a second.
+// has nothing to say, which a real host never does: the board would be woken a hundred thousand times a second. So here
+// a read waits until there is something; and for so long, the buffer is the controller's, which the library forgets.
 
 import { DataDirection, SetupRecipient, SetupRequest, SetupType, createSetupPacket } from 'rp2040js';
 
@@ -13,6 +14,9 @@ const CLASS_CDC_DATA = 10;
 const BULK = 2;
 const SET_CONTROL_LINE_STATE = 0x22;
 const DTR_AND_RTS = 3;
+/** Where the chip's memory has an endpoint's buffer control for data from the host, and its bit "the controller's". */
+const OUT_BUFFER_CONTROL = 0x84;
+const AVAILABLE = 1 << 10;
 /** No configuration of a board like this is longer. */
 const MAX_DESCRIPTORS = 1024;
 
@@ -45,8 +49,14 @@ export class UsbSerial {
     usb.onEndpointRead = (endpoint, size) => {
       if (endpoint === this.endpoints.out) {
         this.listening = size;
+        this.#setAvailable(endpoint, true);
         this.#send();
       }
+    };
+    const finish = usb.finishRead;
+    usb.finishRead = (endpoint, bytes) => {
+      this.#setAvailable(endpoint, false);
+      finish.call(usb, endpoint, bytes);
     };
   }
 
@@ -65,6 +75,13 @@ export class UsbSerial {
     const packet = Uint8Array.from(this.queue.splice(0, this.listening));
     this.listening = 0;
     this.usb.endpointReadDone(this.endpoints.out, packet);
+  }
+
+  #setAvailable(endpoint, available) {
+    const view = this.usb.rp2040.usbDPRAMView;
+    const at = OUT_BUFFER_CONTROL + 8 * endpoint;
+    const control = view.getUint32(at, true);
+    view.setUint32(at, available ? control | AVAILABLE : control & ~AVAILABLE, true);
   }
 
   #received(endpoint, bytes) {
