@@ -11,7 +11,7 @@ const VARIABLE: &str = "THUMBGEN_MODEL";
 const DEFAULT: &str = "../models/cgan/model.tgm";
 
 /// Features, and folders under `src/bin`.
-const BOARDS: [&str; 2] = ["lm3s6965evb", "netduinoplus2"];
+const BOARDS: [&str; 3] = ["lm3s6965evb", "netduinoplus2", "pico"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -7,7 +7,8 @@ use shared::image::Image;
 use shared::latent::{Point, WALK_STEPS};
 use shared::protocol::FrameError;
 
-/// Ticks a second that a board sends: a walk from one digit to the next takes `WALK_STEPS / TICK_HZ` = 8 s.
+/// Ticks a second that the slowest board sends: a walk from one digit to the next takes `WALK_STEPS / TICK_HZ` = 8 s
+/// there. Faster boards send more.
 pub const TICK_HZ: u32 = 8;
 
 /// How long a passed self-test is shown at boot.

@@ -51,61 +51,125 @@ impl<'m, C: FromGrey> Scaled<'m, C> {
         };
         Self::new(picture, size.component_max(Size::new_equal(1)), filter)
     }
+}
 
-    /// The grey level at a target pixel's position along both axes.
-    fn level(&self, x: Axis, y: Axis) -> u8 {
-        let row = |y| {
-            let (a, b) = (self.picture.grey(x.low, y), self.picture.grey(x.high, y));
-            // Nine bits of weight, eight of level.
-            u32::from(a) * (256 - x.part) + u32::from(b) * x.part
-        };
-        let mixed = row(y.low) * (256 - y.part) + row(y.high) * y.part;
-        // Weights sum to 2^16 and levels have 8 bits, so the sum has 24 and the rounded result eight.
-        ((mixed + (1 << 15)) >> 16) as u8
-    }
+/// Where the pixels of a target lie along one axis of the source, one after the other: a division when it starts, and
+/// none on the way, since the smallest cores divide in software.
+#[derive(Clone, Copy)]
+struct Axis {
+    filter: Filter,
+    /// The last source pixel.
+    last: u32,
+    /// The centre of the pixel whose turn it is, in 1/256 of a source pixel, and the rest of that division.
+    centre: u32,
+    rest: u32,
+    /// From one pixel to the next, and the rest of that division.
+    step: u32,
+    step_rest: u32,
+    /// What was divided by: half pixels of the target.
+    halves: u32,
 }
 
 /// Between which two source pixels a target pixel lies, and how far from the first, in 1/256.
-#[derive(Clone, Copy)]
-struct Axis {
-    low: usize,
-    high: usize,
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    low: u32,
+    high: u32,
     part: u32,
 }
 
 impl Axis {
-    fn new(filter: Filter, at: u32, target: u32, source: u16) -> Self {
-        // Targets have fewer than 2^15 pixels a side; a larger one would be drawn wrongly, not panic.
-        let (source, halves) = (
-            u32::from(source.max(1)),
-            target.max(1).wrapping_mul(2).max(1),
-        );
-        let centre = at.wrapping_mul(2).wrapping_add(1).wrapping_mul(source);
-        // In units of 1/256, without a product of more than 32 bits.
-        let (low, part) = (centre / halves, centre % halves);
-        let centre = low
-            .wrapping_mul(256)
-            .wrapping_add(part.wrapping_mul(256) / halves);
-        let last = source - 1;
-        match filter {
+    fn new(filter: Filter, target: u32, source: u16) -> Self {
+        // Targets and sources have fewer than 2^15 pixels a side; larger ones would be drawn wrongly, not panic.
+        let source = u32::from(source.max(1));
+        let halves = target.max(1).wrapping_mul(2).max(1);
+        // 256 * (2 * at + 1) * source / halves, for at = 0, and what every further pixel adds.
+        let whole = source.wrapping_mul(256);
+        let step = source.wrapping_mul(512);
+        Self {
+            filter,
+            last: source - 1,
+            centre: whole / halves,
+            rest: whole % halves,
+            step: step / halves,
+            step_rest: step % halves,
+            halves,
+        }
+    }
+
+    /// The place of the next pixel.
+    #[inline(always)]
+    fn next(&mut self) -> Place {
+        let centre = self.centre;
+        self.centre = centre.wrapping_add(self.step);
+        self.rest = self.rest.wrapping_add(self.step_rest);
+        if self.rest >= self.halves {
+            self.rest -= self.halves;
+            self.centre = self.centre.wrapping_add(1);
+        }
+        match self.filter {
             Filter::Nearest => {
-                let low = (centre / 256).min(last) as usize;
-                Self {
+                let low = (centre / 256).min(self.last);
+                Place {
                     low,
                     high: low,
                     part: 0,
                 }
             }
             Filter::Bilinear => {
-                let position = centre.saturating_sub(128).min(last * 256);
+                let position = centre.saturating_sub(128).min(self.last * 256);
                 let low = position / 256;
-                Self {
-                    low: low as usize,
-                    high: (low + 1).min(last) as usize,
+                Place {
+                    low,
+                    high: (low + 1).min(self.last),
                     part: position % 256,
                 }
             }
         }
+    }
+}
+
+/// One row of the target: source columns, mixed from two rows, of which two neighbours are kept.
+struct Row<'m> {
+    picture: Picture<'m>,
+    y: Place,
+    columns: [u32; 2],
+    /// The levels of these columns times 256: sixteen bits.
+    mixed: [u32; 2],
+}
+
+impl<'m> Row<'m> {
+    fn new(picture: Picture<'m>, y: Place) -> Self {
+        Self {
+            picture,
+            y,
+            // No picture is so wide.
+            columns: [u32::MAX; 2],
+            mixed: [0; 2],
+        }
+    }
+
+    fn column(&self, x: u32) -> u32 {
+        let grey = |y: u32| u32::from(self.picture.grey(x as usize, y as usize));
+        grey(self.y.low) * (256 - self.y.part) + grey(self.y.high) * self.y.part
+    }
+
+    /// The level at a place along the row.
+    #[inline(always)]
+    fn level(&mut self, x: Place) -> u8 {
+        if self.columns != [x.low, x.high] {
+            let first = if x.low == self.columns[1] {
+                self.mixed[1]
+            } else {
+                self.column(x.low)
+            };
+            self.mixed = [first, self.column(x.high)];
+            self.columns = [x.low, x.high];
+        }
+        let [a, b] = self.mixed;
+        let mixed = a * (256 - x.part) + b * x.part;
+        // Weights sum to 2^16 and levels have 8 bits, so the sum has 24 and the rounded result eight.
+        ((mixed + (1 << 15)) >> 16) as u8
     }
 }
 
@@ -120,12 +184,15 @@ impl<C: FromGrey> ImageDrawable for Scaled<'_, C> {
 
     fn draw<D: DrawTarget<Color = C>>(&self, target: &mut D) -> Result<(), D::Error> {
         let Size { width, height } = self.size;
+        let columns = Axis::new(self.filter, width, self.picture.width());
+        let mut rows = Axis::new(self.filter, height, self.picture.height());
         for row in 0..height {
-            let y = Axis::new(self.filter, row, height, self.picture.height());
+            let mut source = Row::new(self.picture, rows.next());
+            let mut columns = columns;
             let colours = (0..width).map(|column| {
-                let x = Axis::new(self.filter, column, width, self.picture.width());
+                let level = source.level(columns.next());
                 // Panels have fewer than 2^31 pixels a side.
-                C::from_grey(self.level(x, y), Point::new(column as i32, row as i32))
+                C::from_grey(level, Point::new(column as i32, row as i32))
             });
             let area = Rectangle::new(Point::new(0, row as i32), Size::new(width, 1));
             target.fill_contiguous(&area, colours)?;
@@ -174,6 +241,24 @@ mod tests {
 
     // Grey levels 0, 255, 3 * 17; 9 * 17, 0, 255.
     const CORNERS: [i8; 6] = [-128, 127, -77, 25, -128, 127];
+
+    #[test]
+    fn places_without_divisions_are_those_of_the_formula() {
+        for (target, source) in [(1, 1), (8, 3), (168, 28), (56, 28), (7, 100), (240, 1), (3, 3)] {
+            let mut axis = Axis::new(Filter::Bilinear, target, source);
+            for at in 0..target {
+                let centre = 256 * (2 * at + 1) * u32::from(source) / (2 * target);
+                let position = centre.saturating_sub(128).min((u32::from(source) - 1) * 256);
+                let place = axis.next();
+                assert_eq!(
+                    place.low * 256 + place.part,
+                    position,
+                    "{at} of {target} from {source}"
+                );
+                assert!(place.high - place.low <= 1 && place.high < u32::from(source));
+            }
+        }
+    }
 
     #[test]
     fn nearest_repeats_pixels() {
