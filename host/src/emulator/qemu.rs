@@ -3,11 +3,12 @@
 use super::arguments::{self, Chardevs, Options};
 use super::channel::{Listener, Stream};
 use super::error::EmulatorError;
-use super::inbox::{Inbox, Popped, Writer};
+use super::inbox::{Inbox, Popped};
 use super::log::{self, LogRecord};
 use super::panel::Panel;
 use super::process::Process;
 use super::qmp::{Qmp, QmpError};
+use super::uart::{self, Tap, UartPort};
 use crate::files;
 use crate::firmware_build::{Display, symbol};
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ pub struct Qemu {
     process: Process,
     qmp: Qmp<Stream>,
     uart: Stream,
+    tap: Arc<Tap>,
     pub(super) lines: Arc<Inbox<String>>,
     logs: Arc<Inbox<LogRecord>>,
     elf: PathBuf,
@@ -100,8 +102,8 @@ impl Qemu {
         let reader = uart
             .try_clone()
             .map_err(EmulatorError::io("read the UART"))?;
-        let writer = Writer(lines.clone());
-        std::thread::spawn(move || log::read_lines(reader, |line| writer.0.push(line)));
+        let tap = Arc::new(Tap::default());
+        uart::spawn_reader(reader, tap.clone(), lines.clone());
 
         let qmp = Qmp::new(qmp, START_LIMIT)
             .map_err(|e| failure(e, &mut process, "its greeting", START_LIMIT))?;
@@ -109,6 +111,7 @@ impl Qemu {
             process,
             qmp,
             uart,
+            tap,
             lines,
             logs,
             elf: options.elf.clone(),
@@ -168,6 +171,15 @@ impl Qemu {
                 _ => EmulatorError::io("write to the UART (the firmware does not read it)")(source),
             }
         })
+    }
+
+    /// The UART's bytes instead of its lines, until the port is dropped.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Io`] where the system has no more of them.
+    pub fn port(&mut self) -> Result<UartPort, EmulatorError> {
+        let port = self.tap.port(&self.uart);
+        port.map_err(EmulatorError::io("open a port to the UART"))
     }
 
     /// The next line from the UART.

@@ -6,8 +6,8 @@ use super::stopwatch::Stopwatch;
 use crate::chip::{BOARD, feed_watchdog};
 use core::fmt::Write;
 use defmt::Display2Format;
-use firmware::app::line::LineBuffer;
 use embedded_graphics::prelude::*;
+use firmware::app::line::LineBuffer;
 use firmware::app::{Device, Event, Ports, View, draw, draw_message};
 use firmware::draw::FromGrey;
 use firmware::engine::Engine;
@@ -19,7 +19,13 @@ use shared::image::Image;
 pub fn splash<D: DrawTarget<Color: FromGrey>>(built_in: &[u8], arena: &mut [i8], target: &mut D) {
     if let Ok(image) = Image::new_checked(built_in) {
         let view = View::first(image.classes());
-        let _ = draw(view, &Engine::new(image), arena, target, &mut Stopwatch::new());
+        let _ = draw(
+            view,
+            &Engine::new(image),
+            arena,
+            target,
+            &mut Stopwatch::new(),
+        );
     }
 }
 

@@ -36,7 +36,8 @@ pub const BOARD: &str = if cfg!(feature = "pico") {
 const WATCHDOG: Duration = Duration::from_secs(2);
 
 /// The watchdog's counter for that time. RP2040's counts by two (data sheet, erratum RP2040-E1).
-const WATCHDOG_COUNT: u32 = WATCHDOG.as_micros() as u32 * if cfg!(feature = "pico") { 2 } else { 1 };
+const WATCHDOG_COUNT: u32 =
+    WATCHDOG.as_micros() as u32 * if cfg!(feature = "pico") { 2 } else { 1 };
 
 /// The display as the app draws on it.
 #[cfg(not(feature = "ssd1306"))]
