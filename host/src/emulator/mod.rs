@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              QMP (JSON lines, a socket) <-> start, buttons, picture of the panel
-//! Qemu::start  UART0 (a socket)           <-> lines of text
+//! Qemu::start  UART0 (a socket)           <-> lines of text; or its bytes, while a port to it is held
 //!              semihosting (two pipes)     -> defmt frames -> LogRecord
 //! ```
 //! QEMU connects to sockets that this side has opened before it starts, and starts with the processor stopped:
@@ -23,8 +23,10 @@ mod process;
 mod qemu;
 mod qmp;
 mod screen;
+mod serve;
 #[cfg(test)]
 mod tests;
+mod uart;
 mod window;
 
 pub use arguments::Options;
@@ -34,6 +36,8 @@ pub use log::{Level, LogRecord};
 pub use machine::Machine;
 pub use panel::{Panel, PanelError};
 pub use qemu::{Qemu, window_is_possible};
+pub use serve::serve;
+pub use uart::UartPort;
 pub use window::{run_in_window, typed_lines};
 
 /// QEMU's program for 32-bit Arm boards.

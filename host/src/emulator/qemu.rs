@@ -3,12 +3,13 @@
 use super::arguments::{self, Chardevs, Options, key_code};
 use super::channel::{Listener, Stream};
 use super::error::EmulatorError;
-use super::inbox::{Inbox, Writer};
+use super::inbox::Inbox;
 use super::machine::{Machine, wait_for};
 use super::log::{self, LogRecord};
 use super::panel::Panel;
 use super::process::Process;
 use super::qmp::{Qmp, QmpError};
+use super::uart::{self, Tap, UartPort};
 use crate::files;
 use crate::firmware_build::{Display, symbol};
 use firmware::app::Button;
@@ -36,6 +37,7 @@ pub struct Qemu {
     process: Process,
     qmp: Qmp<Stream>,
     uart: Stream,
+    tap: Arc<Tap>,
     pub(super) lines: Arc<Inbox<String>>,
     logs: Arc<Inbox<LogRecord>>,
     elf: PathBuf,
@@ -103,8 +105,8 @@ impl Qemu {
         let reader = uart
             .try_clone()
             .map_err(EmulatorError::io("read the UART"))?;
-        let writer = Writer(lines.clone());
-        std::thread::spawn(move || log::read_lines(reader, |line| writer.0.push(line)));
+        let tap = Arc::new(Tap::default());
+        uart::spawn_reader(reader, tap.clone(), lines.clone());
 
         let qmp = Qmp::new(qmp, START_LIMIT)
             .map_err(|e| failure(e, &mut process, "its greeting", START_LIMIT))?;
@@ -112,6 +114,7 @@ impl Qemu {
             process,
             qmp,
             uart,
+            tap,
             lines,
             logs,
             elf: options.elf.clone(),
@@ -156,6 +159,15 @@ impl Qemu {
                 command: command.into(),
                 reason: format!("no icount in {answer}"),
             })
+    }
+
+    /// The UART's bytes instead of its lines, until the port is dropped.
+    ///
+    /// # Errors
+    /// [`EmulatorError::Io`] where the system has no more of them.
+    pub fn port(&mut self) -> Result<UartPort, EmulatorError> {
+        let port = self.tap.port(&self.uart);
+        port.map_err(EmulatorError::io("open a port to the UART"))
     }
 
     /// Reads the log until `predicate` accepts a record, and returns it; the records before it are dropped.

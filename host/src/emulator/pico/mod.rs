@@ -17,7 +17,7 @@ mod options;
 
 pub use board::{Counts, Pico};
 pub use link::Event;
-pub use options::{Pace, PicoDisplay, PicoOptions};
+pub use options::{Pace, PicoOptions};
 
 /// Node's program.
 pub const NODE_PROGRAM: &str = "node";

@@ -5,26 +5,6 @@ use crate::repository::{self, NoRepository};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Which display is connected and shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum PicoDisplay {
-    /// The colour panel, 240 x 240.
-    #[default]
-    St7789,
-    /// The black and white OLED, 128 x 64.
-    Ssd1306,
-}
-
-impl PicoDisplay {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::St7789 => "st7789",
-            Self::Ssd1306 => "ssd1306",
-        }
-    }
-}
-
 /// How emulated time goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pace {
@@ -54,8 +34,6 @@ pub struct PicoOptions {
     pub uf2: PathBuf,
     /// The same firmware as an ELF file, where its log is wanted.
     pub elf: Option<PathBuf>,
-    /// Which display is shown.
-    pub display: PicoDisplay,
     /// Whether waiting for flash is counted, by a model of the chip's cache.
     pub xip: bool,
     /// How emulated time goes.
@@ -67,12 +45,11 @@ pub struct PicoOptions {
 }
 
 impl PicoOptions {
-    /// The colour panel, flash counted, eager.
+    /// Flash counted, eager.
     pub fn new(uf2: impl Into<PathBuf>) -> Self {
         Self {
             uf2: uf2.into(),
             elf: None,
-            display: PicoDisplay::default(),
             xip: true,
             pace: Pace::default(),
             port: 0,
@@ -86,18 +63,8 @@ impl PicoOptions {
         let mut list: Vec<OsString> = vec![script.into(), "--uf2".into(), self.uf2.clone().into()];
         let xip = if self.xip { "on" } else { "off" };
         let port = self.port.to_string();
-        for word in [
-            "--display",
-            self.display.name(),
-            "--xip",
-            xip,
-            "--pace",
-            self.pace.name(),
-            "--port",
-            &port,
-        ] {
-            list.push(word.into());
-        }
+        let words = ["--xip", xip, "--pace", self.pace.name(), "--port", &port];
+        list.extend(words.map(OsString::from));
         Ok(list)
     }
 }
