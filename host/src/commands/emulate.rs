@@ -3,7 +3,7 @@
 use crate::board::Board;
 use crate::console::{Console, print};
 use crate::emulator::{
-    Button, EmulatorError, Options, QEMU_PROGRAM, Qemu, run_in_window, typed_lines,
+    Button, EmulatorError, Options, QEMU_PROGRAM, Qemu, run_in_window, serve, typed_lines,
     window_is_possible,
 };
 use crate::failure::{Class, Failure, OrFail};
@@ -16,7 +16,9 @@ use crate::programs;
 use crate::repository;
 use crate::session;
 use shared::latent::Point;
+use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
@@ -25,6 +27,7 @@ use std::path::PathBuf;
   thumbgen emulate --line 2026 --screenshot 2026.png   what the UART is sent; see `firmware::app::line`
   thumbgen emulate --model runs/cgan/model --no-window --line stats
   thumbgen emulate --model cdcgan --profile            which layer costs what
+  thumbgen emulate --serve tcp:127.0.0.1:7000          its UART for verify and sample --port tcp:127.0.0.1:7000
 
 In the window: arrow keys and the left ctrl key are the board's buttons. Lines typed in the terminal go to its UART.")]
 pub struct Args {
@@ -46,6 +49,9 @@ pub struct Args {
     /// Write what the display shows in the end as PNG.
     #[arg(long, value_name = "FILE")]
     screenshot: Option<PathBuf>,
+    /// Boot and offer the board's UART at this address until Ctrl-C; port 0 takes one that is free.
+    #[arg(long, value_name = "tcp:HOST:PORT", conflicts_with_all = ["press", "line", "profile", "screenshot"])]
+    serve: Option<String>,
     /// Open no window: boot, press, send, show the display in the terminal, end.
     #[arg(long)]
     no_window: bool,
@@ -82,7 +88,8 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         || args.screenshot.is_some()
         || !args.press.is_empty()
         || !args.line.is_empty()
-        || args.profile;
+        || args.profile
+        || args.serve.is_some();
     if !headless && window_is_possible(&options) {
         console.step("in QEMU's window: arrows and left ctrl are the buttons; close it or press Ctrl-C to end");
         let stop = crate::train::stop_on_ctrl_c().or_fail(Class::Other)?;
@@ -98,6 +105,9 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     }
 
     let mut qemu = Qemu::start(&options).or_fail(Class::Environment)?;
+    if let Some(address) = &args.serve {
+        return serve_uart(&mut qemu, address, console);
+    }
     let shown = (|| {
         session::boot(&mut qemu)?;
         session::pass_self_test(&mut qemu)?;
@@ -129,4 +139,27 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         print(file.display());
     }
     Ok(())
+}
+
+/// Boots and offers the UART until Ctrl-C.
+fn serve_uart(qemu: &mut Qemu, address: &str, console: Console) -> Result<(), Failure> {
+    let wrong = |reason: &dyn std::fmt::Display| {
+        let what = format!("--serve {address}: {reason}; expected tcp:HOST:PORT");
+        Failure::new(Class::Input, what)
+    };
+    let place = address.strip_prefix("tcp:");
+    let place = place.ok_or_else(|| wrong(&"not an address"))?;
+    let listener = TcpListener::bind(place).map_err(|error| wrong(&error))?;
+    let place = listener.local_addr().map_err(|error| wrong(&error))?;
+    session::boot(qemu).or_fail(Class::Environment)?;
+    session::pass_self_test(qemu).or_fail(Class::Environment)?;
+    let stop = crate::train::stop_on_ctrl_c().or_fail(Class::Other)?;
+    console.step("the board's UART is served; Ctrl-C ends it");
+    print(format_args!("tcp:{place}"));
+    let served = serve(qemu, &listener, &stop);
+    // Ctrl-C in a terminal reaches QEMU too.
+    if stop.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    served.or_fail(Class::Environment)
 }
