@@ -39,10 +39,11 @@ const handlers = {
     if (word === 'status') {
       describe(rest);
     } else if (word === 'stats') {
+      // Microseconds of the chip's timer.
       const ticks = Number(rest.find((field) => field.startsWith('ticks='))?.slice(6));
       if (ticks > 0) {
-        $('picture-cycles').textContent = `${ticks.toLocaleString('en')} cycles`;
-        $('picture-time').textContent = `${(ticks / 125e3).toFixed(1)} ms`;
+        $('picture-cycles').textContent = `${(ticks * 125).toLocaleString('en')} cycles`;
+        $('picture-time').textContent = `${(ticks / 1e3).toFixed(1)} ms`;
       }
     } else if (word === 'error') {
       complain(rest.join(' '));

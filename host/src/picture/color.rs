@@ -30,6 +30,13 @@ impl ColorImage {
         Ok(Self { width, height, rgb })
     }
 
+    /// As many whole rows of `width` pixels as there are.
+    pub(crate) fn of_rows(width: usize, mut rgb: Vec<u8>) -> Self {
+        let height = rgb.len() / (3 * width.max(1));
+        rgb.truncate(3 * width * height);
+        Self { width, height, rgb }
+    }
+
     /// Columns.
     pub fn width(&self) -> usize {
         self.width
@@ -56,6 +63,20 @@ impl ColorImage {
             height: self.height,
             pixels: self.pixels().iter().map(luma).collect(),
         }
+    }
+
+    /// Column, row, own colour and colour in `other` of the first pixel that differs; `None` where one of them has no such
+    /// pixel.
+    #[allow(clippy::type_complexity)]
+    pub fn first_difference(
+        &self,
+        other: &Self,
+    ) -> Option<(usize, usize, Option<[u8; 3]>, Option<[u8; 3]>)> {
+        let (own, expected) = (self.pixels(), other.pixels());
+        let at = (0..own.len().max(expected.len())).find(|&at| own.get(at) != expected.get(at))?;
+        let width = self.width.max(1);
+        let pixel = |pixels: &[[u8; 3]]| pixels.get(at).copied();
+        Some((at % width, at / width, pixel(own), pixel(expected)))
     }
 
     /// Writes the picture as a PNG file, each pixel `scale` times as wide and high.

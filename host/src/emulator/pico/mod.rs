@@ -12,10 +12,12 @@
 //! Firmware in here can reach nothing of this machine but its serial port.
 
 mod board;
+mod functions;
 mod link;
 mod options;
 
 pub use board::{Counts, Pico};
+pub use functions::{FunctionCost, by_function};
 pub use link::Event;
 pub use options::{Pace, PicoOptions};
 
