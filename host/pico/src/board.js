@@ -277,11 +277,20 @@ export class Board {
 
   #machine() {
     const { chip } = this;
+    const memory = (address, length) => Uint8Array.from({ length }, (_, i) => chip.readUint8(address + i));
     return {
       core: chip.core,
       flash: this.flash,
       xip: this.cache,
-      memory: (address, length) => Uint8Array.from({ length }, (_, i) => chip.readUint8(address + i)),
+      memory,
+      fill(address, byte, length) {
+        for (let i = 0; i < length; i++) {
+          chip.writeUint8(address + i, byte);
+        }
+      },
+      copy(to, from, length) {
+        memory(from, length).forEach((byte, i) => chip.writeUint8(to + i, byte));
+      },
       elapse: (nanos) => chip.clock.tick(nanos),
       enterBootloader: () => this.onReset('bootloader'),
     };

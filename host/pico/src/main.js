@@ -14,7 +14,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { Board, Uf2Error } from '../dist/board.js';
+import { Board, FLASH_BASE, Uf2Error } from '../dist/board.js';
 
 const MS = 1e6;
 /** Instructions between two looks at sockets and commands: some milliseconds. */
@@ -104,6 +104,14 @@ const commands = {
   /** Power will fail in the middle of the flash operation that comes after so many. */
   cut({ after }) {
     board.flash.failAt = board.flash.operations + after;
+  },
+  /** Changes flash behind the firmware's back: a fault. Gives what was there. */
+  poke({ address, bytes }) {
+    const at = address - FLASH_BASE;
+    const fault = Buffer.from(bytes, 'hex');
+    const before = Buffer.from(board.flash.bytes.subarray(at, at + fault.length)).toString('hex');
+    board.flash.bytes.set(fault, at);
+    return { before };
   },
   xip({ on }) {
     board.setXip(on);

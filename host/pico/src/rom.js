@@ -11,7 +11,7 @@ const STEP = 4;
 
 const LOOKUP = 'lookup';
 /** Letters of the routines, in the order in which they lie. */
-const NAMES = [LOOKUP, 'IF', 'EX', 'RE', 'RP', 'FC', 'CX', 'UB'];
+const NAMES = [LOOKUP, 'IF', 'EX', 'RE', 'RP', 'FC', 'CX', 'UB', 'MS', 'S4', 'MC', 'C4'];
 
 /** Writes the table and the routines into the chip's ROM. */
 export function install(rom) {
@@ -20,6 +20,8 @@ export function install(rom) {
     bytes[at] = value & 0xff;
     bytes[at + 1] = value >> 8;
   };
+  // Whoever calls what is not there is stopped at once.
+  rom.fill((BKPT << 16) | BKPT);
   // "Mu", version 1 of the tables' layout; then the function table, the data table and the lookup function.
   bytes.set([0x4d, 0x75, 0x01, 0x01], 0x10);
   half(0x14, 0x40);
@@ -35,7 +37,7 @@ export function install(rom) {
  * Carries out the routine whose breakpoint the core has just met.
  *
  * @param {number} at address of the breakpoint
- * @param {object} board what the routines work on: core, flash, xip, memory, elapse, enterBootloader
+ * @param {object} board what the routines work on: core, flash, xip, memory, fill, copy, elapse, enterBootloader
  * @returns {boolean} whether there is such a routine
  */
 export function call(at, board) {
@@ -54,6 +56,14 @@ export function call(at, board) {
       break;
     case 'RP':
       board.elapse(board.flash.program(r0, board.memory(r1, r2)));
+      break;
+    case 'MS':
+    case 'S4':
+      board.fill(r0, r1 & 0xff, r2);
+      break;
+    case 'MC':
+    case 'C4':
+      board.copy(r0, r1, r2);
       break;
     case 'FC':
       board.xip.flush();

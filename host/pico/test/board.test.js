@@ -156,6 +156,21 @@ test('power that fails while programming leaves half a page, and the board start
   assert.deepEqual(board.flash.bytes.slice(4096, 4352), board.flash.bytes.slice(0x100, 0x200));
 });
 
+test('ROM routines copy memory', () => {
+  // 256 bytes from flash to the middle of RAM.
+  const halves = [...find('C4'), ...large(R0, 0x20, 24), ...large(R1, 0x10, 24), ...large(R2, 1, 8), blx(R4), loop];
+  const board = start(halves);
+  board.flash.bytes.set([1, 2, 3, 4], 0);
+  board.run(1e6);
+  assert.deepEqual(board.chip.sram.slice(0, 4), Uint8Array.of(1, 2, 3, 4));
+});
+
+test('calling what the ROM does not have is a hard fault', () => {
+  const board = start([...find('XX'), movs(R4, 1), blx(R4), loop]);
+  board.run(1e5);
+  assert.equal(board.chip.core.IPSR, 3);
+});
+
 test('a routine that the ROM does not have is 0', () => {
   const board = start([...find('XX'), loop]);
   board.run(1e5);

@@ -206,6 +206,20 @@ impl Pico {
         Ok(())
     }
 
+    /// Changes flash behind the firmware's back, a fault to be injected; gives what was there.
+    ///
+    /// # Errors
+    /// As [`Pico::picture`].
+    pub fn poke(&mut self, address: u32, bytes: &[u8]) -> Result<Vec<u8>, EmulatorError> {
+        let bytes: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let answer = self.execute("poke", json!({"address": address, "bytes": bytes}))?;
+        let before = answer["before"].as_str().and_then(from_hex);
+        before.ok_or_else(|| EmulatorError::PicoAnswer {
+            command: "poke".into(),
+            reason: "no bytes".into(),
+        })
+    }
+
     /// Holds a button down, or lets it go.
     ///
     /// # Errors
