@@ -34,15 +34,23 @@ export class XipCache {
     this.tags.fill(-1);
     this.halves.fill(0);
     this.oldest.fill(0);
+    this.last = -1;
   }
 
   /** The core reads from this address. */
   touch(address) {
+    // Two instructions lie in a word; a word that was read a moment ago is there.
+    const word = address >>> 2;
+    if (word === this.last) {
+      this.hits++;
+      return;
+    }
     const segment = address >>> 24;
     // 0x10 is the usual window. 0x11 looks but does not fill; 0x12 and 0x13 do not look.
     if (segment < 0x10 || segment > 0x13) {
       return;
     }
+    this.last = segment === 0x10 ? word : -1;
     const set = (address >>> 3) & (SETS - 1);
     const tag = (address & 0xffffff) >>> 13;
     const half = address & 4 ? 2 : 1;
