@@ -42,7 +42,13 @@ board.onSerial = (bytes) => {
     }
   }
 };
-board.onReset = (cause) => postMessage({ reset: cause });
+board.onReset = (cause) => {
+  postMessage({ reset: cause });
+  if (upload) {
+    upload = null;
+    fail(new UploadError('the board was reset before it had all of the model'));
+  }
+};
 board.onOpen = () => postMessage({ open: true });
 
 /** One step of the upload, or its end. */

@@ -136,6 +136,10 @@ fn profile(pico: &mut Pico, elf: &std::path::Path) -> Result<(), Failure> {
 /// Runs until Ctrl-C: for who looks on in a terminal, or for other programs at its serial port.
 fn stay(pico: &mut Pico, looks_on: bool, console: Console) -> Result<(), Failure> {
     let stop = crate::train::stop_on_ctrl_c().or_fail(Class::Other)?;
+    if !looks_on {
+        // Who comes finds somebody who answers.
+        session::boot(pico).or_fail(Class::Environment)?;
+    }
     console.step(
         "the board runs; lines go to its serial port, and up, down, left, right, select press its buttons; Ctrl-C ends it",
     );

@@ -2,7 +2,7 @@
 
 use super::super::error::EmulatorError;
 use super::super::inbox::{Inbox, Writer};
-use super::super::log::{self, LogRecord};
+use super::super::log::{self, LineSplitter, LogRecord, read_some};
 use super::super::machine::{Machine, wait_for};
 use super::super::process::Process;
 use super::link::{self, Event, from_hex};
@@ -12,6 +12,7 @@ use crate::picture::ColorImage;
 use firmware::app::Button;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::protocol::{Decoder, Piece};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::ChildStdin;
@@ -91,7 +92,7 @@ impl Pico {
             .map_err(EmulatorError::io("read the serial port"))?;
         let lines = Arc::new(Inbox::new(1));
         let writer = Writer(lines.clone());
-        std::thread::spawn(move || log::read_lines(reader, |line| writer.0.push(line)));
+        std::thread::spawn(move || read_text(reader, |line| writer.0.push(line)));
         Ok(Self {
             input,
             process,
@@ -313,6 +314,22 @@ impl Machine for Pico {
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(2)
+}
+
+/// Calls `emit` with each line of text; frames between them answer somebody else, who is at the port as well.
+fn read_text(mut stream: TcpStream, mut emit: impl FnMut(String)) {
+    let (mut decoder, mut splitter) = (Decoder::new(), LineSplitter::default());
+    let mut block = [0; 4096];
+    while let Some(count) = read_some(&mut stream, &mut block) {
+        for &byte in &block[..count] {
+            match decoder.push(byte) {
+                Some(Piece::Text(byte)) => splitter.push(byte, &mut emit),
+                Some(Piece::Cut | Piece::Frame(_)) => splitter = LineSplitter::default(),
+                None => {}
+            }
+        }
+    }
+    splitter.end(emit);
 }
 
 /// Waits until Node listens, and gives the port.
