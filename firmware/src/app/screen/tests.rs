@@ -96,7 +96,7 @@ fn pictures_of_any_size_fill_and_keep_their_cell() {
                 let Rectangle {
                     top_left,
                     size: Size { width, height },
-                } = cell(view, i);
+                } = Layout::of(frame.size()).cell(view, i);
                 let (left, top) = (top_left.x as usize, top_left.y as usize);
                 let white = |x: usize, y: usize| frame.level(left + x, top + y) == 15;
                 let (w, h) = (width as usize, height as usize);
