@@ -21,8 +21,13 @@ use crate::emulator::pico::NODE_PROGRAM;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Rust's name of the board's processor.
-pub const RUST_TARGET: &str = "thumbv7m-none-eabi";
+/// Rust's names of the boards' processors.
+pub const RUST_TARGETS: [&str; 4] = [
+    "thumbv6m-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv7m-none-eabi",
+    "thumbv8m.main-none-eabihf",
+];
 
 /// The oldest Node that runs the emulated Pico.
 const OLDEST_NODE: u32 = 18;
@@ -67,7 +72,8 @@ pub enum SetupError {
     },
     /// Rust without rustup.
     #[error(
-        "Rust's target {RUST_TARGET} is missing and there is no rustup to add it; install Rust from https://rustup.rs"
+        "Rust's targets {} are not all here and there is no rustup to add them; install Rust from https://rustup.rs",
+        RUST_TARGETS.join(", ")
     )]
     NoRustup,
     /// The commands went well, and it is still not there.
@@ -191,7 +197,8 @@ impl<'a> Setup<'a> {
             if self.system.find("rustup").is_none() {
                 return Err(SetupError::NoRustup);
             }
-            let command = CommandLine::new("rustup", ["target", "add", RUST_TARGET]);
+            let targets = ["target", "add"].into_iter().chain(RUST_TARGETS);
+            let command = CommandLine::new("rustup", targets);
             plans.push(Plan {
                 tools: vec![Tool::RustTarget],
                 steps: vec![Step::required(command)],
@@ -245,21 +252,24 @@ impl<'a> Setup<'a> {
             let command = CommandLine::new("rustc", arguments.iter().copied());
             Some(self.system.output(&command)?.trim().to_owned())
         };
-        let folder = ask(&["--print", "target-libdir", "--target", RUST_TARGET]).map(PathBuf::from);
-        let core = folder
-            .as_deref()
-            .and_then(|folder| system::find_file(folder, |name| name.starts_with("libcore-")));
-        match core {
-            Some(_) => ToolState::Found {
-                version: ask(&["--version"]).unwrap_or_default(),
-                path: folder,
-            },
-            None => ToolState::Missing {
-                reason: match folder {
-                    Some(folder) => format!("{} has no libcore", folder.display()),
-                    None => "rustc cannot be run".into(),
-                },
-            },
+        let mut found = None;
+        for target in RUST_TARGETS {
+            let folder = ask(&["--print", "target-libdir", "--target", target]).map(PathBuf::from);
+            let Some(folder) = folder else {
+                return ToolState::Missing {
+                    reason: "rustc cannot be run".into(),
+                };
+            };
+            if system::find_file(&folder, |name| name.starts_with("libcore-")).is_none() {
+                return ToolState::Missing {
+                    reason: format!("{} has no libcore", folder.display()),
+                };
+            }
+            found = Some(folder);
+        }
+        ToolState::Found {
+            version: ask(&["--version"]).unwrap_or_default(),
+            path: found,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::fake::Fake;
 use super::*;
 
-const RUSTC: &str = "rustc --print target-libdir --target thumbv7m-none-eabi";
+const RUSTC: &str = "rustc --print target-libdir --target";
 const QEMU: &str = "qemu-system-arm --version";
 
 /// A folder that looks like the standard library of the target.
@@ -14,8 +14,11 @@ fn library() -> tempfile::TempDir {
 }
 
 fn with_target(fake: Fake, library: &tempfile::TempDir) -> Fake {
-    fake.answering(RUSTC, library.path().to_str().unwrap())
-        .answering("rustc --version", "rustc 1.95.0\n")
+    let path = library.path().to_str().unwrap();
+    let fake = fake.answering("rustc --version", "rustc 1.95.0\n");
+    RUST_TARGETS.iter().fold(fake, |fake, target| {
+        fake.answering(&format!("{RUSTC} {target}"), path)
+    })
 }
 
 /// Runs an installation and returns what was written.
@@ -125,13 +128,17 @@ fn the_target_comes_from_rustup() {
     let library = library();
     let path = library.path().to_str().unwrap();
     let empty = tempfile::tempdir().unwrap();
-    let fake = Fake::linux()
-        .with_programs(&["rustup"])
+    // All but one are there.
+    let missing = format!("{RUSTC} thumbv6m-none-eabi");
+    let fake = with_target(Fake::linux().with_programs(&["rustup"]), &library)
         .answering(QEMU, "QEMU 8")
-        .answering(RUSTC, empty.path().to_str().unwrap())
-        .installing("rustup", RUSTC, path);
+        .answering(&missing, empty.path().to_str().unwrap())
+        .installing("rustup", &missing, path);
     assert!(install(&fake, true).0.unwrap().is_sufficient());
-    assert_eq!(*fake.ran.borrow(), ["rustup target add thumbv7m-none-eabi"]);
+    assert_eq!(
+        *fake.ran.borrow(),
+        ["rustup target add thumbv6m-none-eabi thumbv7em-none-eabihf thumbv7m-none-eabi thumbv8m.main-none-eabihf"]
+    );
     let without = Fake::linux().answering(QEMU, "QEMU 8");
     assert!(matches!(
         install(&without, true).0,
