@@ -18,6 +18,7 @@ pub mod export;
 pub mod failure;
 pub mod files;
 pub mod firmware_build;
+pub mod flash;
 pub mod forward;
 pub mod link;
 pub mod model_folder;

@@ -56,7 +56,7 @@ fn flash_ram_stack_and_instructions_are_within_the_budget() {
             let _ = session::ask(&mut qemu, line);
         }
         let stats = session::ask(&mut qemu, "stats").unwrap();
-        let instructions = stat(&stats, "ticks") * board.instructions_per_tick();
+        let instructions = stat(&stats, "ticks") * board.instructions_per_tick().unwrap();
         let stack = stat(&stats, "stack");
         println!("{name}: {stats}, {instructions} instructions a picture");
         assert_eq!(stat(&stats, "flash_image"), image_len);

@@ -4,6 +4,8 @@ mod demo;
 mod emulate;
 mod evaluate;
 mod export;
+mod firmware;
+mod flash;
 mod inspect;
 mod sample;
 mod setup;
@@ -45,6 +47,10 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Say what is inside an ONNX file or a model image.
     Inspect(inspect::Args),
+    /// Build a board's firmware with a model, without flashing it.
+    Firmware(firmware::Args),
+    /// Put a firmware with a model onto a board, or a model alone.
+    Flash(flash::Args),
     /// Boot a board's firmware with a model in an emulator.
     Emulate(emulate::Args),
 }
@@ -64,6 +70,8 @@ pub fn run() -> ExitCode {
         Command::Sample(args) => sample::run(args, console),
         Command::Evaluate(args) => evaluate::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
+        Command::Firmware(args) => firmware::run(args, console),
+        Command::Flash(args) => flash::run(args, console),
         Command::Emulate(args) => emulate::run(args, console),
     };
     match result {

@@ -330,7 +330,7 @@ fn read_elf(
 ) -> Result<(Option<defmt_decoder::Table>, Option<u64>), EmulatorError> {
     let elf = files::read_at_most(&options.elf, ELF_LIMIT)?;
     let frame = match options.display {
-        Display::Panel => None,
+        Display::Panel | Display::St7789 | Display::Ssd1306 => None,
         Display::Memory => {
             let address = symbol(&elf, FRAME_SYMBOL, Panel::FRAME_LEN as u64);
             Some(address.ok_or_else(|| EmulatorError::NoFrame {

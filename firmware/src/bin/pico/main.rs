@@ -11,7 +11,7 @@ mod chip;
 mod stack;
 
 use board_support::run::{run, splash};
-use chip::Frame;
+use chip::{Board, Frame};
 use defmt_rtt as _;
 use shared::image::ALIGNMENT;
 
@@ -31,7 +31,11 @@ fn main() -> ! {
     static mut ARENA: [i8; ARENA_LEN] = [0; ARENA_LEN];
     static mut FRAME: Frame = Frame::new();
     match chip::start(FRAME, |frame| splash(&MODEL.0, ARENA, frame)) {
-        Ok(mut panel) => run(&MODEL.0, ARENA, &mut panel),
+        Ok(Board {
+            mut panel,
+            mut banks,
+            start,
+        }) => run(&mut banks, &MODEL.0, start, ARENA, &mut panel),
         Err(_) => panic!("the display cannot be set up"),
     }
 }

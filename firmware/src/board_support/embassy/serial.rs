@@ -8,6 +8,7 @@ use embassy_time::{Duration, Instant};
 use embassy_usb::class::cdc_acm::{CdcAcmClass, Receiver, Sender, State};
 use embassy_usb::driver::{Driver, EndpointError};
 use embassy_usb::{Builder, Config};
+use firmware::app;
 
 /// Bytes of a bulk packet at full speed.
 const PACKET_LEN: usize = 64;
@@ -40,9 +41,10 @@ impl Serial {
     pub fn is_empty(&self) -> bool {
         RECEIVED.is_empty()
     }
+}
 
-    /// Sends bytes as they are.
-    pub fn send(&mut self, mut bytes: &[u8]) -> fmt::Result {
+impl app::Serial for Serial {
+    fn send(&mut self, mut bytes: &[u8]) -> fmt::Result {
         let start = Instant::now();
         while !bytes.is_empty() {
             match SENT.try_write(bytes) {
@@ -64,7 +66,7 @@ impl Serial {
 
 impl fmt::Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.send(text.as_bytes())
+        app::Serial::send(self, text.as_bytes())
     }
 }
 

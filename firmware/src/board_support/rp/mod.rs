@@ -7,19 +7,22 @@
 //! | GP16, GP17, GP18, GP19 | data/command, chip select, clock, data of an ST7789 |
 //! | GP20, GP21 | its reset, its backlight |
 
-#[cfg(not(feature = "ssd1306"))]
-mod spi;
+pub mod flash;
+#[cfg_attr(feature = "ssd1306", path = "i2c.rs")]
+#[cfg_attr(not(feature = "ssd1306"), path = "spi.rs")]
+mod display;
 
 use crate::board_support::{input, serial};
+pub use display::{Frame, Panel, PanelError};
 use embassy_executor::InterruptExecutor;
-use embassy_rp::gpio::{Input, Pull};
-use embassy_rp::interrupt;
+use embassy_rp::gpio::{AnyPin, Input, Pull};
 use embassy_rp::interrupt::{InterruptExt, Priority};
-use embassy_rp::pac;
-use embassy_rp::peripherals::USB;
+use embassy_rp::peripherals::{USB, WATCHDOG};
 use embassy_rp::usb::{Driver, InterruptHandler};
-use embassy_rp::watchdog::Watchdog;
+use embassy_rp::watchdog::{ResetReason, Watchdog};
+use embassy_rp::{Peri, interrupt, pac};
 use embassy_time::Duration;
+use firmware::slot::Start;
 
 embassy_rp::bind_interrupts!(struct Irqs {
     USBCTRL_IRQ => InterruptHandler<USB>;
@@ -33,22 +36,10 @@ pub const BOARD: &str = if cfg!(feature = "pico") {
 };
 
 /// How long a layer may take.
-const WATCHDOG: Duration = Duration::from_secs(2);
+const LAYER_TIME: Duration = Duration::from_secs(2);
 
 /// The watchdog's counter for that time. RP2040's counts by two (data sheet, erratum RP2040-E1).
-const WATCHDOG_COUNT: u32 =
-    WATCHDOG.as_micros() as u32 * if cfg!(feature = "pico") { 2 } else { 1 };
-
-/// The display as the app draws on it.
-#[cfg(not(feature = "ssd1306"))]
-pub type Panel = crate::board_support::st7789::Panel<spi::Wires, embassy_rp::gpio::Output<'static>>;
-#[cfg(not(feature = "ssd1306"))]
-pub type Frame = firmware::panel::GreyFrame;
-
-#[cfg(feature = "ssd1306")]
-pub type Panel = firmware::panel::ssd1306::Ssd1306<
-    embassy_rp::i2c::I2c<'static, embassy_rp::peripherals::I2C0, embassy_rp::i2c::Blocking>,
->;
+const WATCHDOG_COUNT: u32 = LAYER_TIME.as_micros() as u32 * if cfg!(feature = "pico") { 2 } else { 1 };
 
 /// Runs the drivers, by an interrupt that nothing else uses.
 static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
@@ -69,17 +60,26 @@ async fn sample(pins: [Input<'static>; 5]) -> ! {
     input::sample(pins).await
 }
 
+/// The board at work.
+pub struct Board {
+    /// The display; the splash is in its frame.
+    pub panel: Panel,
+    /// The model slot.
+    pub banks: [flash::Bank; 2],
+    /// Which model to start with: not again with one that has just hung the device.
+    pub start: Start,
+}
+
 /// Starts clocks, watchdog, drivers and display. `splash` draws what is seen first, while the display needs its time.
-#[cfg(not(feature = "ssd1306"))]
+///
+/// # Errors
+/// [`PanelError`] where the display cannot be set up.
 pub fn start(
     frame: &'static mut Frame,
     splash: impl FnOnce(&mut Frame),
-) -> Result<Panel, crate::board_support::st7789::PanelError> {
-    use embassy_rp::gpio::{Level, Output};
-    use embassy_rp::spi::Spi;
-
+) -> Result<Board, PanelError> {
     let p = embassy_rp::init(Default::default());
-    start_watchdog(p.WATCHDOG);
+    let start = start_watchdog(p.WATCHDOG);
     let buttons = [
         p.PIN_2.into(),
         p.PIN_3.into(),
@@ -88,26 +88,22 @@ pub fn start(
         p.PIN_6.into(),
     ];
     start_drivers(p.USB, buttons);
-    let wires = spi::Wires {
-        _spi: Spi::new_blocking_txonly(p.SPI0, p.PIN_18, p.PIN_19, spi::config()),
-        data_command: Output::new(p.PIN_16, Level::High),
-        select: Output::new(p.PIN_17, Level::High),
-        _backlight: Output::new(p.PIN_21, Level::High),
-    };
-    let reset = Output::new(p.PIN_20, Level::High);
-    Panel::new(wires, reset, frame, splash)
+    Ok(Board {
+        panel: display::connect!(p, frame, splash)?,
+        banks: flash::banks(p.FLASH),
+        start,
+    })
 }
 
-fn start_watchdog(watchdog: embassy_rp::Peri<'static, embassy_rp::peripherals::WATCHDOG>) {
+fn start_watchdog(watchdog: Peri<'static, WATCHDOG>) -> Start {
     let mut watchdog = Watchdog::new(watchdog);
+    let hung = matches!(watchdog.reset_reason(), Some(ResetReason::TimedOut));
     watchdog.pause_on_debug(true);
-    watchdog.start(WATCHDOG);
+    watchdog.start(LAYER_TIME);
+    if hung { Start::BuiltIn } else { Start::Newest }
 }
 
-fn start_drivers(
-    usb: embassy_rp::Peri<'static, USB>,
-    buttons: [embassy_rp::Peri<'static, embassy_rp::gpio::AnyPin>; 5],
-) {
+fn start_drivers(usb: Peri<'static, USB>, buttons: [Peri<'static, AnyPin>; 5]) {
     let buttons = buttons.map(|pin| Input::new(pin, Pull::Up));
     interrupt::SWI_IRQ_1.set_priority(Priority::P2);
     let spawner = EXECUTOR.start(interrupt::SWI_IRQ_1);

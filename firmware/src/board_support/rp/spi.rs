@@ -1,11 +1,39 @@
-//! SPI0 with the display alone on it. Bytes go into the bus's queue as they are made, so that a pixel is computed while
+//! The display ST7789 on SPI0, alone on it. Bytes go into the bus's queue as they are made, so that a pixel is computed while
 //! the one before it is sent.
 
+use crate::board_support::st7789;
+pub use crate::board_support::st7789::PanelError;
 use core::convert::Infallible;
 use embassy_rp::gpio::Output;
 use embassy_rp::pac::SPI0;
 use embassy_rp::spi::{Blocking, Config, Phase, Polarity, Spi};
 use mipidsi::interface::{Interface, InterfaceKind};
+
+pub use firmware::panel::GreyFrame as Frame;
+
+/// The display as the app draws on it.
+pub type Panel = st7789::Panel<Wires, Output<'static>>;
+
+/// Sets the display up with its pins of the peripherals `$p`.
+macro_rules! connect {
+    ($p:ident, $frame:ident, $splash:ident) => {{
+        use embassy_rp::gpio::{Level, Output};
+        let wires = display::Wires {
+            _spi: embassy_rp::spi::Spi::new_blocking_txonly(
+                $p.SPI0,
+                $p.PIN_18,
+                $p.PIN_19,
+                display::config(),
+            ),
+            data_command: Output::new($p.PIN_16, Level::High),
+            select: Output::new($p.PIN_17, Level::High),
+            _backlight: Output::new($p.PIN_21, Level::High),
+        };
+        let reset = Output::new($p.PIN_20, Level::High);
+        Panel::new(wires, reset, $frame, $splash)
+    }};
+}
+pub(super) use connect;
 
 /// The wires to the display.
 pub struct Wires {
