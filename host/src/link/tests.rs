@@ -93,7 +93,11 @@ fn what_was_damaged_is_asked_again() {
         assert_eq!(*asked.lock().unwrap(), 2);
     }
     // Not for ever.
-    let (mut client, asked) = client((0..9).map(|_| says(noise)).collect());
+    let (mut client, asked) = client(
+        (0..9)
+            .map(|_| Box::new(move |_| bytes_of(0, &noise)) as Answer)
+            .collect(),
+    );
     let given_up = client.log_level(LogLevel::Warn);
     assert!(
         matches!(given_up, Err(LinkError::Refused(_))),
@@ -133,7 +137,8 @@ fn wrong_answers_are_named() {
         ),
         "{error}"
     );
-    let (mut later, _) = client(vec![Box::new(|_| vec![0, 0x83, 1, 2, 3, 0])]);
+    let later = || Box::new(|_| vec![0, 0x83, 1, 2, 3, 0]) as Answer;
+    let (mut later, _) = client((0..8).map(|_| later()).collect());
     let error = later.hello().unwrap_err();
     assert!(matches!(error, LinkError::Version { found: 3 }), "{error}");
     let (mut unknown, _) = client(vec![Box::new(|number| {
