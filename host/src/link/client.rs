@@ -9,17 +9,23 @@ use shared::protocol::{
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-/// How often a question is asked before the line is given up.
-const ATTEMPTS: usize = 4;
+/// How often a question is asked before a line that damages what passes is given up.
+const ATTEMPTS: usize = 8;
 
-/// Questions that are answered at once, and writes to flash memory.
-pub(super) const SHORT: Duration = Duration::from_secs(5);
+/// Questions that are answered at once, and writes to flash memory: how long to wait before they are asked again.
+pub(super) const SHORT: Duration = Duration::from_secs(3);
 
 /// Answers that want a model to run; an emulated device takes its time.
 pub(super) const LONG: Duration = Duration::from_secs(60);
 
-/// How long nothing may come behind a damaged answer.
-const AFTER_DAMAGE: Duration = Duration::from_secs(1);
+/// How long a silent device is asked: this many times its limit.
+const SILENCES: usize = 4;
+
+/// The same for answers that take long.
+const LONG_SILENCES: usize = 2;
+
+/// How long nothing may come behind something damaged.
+const AFTER_DAMAGE: Duration = Duration::from_millis(500);
 
 /// Text that is kept.
 const MAX_TEXT: usize = 1 << 16;
@@ -105,35 +111,43 @@ impl Client {
     /// # Errors
     /// [`LinkError`].
     pub fn generate(&mut self, latent: Latent) -> Result<DevicePicture, LinkError> {
+        let number = self.next_number();
         again(|| {
             let mut picture = DevicePicture::default();
             let expected = "a picture";
-            self.once(&Request::Generate(latent), LONG, |reply| match reply {
-                Reply::Layer {
-                    index,
-                    checksum,
-                    ticks,
-                } if usize::from(index) == picture.layers.len() => {
-                    picture.layers.push(Layer { checksum, ticks });
-                    Ok(None)
-                }
-                Reply::Pixels { offset, bytes } if offset as usize == picture.elements.len() => {
-                    let elements = bytes.iter().map(|byte| byte.cast_signed());
-                    picture.elements.extend(elements);
-                    Ok(None)
-                }
-                Reply::Picture { layers, len, ticks }
-                    if usize::from(layers) == picture.layers.len()
-                        && len as usize == picture.elements.len() =>
-                {
-                    picture.ticks = ticks;
-                    Ok(Some(()))
-                }
-                // A part is missing: it was damaged.
-                Reply::Layer { .. } | Reply::Pixels { .. } => Ok(None),
-                Reply::Picture { .. } => Err(LinkError::Damaged),
-                _ => Err(LinkError::Unexpected { expected }),
-            })?;
+            self.once(
+                number,
+                &Request::Generate(latent),
+                LONG,
+                |reply| match reply {
+                    Reply::Layer {
+                        index,
+                        checksum,
+                        ticks,
+                    } if usize::from(index) == picture.layers.len() => {
+                        picture.layers.push(Layer { checksum, ticks });
+                        Ok(None)
+                    }
+                    Reply::Pixels { offset, bytes }
+                        if offset as usize == picture.elements.len() =>
+                    {
+                        let elements = bytes.iter().map(|byte| byte.cast_signed());
+                        picture.elements.extend(elements);
+                        Ok(None)
+                    }
+                    Reply::Picture { layers, len, ticks }
+                        if usize::from(layers) == picture.layers.len()
+                            && len as usize == picture.elements.len() =>
+                    {
+                        picture.ticks = ticks;
+                        Ok(Some(()))
+                    }
+                    // A part is missing: it was damaged.
+                    Reply::Layer { .. } | Reply::Pixels { .. } => Ok(None),
+                    Reply::Picture { .. } => Err(LinkError::Damaged),
+                    _ => Err(LinkError::Unexpected { expected }),
+                },
+            )?;
             Ok(picture)
         })
     }
@@ -161,7 +175,14 @@ impl Client {
         })
     }
 
-    /// Asks until an answer comes; `limit` is for silence.
+    /// Numbers from 1 to 255.
+    fn next_number(&mut self) -> u8 {
+        self.number = self.number.checked_add(1).unwrap_or(1);
+        self.number
+    }
+
+    /// Asks until an answer comes; `limit` is for silence. A question keeps its number when it is asked again: a late
+    /// answer is as good.
     pub(super) fn ask<T>(
         &mut self,
         request: &Request<'_>,
@@ -169,8 +190,9 @@ impl Client {
         limit: Duration,
         mut see: impl FnMut(Reply<'_>) -> Option<T>,
     ) -> Result<T, LinkError> {
+        let number = self.next_number();
         again(|| {
-            self.once(request, limit, |reply| match see(reply) {
+            self.once(number, request, limit, |reply| match see(reply) {
                 Some(answer) => Ok(Some(answer)),
                 None => Err(LinkError::Unexpected { expected }),
             })
@@ -180,16 +202,14 @@ impl Client {
     /// Asks once. `see` takes the replies until it gives something.
     fn once<T>(
         &mut self,
+        number: u8,
         request: &Request<'_>,
         limit: Duration,
         mut see: impl FnMut(Reply<'_>) -> Result<Option<T>, LinkError>,
     ) -> Result<T, LinkError> {
-        // Numbers from 1 to 255.
-        self.number = self.number.checked_add(1).unwrap_or(1);
-        let number = self.number;
         self.send(number, request)?;
         let mut deadline = Instant::now() + limit;
-        let mut damaged = false;
+        let mut damaged = None;
         let mut block = [0; 4096];
         loop {
             let count = match self.port.read(&mut block) {
@@ -214,22 +234,27 @@ impl Client {
                         }
                     }
                     Some(Piece::Cut) => {}
-                    Some(Piece::Frame(Err(FrameError::Version { found }))) => {
-                        return Err(LinkError::Version { found });
-                    }
-                    Some(Piece::Frame(Err(_))) => {
-                        damaged = true;
+                    Some(Piece::Frame(Err(error))) => {
+                        damaged = Some(match error {
+                            FrameError::Version { found } => LinkError::Version { found },
+                            FrameError::Damaged | FrameError::TooLong => LinkError::Damaged,
+                        });
                         deadline = deadline.min(Instant::now() + AFTER_DAMAGE);
                     }
                     Some(Piece::Frame(Ok(content))) => match decode::<Reply<'_>>(content) {
-                        Ok((0, Reply::Refused(refusal))) => return Err(refusal.into()),
+                        // The device could not read a number. It may mean what came before this question.
+                        Ok((0, Reply::Refused(refusal))) => {
+                            damaged = Some(refusal.into());
+                            deadline = deadline.min(Instant::now() + AFTER_DAMAGE);
+                        }
                         Ok((found, _)) if found != number => {}
                         Ok((_, Reply::Refused(refusal))) => return Err(refusal.into()),
                         Ok((_, reply)) => {
                             if let Some(answer) = see(reply)? {
                                 return Ok(answer);
                             }
-                            deadline = Instant::now() + if damaged { AFTER_DAMAGE } else { limit };
+                            let patience = damaged.as_ref().map_or(limit, |_| AFTER_DAMAGE);
+                            deadline = Instant::now() + patience;
                         }
                         Err(error) if error.number == number => {
                             let expected = "one that is known here";
@@ -240,11 +265,7 @@ impl Client {
                 }
             }
             if Instant::now() >= deadline {
-                return Err(if damaged {
-                    LinkError::Damaged
-                } else {
-                    LinkError::Silent { limit }
-                });
+                return Err(damaged.unwrap_or(LinkError::Silent { limit }));
             }
         }
     }
@@ -261,8 +282,20 @@ impl Client {
 
 /// Asks again where the line damaged the question or the answer.
 fn again<T>(mut ask: impl FnMut() -> Result<T, LinkError>) -> Result<T, LinkError> {
+    let mut silences = 1;
     for _ in 1..ATTEMPTS {
         match ask() {
+            Err(LinkError::Silent { limit }) => {
+                let most = if limit < LONG {
+                    SILENCES
+                } else {
+                    LONG_SILENCES
+                };
+                if silences >= most {
+                    return Err(LinkError::Silent { limit });
+                }
+                silences += 1;
+            }
             Err(error) if error.is_noise() => {}
             other => return other,
         }

@@ -83,7 +83,8 @@ impl LinkError {
     /// Whether the same question may be answered when it is asked again.
     pub(super) fn is_noise(&self) -> bool {
         match self {
-            Self::Silent { .. } | Self::Damaged => true,
+            // A version that is none of ours may be a damaged marker.
+            Self::Damaged | Self::Version { .. } => true,
             Self::Refused(refusal) => refusal.is_noise(),
             _ => false,
         }

@@ -104,9 +104,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the same request, sent again, may be accepted: it was damaged on its way.
+    /// Whether the same request, sent again, may be accepted: it may have been damaged on its way.
     pub const fn is_noise(self) -> bool {
-        matches!(self, Self::Frame(FrameError::Damaged | FrameError::TooLong))
+        matches!(self, Self::Frame(_))
     }
 }
 
