@@ -276,7 +276,12 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
             let middle = layout.digit_middle(number, i);
             let here = i == usize::from(cursor);
             let level = if here { WHITE } else { DIM };
-            self.format(format_args!("{digit}"), At::Middle(middle), layout.digit, level)?;
+            self.format(
+                format_args!("{digit}"),
+                At::Middle(middle),
+                layout.digit,
+                level,
+            )?;
             if here {
                 // A few pixels.
                 let corner = Point::new(middle - (size.width / 2) as i32, y);

@@ -92,7 +92,12 @@ mod tests {
 
     #[test]
     fn ink_is_seen_on_one_bit_panels() {
-        assert!([1, 51, 136, 255].map(BinaryColor::ink).iter().all(|c| c.is_on()));
+        assert!(
+            [1, 51, 136, 255]
+                .map(BinaryColor::ink)
+                .iter()
+                .all(|c| c.is_on())
+        );
         assert!(BinaryColor::ink(0).is_off());
         assert_eq!(Gray4::ink(136), Gray4::new(8));
     }

@@ -217,11 +217,21 @@ mod tests {
 
     #[test]
     fn places_without_divisions_are_those_of_the_formula() {
-        for (target, source) in [(1, 1), (8, 3), (168, 28), (56, 28), (7, 100), (240, 1), (3, 3)] {
+        for (target, source) in [
+            (1, 1),
+            (8, 3),
+            (168, 28),
+            (56, 28),
+            (7, 100),
+            (240, 1),
+            (3, 3),
+        ] {
             let mut axis = Axis::new(Filter::Bilinear, target, source);
             for at in 0..target {
                 let centre = 256 * (2 * at + 1) * u32::from(source) / (2 * target);
-                let expected = centre.saturating_sub(128).min((u32::from(source) - 1) * 256);
+                let expected = centre
+                    .saturating_sub(128)
+                    .min((u32::from(source) - 1) * 256);
                 assert_eq!(axis.next(), expected, "{at} of {target} from {source}");
             }
         }

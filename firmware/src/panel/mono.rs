@@ -31,7 +31,10 @@ impl MonoFrame {
 
     /// All pixels, row by row.
     pub fn pixels(&self) -> impl Iterator<Item = bool> + '_ {
-        let rows = self.pages.iter().flat_map(|page| (0..8).map(move |bit| (page, bit)));
+        let rows = self
+            .pages
+            .iter()
+            .flat_map(|page| (0..8).map(move |bit| (page, bit)));
         rows.flat_map(|(page, bit)| page.iter().map(move |byte| byte >> bit & 1 == 1))
     }
 }
@@ -61,7 +64,11 @@ impl DrawTarget for MonoFrame {
             let (x, y) = (at.x as usize, at.y as usize);
             if let Some(byte) = self.pages.get_mut(y / 8).and_then(|page| page.get_mut(x)) {
                 let bit = 1 << (y % 8);
-                *byte = if colour.is_on() { *byte | bit } else { *byte & !bit };
+                *byte = if colour.is_on() {
+                    *byte | bit
+                } else {
+                    *byte & !bit
+                };
             }
         }
         Ok(())
@@ -88,7 +95,14 @@ mod tests {
     fn pixels_share_bytes_without_touching_their_neighbour() {
         let mut frame = MonoFrame::new();
         let on = |x, y| Pixel(Point::new(x, y), BinaryColor::On);
-        let corners = [on(0, 0), on(1, 9), on(127, 63), on(-1, 0), on(128, 0), on(0, 64)];
+        let corners = [
+            on(0, 0),
+            on(1, 9),
+            on(127, 63),
+            on(-1, 0),
+            on(128, 0),
+            on(0, 64),
+        ];
         frame.draw_iter(corners).unwrap();
         let bytes = frame.bytes();
         assert_eq!((bytes[0], bytes[129], bytes[1023]), (1, 2, 0x80));

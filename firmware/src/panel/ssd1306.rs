@@ -12,7 +12,9 @@ pub const ADDRESS: u8 = 0x3C;
 
 /// Why nothing reached the panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the panel does not answer on the I2C bus; check its wiring, and that its address is {ADDRESS:#x}")]
+#[error(
+    "the panel does not answer on the I2C bus; check its wiring, and that its address is {ADDRESS:#x}"
+)]
 pub struct BusError<E>(pub E);
 
 /// Announces commands to the end of the transfer.
@@ -176,13 +178,21 @@ mod tests {
         let mut panel = Ssd1306::new(Wires::new(99));
         let on = |x, y| Pixel(Point::new(x, y), BinaryColor::On);
         panel.draw_iter([on(0, 0), on(127, 63)]).unwrap();
-        assert!(panel.bus.transfers.is_empty(), "nothing is sent before the flush");
+        assert!(
+            panel.bus.transfers.is_empty(),
+            "nothing is sent before the flush"
+        );
         panel.flush().unwrap();
         let [window, pages @ ..] = panel.bus.transfers.as_slice() else {
             panic!("no transfers");
         };
         assert_eq!(window[..], WINDOW);
-        assert!(pages.len() == 8 && pages.iter().all(|page| page.len() == 129 && page[0] == 0x40));
+        assert!(
+            pages.len() == 8
+                && pages
+                    .iter()
+                    .all(|page| page.len() == 129 && page[0] == 0x40)
+        );
         let bytes: Vec<u8> = pages.iter().flat_map(|page| page[1..].to_vec()).collect();
         assert_eq!(bytes, panel.frame().bytes());
         assert_eq!((bytes[0], bytes[1023]), (1, 0x80));
@@ -194,14 +204,21 @@ mod tests {
         panel.init().unwrap();
         let first = &panel.bus.transfers[0];
         assert_eq!((first[0], first[1], first[25]), (COMMANDS, 0xAE, 0xAF));
-        assert!(panel.bus.transfers[2..].iter().all(|page| page[1..] == [0; 128]));
+        assert!(
+            panel.bus.transfers[2..]
+                .iter()
+                .all(|page| page[1..] == [0; 128])
+        );
     }
 
     #[test]
     fn a_panel_that_is_not_there_is_an_error() {
         for transfers in [0, 1, 2, 9] {
             let error = Ssd1306::new(Wires::new(transfers)).init().unwrap_err();
-            assert_eq!(error.0, ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address));
+            assert_eq!(
+                error.0,
+                ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address)
+            );
         }
     }
 }

@@ -128,7 +128,8 @@ pub fn start(
     config.mode = spim::MODE_3;
     let bus = Spim::new_txonly(p.SPI3, Irqs, p.P1_12, p.P1_13, config);
     // It fails only where the pin does.
-    let device = ExclusiveDevice::new_no_delay(bus, high(p.P1_11.into())).map_err(|_| PanelError)?;
+    let device =
+        ExclusiveDevice::new_no_delay(bus, high(p.P1_11.into())).map_err(|_| PanelError)?;
     // A row of pixels.
     static BUFFER: ConstStaticCell<[u8; 2 * Frame::WIDTH]> =
         ConstStaticCell::new([0; 2 * Frame::WIDTH]);
