@@ -108,6 +108,12 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
         Some(_) => required.push("onnx"),
         None => run.absent("ONNX checker", tools.state(Tool::OnnxChecker)),
     }
+    for (tool, name) in [(Tool::Node, "node"), (Tool::Chromium, "chromium")] {
+        match tools.path(tool) {
+            Some(_) => required.push(name),
+            None => run.absent(tool.name(), tools.state(tool)),
+        }
+    }
     tests.env(REQUIRED_VARIABLE, required.join(","));
     run.check(&format!("all tests, with {}", required.join(", ")), tests)?;
 

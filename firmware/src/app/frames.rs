@@ -80,7 +80,7 @@ impl Device<'_> {
         Ok(next)
     }
 
-    fn hello(&self, arena: usize, slot: &impl Slot) -> Hello<'_> {
+    fn hello(&self, arena: usize, slot: &impl Slot) -> Hello<&str> {
         let image = self.engine.image();
         let output = image.output();
         // Images and arenas have at most 16 MiB.

@@ -1,8 +1,8 @@
 //! Finds what is missing for the project and installs it.
 //!
 //! [`Setup::check`] only looks. [`Setup::install`] makes a plan from what is missing, shows its commands, asks, and
-//! runs them: rustup for Rust's target, the system's package manager for QEMU, pip for ONNX Runtime and the ONNX checker.
-//! The last two are optional: where they cannot be had, the report says why, and fewer runtimes take part in the checks.
+//! runs them: rustup for Rust's target, the system's package manager for QEMU, Node and Chromium, pip for ONNX Runtime and
+//! the ONNX checker. All but the target and QEMU are optional: where they cannot be had, the report says why, and fewer runtimes take part in the checks.
 
 #[cfg(test)]
 mod fake;
@@ -17,6 +17,7 @@ pub use report::{Report, Tool, ToolState};
 pub use system::{CommandLine, Os, System, ThisMachine};
 
 use crate::emulator::QEMU_PROGRAM;
+use crate::emulator::pico::NODE_PROGRAM;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,17 @@ pub const RUST_TARGETS: [&str; 4] = [
     "thumbv7em-none-eabihf",
     "thumbv7m-none-eabi",
     "thumbv8m.main-none-eabihf",
+];
+
+/// The oldest Node that runs the emulated Pico.
+const OLDEST_NODE: u32 = 18;
+
+/// Names of Chromium and its kin.
+pub const CHROMIUM_PROGRAMS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
 ];
 
 /// Something needed could not be installed.
@@ -100,6 +112,8 @@ impl<'a> Setup<'a> {
         let state = |tool| match tool {
             Tool::RustTarget => self.check_target(),
             Tool::Qemu => self.check_qemu(),
+            Tool::Node => self.check_node(),
+            Tool::Chromium => self.check_chromium(),
             Tool::OnnxRuntime => {
                 let named = self.system.variable("ORT_DYLIB_PATH").map(PathBuf::from);
                 python::check_runtime(self.system, &self.workspace, named)
@@ -196,10 +210,16 @@ impl<'a> Setup<'a> {
                 steps: packages::install_qemu(self.system)?,
             });
         }
-        let optional: Vec<Tool> = missing
+        let (packages, optional): (Vec<Tool>, Vec<Tool>) = missing
             .into_iter()
             .filter(|tool| tool.is_optional())
-            .collect();
+            .partition(|tool| matches!(tool, Tool::Node | Tool::Chromium));
+        if let Some(steps) = packages::install_optional(self.system, &packages) {
+            plans.push(Plan {
+                tools: packages,
+                steps,
+            });
+        }
         if !optional.is_empty() {
             plans.extend(python::install(self.system, &self.workspace, optional));
         }
@@ -250,6 +270,49 @@ impl<'a> Setup<'a> {
         ToolState::Found {
             version: ask(&["--version"]).unwrap_or_default(),
             path: found,
+        }
+    }
+
+    fn check_node(&self) -> ToolState {
+        let version = self
+            .system
+            .output(&CommandLine::new(NODE_PROGRAM, ["--version"]));
+        let major = version.as_deref().and_then(|version| {
+            let digits = version.trim().strip_prefix('v')?.split('.').next()?;
+            digits.parse::<u32>().ok()
+        });
+        match (version, major) {
+            (Some(version), Some(major)) if major >= OLDEST_NODE => ToolState::Found {
+                version: version.trim().into(),
+                path: self.system.find(NODE_PROGRAM),
+            },
+            (Some(version), _) => ToolState::OptionalMissing {
+                reason: format!(
+                    "{NODE_PROGRAM} is {:?}, expected version {OLDEST_NODE} or later",
+                    version.trim()
+                ),
+            },
+            (None, _) => ToolState::OptionalMissing {
+                reason: format!("{NODE_PROGRAM} is not in PATH; it runs the emulated Pico"),
+            },
+        }
+    }
+
+    fn check_chromium(&self) -> ToolState {
+        let found = CHROMIUM_PROGRAMS
+            .into_iter()
+            .find_map(|name| Some((name, self.system.find(name)?)));
+        match found {
+            Some((name, path)) => ToolState::Found {
+                version: name.into(),
+                path: Some(path),
+            },
+            None => ToolState::OptionalMissing {
+                reason: format!(
+                    "none of {} is in PATH; it tests the page",
+                    CHROMIUM_PROGRAMS.join(", ")
+                ),
+            },
         }
     }
 

@@ -43,7 +43,7 @@ fn where_everything_needed_is_there_nothing_runs() {
     );
     assert!(fake.ran.borrow().is_empty() && output.is_empty());
     let text = report.to_string();
-    assert_eq!(text.lines().count(), 4);
+    assert_eq!(text.lines().count(), 6);
     assert!(text.contains("optional: there is no Python"), "{text}");
 }
 
@@ -58,7 +58,8 @@ fn every_command_is_said_before_it_runs() {
     let (result, output) = install(&fake, false);
     assert!(result.unwrap().is_sufficient());
     let ran = fake.ran.borrow();
-    assert_eq!(ran.len(), 2);
+    // QEMU's, and those of what is optional.
+    assert_eq!(ran.len(), 4);
     for command in ran.iter() {
         assert!(output.contains(&format!("$ {command}\n")), "{output}");
     }
@@ -177,4 +178,14 @@ fn only_what_is_optional_may_be_declined() {
         .interactive(false);
     assert!(install(&fake, false).0.unwrap().is_sufficient());
     assert_eq!((fake.asked.get(), fake.ran.borrow().len()), (1, 0));
+}
+
+#[test]
+fn an_old_node_is_not_enough() {
+    for (version, found) in [("v20.20.2\n", true), ("v18.0.0", true), ("v16.1.0", false), ("?", false)] {
+        let fake = Fake::linux().answering("node --version", version);
+        let report = Setup::new(&fake, Path::new("/")).check();
+        let state = report.state(Tool::Node).unwrap();
+        assert_eq!(matches!(state, ToolState::Found { .. }), found, "{version}: {state:?}");
+    }
 }

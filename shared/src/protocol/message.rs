@@ -49,7 +49,7 @@ pub enum Request<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply<'a> {
     /// Who is here.
-    Hello(#[serde(borrow)] Hello<'a>),
+    Hello(#[serde(borrow)] Hello<&'a str>),
     /// The input, or an operation's output, was computed.
     Layer {
         /// 0 for the input, else the operation's index and one.
@@ -113,15 +113,15 @@ impl Reply<'_> {
     }
 }
 
-/// Who is there.
+/// Who is there. `S` is what names are kept in: borrowed on the line, owned by a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hello<'a> {
+pub struct Hello<S> {
     /// Name of the board, as `--board` takes it.
-    pub board: &'a str,
+    pub board: S,
     /// Version of the firmware.
-    pub firmware: &'a str,
+    pub firmware: S,
     /// Name of the model that runs, cut to [`NAME_LEN`].
-    pub model: &'a str,
+    pub model: S,
     /// Where that model is.
     pub source: Source,
     /// What the slot holds.
@@ -154,6 +154,33 @@ pub struct Hello<'a> {
     pub channels: u16,
     /// How its elements become grey levels.
     pub range: PixelRange,
+}
+
+impl<S> Hello<S> {
+    /// The same with names of another type.
+    pub fn map_names<T>(self, mut names: impl FnMut(S) -> T) -> Hello<T> {
+        Hello {
+            board: names(self.board),
+            firmware: names(self.firmware),
+            model: names(self.model),
+            source: self.source,
+            slot: self.slot,
+            banks: self.banks,
+            slot_capacity: self.slot_capacity,
+            image_len: self.image_len,
+            image_crc: self.image_crc,
+            arena_len: self.arena_len,
+            arena_capacity: self.arena_capacity,
+            latent_len: self.latent_len,
+            classes: self.classes,
+            ops: self.ops,
+            goldens: self.goldens,
+            height: self.height,
+            width: self.width,
+            channels: self.channels,
+            range: self.range,
+        }
+    }
 }
 
 /// Where a model is.

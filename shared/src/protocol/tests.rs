@@ -90,7 +90,7 @@ fn replies(bytes: &[u8], [a, b]: [u32; 2]) -> [Reply<'_>; 12] {
     ]
 }
 
-const HELLO: Hello<'_> = Hello {
+const HELLO: Hello<&str> = Hello {
     board: "abcdefghijklmnopqrstuvwxyz012345",
     firmware: "abcdefghijklmnopqrstuvwxyz012345",
     model: "abcdefghijklmnopqrstuvwxyz012345",
