@@ -2,9 +2,9 @@
 
 use crate::console::Console;
 use crate::failure::{Class, Failure, OrFail};
+use crate::firmware_build::BOARDS;
 use crate::programs;
 use crate::repository;
-use crate::firmware_build::BOARDS;
 use crate::setup::{Report, Tool, ToolState};
 use std::fmt;
 use std::path::PathBuf;

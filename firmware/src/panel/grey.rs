@@ -181,8 +181,14 @@ mod tests {
             let pixel = Pixel(Point::new(x, 9), Gray8::new(1));
             frame.clear(Gray8::BLACK).unwrap();
             frame.draw_iter([pixel]).unwrap();
-            let changed = frame.row_marks().zip(&before).map(|(now, &before)| now != before);
-            assert!(changed.enumerate().all(|(y, changed)| changed == (y == 9)), "{x}");
+            let changed = frame
+                .row_marks()
+                .zip(&before)
+                .map(|(now, &before)| now != before);
+            assert!(
+                changed.enumerate().all(|(y, changed)| changed == (y == 9)),
+                "{x}"
+            );
         }
     }
 

@@ -137,7 +137,9 @@ fn the_target_comes_from_rustup() {
     assert!(install(&fake, true).0.unwrap().is_sufficient());
     assert_eq!(
         *fake.ran.borrow(),
-        ["rustup target add thumbv6m-none-eabi thumbv7em-none-eabihf thumbv7m-none-eabi thumbv8m.main-none-eabihf"]
+        [
+            "rustup target add thumbv6m-none-eabi thumbv7em-none-eabihf thumbv7m-none-eabi thumbv8m.main-none-eabihf"
+        ]
     );
     let without = Fake::linux().answering(QEMU, "QEMU 8");
     assert!(matches!(

@@ -74,8 +74,15 @@ fn a_large_panel_has_a_large_picture_and_its_text_below() {
     };
     let panel = drawn_large(View::Digit { point }, &white_picture(10, (28, 28)));
     for y in 4..172 {
-        assert!((36..204).all(|x| panel.level(x, y) == 255), "row {y} of the picture");
-        assert_eq!((panel.level(34, y), panel.level(205, y)), (51, 51), "row {y} of the frame");
+        assert!(
+            (36..204).all(|x| panel.level(x, y) == 255),
+            "row {y} of the picture"
+        );
+        assert_eq!(
+            (panel.level(34, y), panel.level(205, y)),
+            (51, 51),
+            "row {y} of the frame"
+        );
     }
     let lit = |rows: core::ops::Range<i32>| {
         let row = |y| (0..240).filter(|&x| panel.level(x, y) > 0).count();

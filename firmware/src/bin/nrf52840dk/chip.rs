@@ -20,7 +20,7 @@ use embassy_nrf::spim::{self, Spim};
 use embassy_nrf::usb::vbus_detect::{self, HardwareVbusDetect};
 use embassy_nrf::usb::{self, Driver};
 use embassy_nrf::wdt::{self, Watchdog, WatchdogHandle};
-use embassy_nrf::{interrupt, reset};
+use embassy_nrf::{interrupt, pac};
 use embedded_hal_bus::spi::{ExclusiveDevice, NoDelay};
 use firmware::slot::Start;
 use mipidsi::interface::SpiInterface;
@@ -95,8 +95,9 @@ pub fn start(
     config.time_interrupt_priority = Priority::P2;
     let p = embassy_nrf::init(config);
 
-    let hung = reset::read_reasons().contains(reset::ResetReason::DOG);
-    reset::clear_reasons();
+    let reasons = pac::POWER.resetreas().read();
+    // Ones clear.
+    pac::POWER.resetreas().write_value(reasons);
     let mut config = wdt::Config::default();
     config.timeout_ticks = LAYER_TICKS;
     // It fails only where it runs already with other settings, which a reset by it does not leave behind.
@@ -128,7 +129,8 @@ pub fn start(
     config.mode = spim::MODE_3;
     let bus = Spim::new_txonly(p.SPI3, Irqs, p.P1_12, p.P1_13, config);
     // It fails only where the pin does.
-    let device = ExclusiveDevice::new_no_delay(bus, high(p.P1_11.into())).map_err(|_| PanelError)?;
+    let device =
+        ExclusiveDevice::new_no_delay(bus, high(p.P1_11.into())).map_err(|_| PanelError)?;
     // A row of pixels.
     static BUFFER: ConstStaticCell<[u8; 2 * Frame::WIDTH]> =
         ConstStaticCell::new([0; 2 * Frame::WIDTH]);
@@ -140,7 +142,11 @@ pub fn start(
     Ok(Board {
         panel: Panel::new(wires, high(p.P1_14.into()), frame, splash)?,
         banks: flash::banks(p.NVMC),
-        start: if hung { Start::BuiltIn } else { Start::Newest },
+        start: if reasons.dog() {
+            Start::BuiltIn
+        } else {
+            Start::Newest
+        },
     })
 }
 

@@ -148,7 +148,9 @@ impl<I: Interface<Word = u8>, R: OutputPin> Screen for Panel<I, R> {
             if on && mark == *shown {
                 continue;
             }
-            let colours = row.iter().map(|&level| Rgb565::from(RawU16::new(rgb565(level))));
+            let colours = row
+                .iter()
+                .map(|&level| Rgb565::from(RawU16::new(rgb565(level))));
             self.display
                 .set_pixels(0, y, GreyFrame::WIDTH as u16 - 1, y, colours)
                 .map_err(|_| PanelError)?;

@@ -15,7 +15,8 @@ pub type Panel = Ssd1306<I2c<'static, I2C0, Blocking>>;
 /// Sets the display up with its pins of the peripherals `$p`.
 macro_rules! connect {
     ($p:ident, $frame:ident, $splash:ident) => {{
-        let bus = embassy_rp::i2c::I2c::new_blocking($p.I2C0, $p.PIN_9, $p.PIN_8, display::config());
+        let bus =
+            embassy_rp::i2c::I2c::new_blocking($p.I2C0, $p.PIN_9, $p.PIN_8, display::config());
         $splash($frame);
         let mut panel = Panel::new(bus);
         panel.show($frame).map(|()| panel)

@@ -102,7 +102,10 @@ impl Interface for Wires {
     ) -> Result<(), Infallible> {
         let pixels = pixels.into_iter();
         if N == 2 {
-            self.send(16, pixels.map(|pixel| u16::from_be_bytes([pixel[0], pixel[N - 1]])));
+            self.send(
+                16,
+                pixels.map(|pixel| u16::from_be_bytes([pixel[0], pixel[N - 1]])),
+            );
         } else {
             self.send_bytes(pixels.flatten());
         }
