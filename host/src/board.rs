@@ -4,8 +4,8 @@
 use crate::files::{self, FileError};
 use crate::firmware_build::{BOARDS, BoardBuild, Segment};
 use crate::repository::{self, NoRepository};
-use serde::Deserialize;
 use firmware::slot::Record;
+use serde::Deserialize;
 use shared::image::Image;
 use shared::protocol::BLOCK_LEN;
 use std::collections::BTreeMap;
@@ -189,8 +189,8 @@ impl Board {
         let (len, arena) = (image.len() as u64, image.arena_len() as u64);
         for build in BOARDS {
             let board = Self::find(build.name)?;
-            if board.count.is_some()
-                && board.model_budget() >= len && board.capacity.arena >= arena {
+            if board.count.is_some() && board.model_budget() >= len && board.capacity.arena >= arena
+            {
                 return Ok(board);
             }
         }
@@ -230,7 +230,9 @@ impl Board {
             let fits = budget.flash_total.saturating_add(len) <= capacity.flash
                 && u64::from(slot.address) + len <= 1 << 32;
             if !fits || len == 0 {
-                return Err(wrong("its slot is not in the flash beside the program".to_owned()));
+                return Err(wrong(
+                    "its slot is not in the flash beside the program".to_owned(),
+                ));
             }
         }
         Ok(Self {
@@ -270,7 +272,12 @@ mod tests {
             assert!(board.model_budget() > 0);
             assert_ne!(board.instructions_per_tick(), Some(0));
             // Bought, or in QEMU.
-            assert_ne!(build.chip.is_some(), board.count.is_some(), "{}", build.name);
+            assert_ne!(
+                build.chip.is_some(),
+                board.count.is_some(),
+                "{}",
+                build.name
+            );
         }
     }
 
@@ -302,10 +309,16 @@ mod tests {
         let bytes = bytes.unwrap();
         let image = Image::new_checked(&bytes).unwrap();
         let [first, second] = slot.with(&image, &bytes).unwrap().try_into().unwrap();
-        assert_eq!((first.address, first.bytes.len()), (0x1010_0000, 256 + bytes.len()));
+        assert_eq!(
+            (first.address, first.bytes.len()),
+            (0x1010_0000, 256 + bytes.len())
+        );
         assert_eq!(first.bytes[..4], *b"TGMS");
         assert_eq!(first.bytes[256..], bytes);
-        assert_eq!((second.address, second.bytes), (0x1018_0000, vec![0xFF; 256]));
+        assert_eq!(
+            (second.address, second.bytes),
+            (0x1018_0000, vec![0xFF; 256])
+        );
         let small = Slot {
             bank: 0x1_0000,
             ..slot

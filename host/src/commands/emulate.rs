@@ -120,7 +120,11 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         if args.profile {
             let label = (image.classes() > 0).then_some(0);
             let ticks = session::profile(&mut qemu, Point { seed: 1, label })?;
-            print(Profile::new(&image, &ticks, board.instructions_per_tick().unwrap_or(1)));
+            print(Profile::new(
+                &image,
+                &ticks,
+                board.instructions_per_tick().unwrap_or(1),
+            ));
         }
         session::settled_screen(&mut qemu)
     })();

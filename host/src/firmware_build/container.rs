@@ -38,11 +38,7 @@ impl Container {
     /// [`ContainerError::Ending`].
     pub fn of(file: &Path) -> Result<Self, ContainerError> {
         let ending = file.extension().unwrap_or_default();
-        for (name, container) in [
-            ("elf", Self::Elf),
-            ("uf2", Self::Uf2),
-            ("bin", Self::Bin),
-        ] {
+        for (name, container) in [("elf", Self::Elf), ("uf2", Self::Uf2), ("bin", Self::Bin)] {
             if ending.eq_ignore_ascii_case(name) {
                 return Ok(container);
             }
@@ -118,7 +114,10 @@ mod tests {
         let segments = [segment(12, &[3]), segment(8, &[1, 2])];
         let bin = Container::Bin.pack(&PICO, b"elf", &segments);
         assert_eq!(bin, Ok(vec![1, 2, 0xFF, 0xFF, 3]));
-        assert_eq!(Container::Elf.pack(&PICO, b"elf", &segments), Ok(b"elf".to_vec()));
+        assert_eq!(
+            Container::Elf.pack(&PICO, b"elf", &segments),
+            Ok(b"elf".to_vec())
+        );
         let uf2 = Container::Uf2.pack(&PICO, b"elf", &segments).unwrap();
         assert_eq!(uf2.len(), 512);
         let far = [segment(0, &[1]), segment(u32::MAX, &[1])];

@@ -237,7 +237,10 @@ mod tests {
         assert_eq!((program.address, program.bytes.len()), (0x1000_0000, 768));
         assert!(program.bytes[256..556].iter().all(|&byte| byte == 2));
         assert!(program.bytes[556..].iter().all(|&byte| byte == 0xFF));
-        assert_eq!((slot.address, &slot.bytes[..4]), (0x1010_0000, &[3, 3, 3, 0xFF][..]));
+        assert_eq!(
+            (slot.address, &slot.bytes[..4]),
+            (0x1010_0000, &[3, 3, 3, 0xFF][..])
+        );
     }
 
     #[test]
@@ -250,18 +253,42 @@ mod tests {
         };
         assert_eq!(with(1, 0, 7), Err(Uf2Error::Magic(1)));
         assert_eq!(with(2, 127, 7), Err(Uf2Error::Magic(2)));
-        assert!(matches!(with(1, 5, 0), Err(Uf2Error::Order { block: 1, .. })));
-        assert!(matches!(with(3, 6, 5), Err(Uf2Error::Order { block: 3, .. })));
-        assert!(matches!(with(0, 7, 1), Err(Uf2Error::Family { found: 1, .. })));
-        assert!(matches!(with(0, 2, 0), Err(Uf2Error::Family { found: 0, .. })));
+        assert!(matches!(
+            with(1, 5, 0),
+            Err(Uf2Error::Order { block: 1, .. })
+        ));
+        assert!(matches!(
+            with(3, 6, 5),
+            Err(Uf2Error::Order { block: 3, .. })
+        ));
+        assert!(matches!(
+            with(0, 7, 1),
+            Err(Uf2Error::Family { found: 1, .. })
+        ));
+        assert!(matches!(
+            with(0, 2, 0),
+            Err(Uf2Error::Family { found: 0, .. })
+        ));
         for len in [0, 477, u32::MAX] {
             assert!(matches!(with(0, 4, len), Err(Uf2Error::Payload { .. })));
         }
-        assert!(matches!(with(0, 3, u32::MAX), Err(Uf2Error::Payload { .. })));
-        assert!(matches!(with(1, 3, 0x1000_0000), Err(Uf2Error::Overlap { .. })));
-        assert!(matches!(with(1, 3, 0x1000_00FF), Err(Uf2Error::Overlap { .. })));
+        assert!(matches!(
+            with(0, 3, u32::MAX),
+            Err(Uf2Error::Payload { .. })
+        ));
+        assert!(matches!(
+            with(1, 3, 0x1000_0000),
+            Err(Uf2Error::Overlap { .. })
+        ));
+        assert!(matches!(
+            with(1, 3, 0x1000_00FF),
+            Err(Uf2Error::Overlap { .. })
+        ));
         for len in [0, 1, 511, 513] {
-            assert_eq!(read(&vec![0; len], Family::RP2040), Err(Uf2Error::Length(len)));
+            assert_eq!(
+                read(&vec![0; len], Family::RP2040),
+                Err(Uf2Error::Length(len))
+            );
         }
         assert!(read(&sound(), Family::RP2350_ARM_S).is_err());
         let mut file = sound();

@@ -43,7 +43,9 @@ pub fn places() -> Vec<PathBuf> {
     };
     if cfg!(windows) {
         let letters = b'A'..=b'Z';
-        return letters.map(|letter| format!("{}:\\", char::from(letter)).into()).collect();
+        return letters
+            .map(|letter| format!("{}:\\", char::from(letter)).into())
+            .collect();
     }
     if cfg!(target_os = "macos") {
         return inside(Path::new("/Volumes"));
@@ -121,7 +123,11 @@ pub(super) mod tests {
         assert!(!is_of(pico.path(), &NRF52840DK));
         std::fs::write(pico.path().join(INFO), vec![b'x'; 5000]).unwrap();
         assert!(!is_of(pico.path(), &PICO), "an info file of any length");
-        std::fs::write(pico.path().join(INFO), b"\xFF\xFEBoard-ID: RPI-RP2 of sorts\n").unwrap();
+        std::fs::write(
+            pico.path().join(INFO),
+            b"\xFF\xFEBoard-ID: RPI-RP2 of sorts\n",
+        )
+        .unwrap();
         assert!(!is_of(pico.path(), &PICO));
     }
 
@@ -133,7 +139,9 @@ pub(super) mod tests {
         let error = write(pico.path(), &PICO2, &[7; 512]).unwrap_err();
         assert!(matches!(error, FlashError::NotADrive { .. }), "{error}");
         let folder = tempfile::tempdir().unwrap();
-        let error = write(folder.path(), &PICO, &[7; 512]).unwrap_err().to_string();
+        let error = write(folder.path(), &PICO, &[7; 512])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(INFO) && error.contains("RPI-RP2"), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

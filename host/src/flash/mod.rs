@@ -13,7 +13,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum FlashError {
     /// The board exists in QEMU alone.
-    #[error("{board} is a board that only QEMU has; run it with `thumbgen emulate --board {board}`")]
+    #[error(
+        "{board} is a board that only QEMU has; run it with `thumbgen emulate --board {board}`"
+    )]
     OnlyEmulated {
         /// Its name.
         board: &'static str,
@@ -80,7 +82,10 @@ fn what_to_press(uf2: &bool) -> &'static str {
 }
 
 fn listed(paths: &[PathBuf]) -> String {
-    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    let names: Vec<_> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     names.join(", ")
 }
 
@@ -134,11 +139,25 @@ mod tests {
         let (pico, pico2) = (drive("RPI-RP2"), drive("RP2350"));
         let empty = tempfile::tempdir().unwrap();
         let place = |folder: &tempfile::TempDir| folder.path().to_owned();
-        let places = [place(&empty), place(&pico2), place(&pico), "/no/such/place".into()];
-        assert_eq!(find(&PICO, None, &places).unwrap(), Way::Drive(place(&pico)));
-        assert_eq!(find(&PICO2, None, &places).unwrap(), Way::Drive(place(&pico2)));
+        let places = [
+            place(&empty),
+            place(&pico2),
+            place(&pico),
+            "/no/such/place".into(),
+        ];
+        assert_eq!(
+            find(&PICO, None, &places).unwrap(),
+            Way::Drive(place(&pico))
+        );
+        assert_eq!(
+            find(&PICO2, None, &places).unwrap(),
+            Way::Drive(place(&pico2))
+        );
         let error = find(&PICO, None, &[place(&pico), place(&pico)]).unwrap_err();
-        assert!(matches!(&error, FlashError::Several(drives) if drives.len() == 2), "{error}");
+        assert!(
+            matches!(&error, FlashError::Several(drives) if drives.len() == 2),
+            "{error}"
+        );
     }
 
     #[test]
@@ -147,7 +166,9 @@ mod tests {
         assert!(text.contains("BOOTSEL"), "{text}");
         let text = find(&NRF52840DK, None, &[]).unwrap_err().to_string();
         assert!(text.contains("probe-rs"), "{text}");
-        let text = find(&LM3S6965EVB, Some("probe-rs".into()), &[]).unwrap_err().to_string();
+        let text = find(&LM3S6965EVB, Some("probe-rs".into()), &[])
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("emulate --board lm3s6965evb"), "{text}");
     }
 

@@ -22,7 +22,10 @@ fn has_probe(program: &Path) -> bool {
     listed.is_ok_and(|output| {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         // "The following debug probes were found:", then one a line: "[0]: ...".
-        output.status.success() && text.lines().any(|line| line.trim_start().starts_with("[0]"))
+        output.status.success()
+            && text
+                .lines()
+                .any(|line| line.trim_start().starts_with("[0]"))
     })
 }
 
@@ -73,7 +76,11 @@ fn run<'a>(
 /// The last lines, in one.
 fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     match lines.len() {
         0 => "it said nothing".to_owned(),
         len => lines[len.saturating_sub(3)..].join(" | "),
@@ -115,8 +122,13 @@ mod tests {
     fn a_failure_is_one_line() {
         let folder = tempfile::tempdir().unwrap();
         let program = fake(folder.path(), "echo one >&2; echo 'no chip' >&2; exit 3");
-        let error = write(&program, &PICO, Path::new("x.elf")).unwrap_err().to_string();
-        assert!(error.contains("no chip") && !error.contains('\n'), "{error}");
+        let error = write(&program, &PICO, Path::new("x.elf"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("no chip") && !error.contains('\n'),
+            "{error}"
+        );
         let error = write(&program, &LM3S6965EVB, Path::new("x.elf")).unwrap_err();
         assert!(matches!(error, FlashError::OnlyEmulated { .. }));
     }
@@ -126,7 +138,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let found = "echo 'The following debug probes were found:'; echo '[0]: Debugprobe on Pico'";
         assert!(has_probe(&fake(folder.path(), found)));
-        assert!(!has_probe(&fake(folder.path(), "echo 'No debug probes were found.'")));
+        assert!(!has_probe(&fake(
+            folder.path(),
+            "echo 'No debug probes were found.'"
+        )));
         assert!(!has_probe(&fake(folder.path(), "echo '[0]: x'; exit 1")));
         assert!(!has_probe(Path::new("/no/such/program")));
     }
