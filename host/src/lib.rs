@@ -40,3 +40,4 @@ pub mod setup;
 pub mod synthetic;
 pub mod train;
 pub mod verify;
+pub mod web;

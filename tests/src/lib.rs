@@ -3,6 +3,7 @@
 /// The i64 oracle of model images.
 pub use firmware::oracle;
 
+pub mod pico;
 pub mod simulated;
 
 use host::emulator::{Options, Qemu};

@@ -53,14 +53,17 @@ impl<'m, C: FromGrey> Scaled<'m, C> {
     }
 }
 
-/// Where the pixels of a target lie along one axis of the source, one after the other: a division when it starts, and
-/// none on the way, since the smallest cores divide in software.
+/// Columns of the target that are drawn together, so that where they lie in the source is found once for all rows.
+const STRIP: usize = 64;
+
+/// Where the pixels of a target lie along one axis of the source, one after the other, in 1/256 of a source pixel: a
+/// division when it starts, and none on the way, since the smallest cores divide in software.
 #[derive(Clone, Copy)]
 struct Axis {
     filter: Filter,
     /// The last source pixel.
     last: u32,
-    /// The centre of the pixel whose turn it is, in 1/256 of a source pixel, and the rest of that division.
+    /// The centre of the pixel whose turn it is, and the rest of that division.
     centre: u32,
     rest: u32,
     /// From one pixel to the next, and the rest of that division.
@@ -70,36 +73,26 @@ struct Axis {
     halves: u32,
 }
 
-/// Between which two source pixels a target pixel lies, and how far from the first, in 1/256.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Place {
-    low: u32,
-    high: u32,
-    part: u32,
-}
-
 impl Axis {
     fn new(filter: Filter, target: u32, source: u16) -> Self {
         // Targets and sources have fewer than 2^15 pixels a side; larger ones would be drawn wrongly, not panic.
         let source = u32::from(source.max(1));
         let halves = target.max(1).wrapping_mul(2).max(1);
         // 256 * (2 * at + 1) * source / halves, for at = 0, and what every further pixel adds.
-        let whole = source.wrapping_mul(256);
-        let step = source.wrapping_mul(512);
+        let (first, step) = (source.wrapping_mul(256), source.wrapping_mul(512));
         Self {
             filter,
             last: source - 1,
-            centre: whole / halves,
-            rest: whole % halves,
+            centre: first / halves,
+            rest: first % halves,
             step: step / halves,
             step_rest: step % halves,
             halves,
         }
     }
 
-    /// The place of the next pixel.
-    #[inline(always)]
-    fn next(&mut self) -> Place {
+    /// Of the next pixel.
+    fn next(&mut self) -> u32 {
         let centre = self.centre;
         self.centre = centre.wrapping_add(self.step);
         self.rest = self.rest.wrapping_add(self.step_rest);
@@ -108,68 +101,44 @@ impl Axis {
             self.centre = self.centre.wrapping_add(1);
         }
         match self.filter {
-            Filter::Nearest => {
-                let low = (centre / 256).min(self.last);
-                Place {
-                    low,
-                    high: low,
-                    part: 0,
-                }
-            }
-            Filter::Bilinear => {
-                let position = centre.saturating_sub(128).min(self.last * 256);
-                let low = position / 256;
-                Place {
-                    low,
-                    high: (low + 1).min(self.last),
-                    part: position % 256,
-                }
-            }
+            Filter::Nearest => (centre / 256).min(self.last) * 256,
+            Filter::Bilinear => centre.saturating_sub(128).min(self.last * 256),
         }
     }
 }
 
-/// One row of the target: source columns, mixed from two rows, of which two neighbours are kept.
-struct Row<'m> {
-    picture: Picture<'m>,
-    y: Place,
-    columns: [u32; 2],
-    /// The levels of these columns times 256: sixteen bits.
-    mixed: [u32; 2],
+/// A level of a column, times 256: mixed from the row that `y` is in and the next, which counts nothing below the last.
+#[inline(never)]
+fn column(picture: &Picture<'_>, x: u32, y: u32) -> u32 {
+    let (row, part) = (y / 256, y % 256);
+    let level = |row: u32| u32::from(picture.grey(x as usize, row as usize));
+    level(row) * (256 - part) + level(row + 1) * part
 }
 
-impl<'m> Row<'m> {
-    fn new(picture: Picture<'m>, y: Place) -> Self {
-        Self {
-            picture,
-            y,
-            // No picture is so wide.
-            columns: [u32::MAX; 2],
-            mixed: [0; 2],
-        }
-    }
-
-    fn column(&self, x: u32) -> u32 {
-        let grey = |y: u32| u32::from(self.picture.grey(x as usize, y as usize));
-        grey(self.y.low) * (256 - self.y.part) + grey(self.y.high) * self.y.part
-    }
-
-    /// The level at a place along the row.
-    #[inline(always)]
-    fn level(&mut self, x: Place) -> u8 {
-        if self.columns != [x.low, x.high] {
-            let first = if x.low == self.columns[1] {
-                self.mixed[1]
+/// The levels of one row of the target, `y` down the source, at places along it.
+#[inline(never)]
+fn fill(picture: &Picture<'_>, y: u32, places: &[u32], levels: &mut [u8]) {
+    // No picture is so wide. Not that the first column is taken for its right neighbour.
+    let mut left = u32::MAX - 1;
+    let (mut second, mut base, mut slope) = (0, 0, 0u32);
+    for (&place, level) in places.iter().zip(levels) {
+        let x = place / 256;
+        if x != left {
+            let first = if x.wrapping_sub(1) == left {
+                second
             } else {
-                self.column(x.low)
+                column(picture, x, y)
             };
-            self.mixed = [first, self.column(x.high)];
-            self.columns = [x.low, x.high];
+            // As of rows, the column behind the last counts nothing.
+            second = column(picture, x + 1, y);
+            slope = second.wrapping_sub(first);
+            // For rounding.
+            base = first * 256 + (1 << 15);
+            left = x;
         }
-        let [a, b] = self.mixed;
-        let mixed = a * (256 - x.part) + b * x.part;
-        // Weights sum to 2^16 and levels have 8 bits, so the sum has 24 and the rounded result eight.
-        ((mixed + (1 << 15)) >> 16) as u8
+        // first * (256 - part) + second * part. Weights sum to 2^16 and levels have 8 bits, so the sum has 24 and the
+        // rounded result eight.
+        *level = (base.wrapping_add(slope.wrapping_mul(place % 256)) >> 16) as u8;
     }
 }
 
@@ -184,18 +153,22 @@ impl<C: FromGrey> ImageDrawable for Scaled<'_, C> {
 
     fn draw<D: DrawTarget<Color = C>>(&self, target: &mut D) -> Result<(), D::Error> {
         let Size { width, height } = self.size;
-        let columns = Axis::new(self.filter, width, self.picture.width());
-        let mut rows = Axis::new(self.filter, height, self.picture.height());
-        for row in 0..height {
-            let mut source = Row::new(self.picture, rows.next());
-            let mut columns = columns;
-            let colours = (0..width).map(|column| {
-                let level = source.level(columns.next());
-                // Panels have fewer than 2^31 pixels a side.
-                C::from_grey(level, Point::new(column as i32, row as i32))
-            });
-            let area = Rectangle::new(Point::new(0, row as i32), Size::new(width, 1));
-            target.fill_contiguous(&area, colours)?;
+        let mut columns = Axis::new(self.filter, width, self.picture.width());
+        let (mut places, mut levels) = ([0; STRIP], [0; STRIP]);
+        for left in (0..width).step_by(STRIP) {
+            let count = STRIP.min((width - left) as usize);
+            let (places, levels) = (&mut places[..count], &mut levels[..count]);
+            places.fill_with(|| columns.next());
+            let mut rows = Axis::new(self.filter, height, self.picture.height());
+            // Panels have fewer than 2^31 pixels a side.
+            let left = left as i32;
+            for row in 0..height as i32 {
+                fill(&self.picture, rows.next(), places, levels);
+                let colours = (left..).zip(&*levels);
+                let colours = colours.map(|(x, &level)| C::from_grey(level, Point::new(x, row)));
+                let area = Rectangle::new(Point::new(left, row), Size::new(count as u32, 1));
+                target.fill_contiguous(&area, colours)?;
+            }
         }
         Ok(())
     }
@@ -256,16 +229,10 @@ mod tests {
             let mut axis = Axis::new(Filter::Bilinear, target, source);
             for at in 0..target {
                 let centre = 256 * (2 * at + 1) * u32::from(source) / (2 * target);
-                let position = centre
+                let expected = centre
                     .saturating_sub(128)
                     .min((u32::from(source) - 1) * 256);
-                let place = axis.next();
-                assert_eq!(
-                    place.low * 256 + place.part,
-                    position,
-                    "{at} of {target} from {source}"
-                );
-                assert!(place.high - place.low <= 1 && place.high < u32::from(source));
+                assert_eq!(axis.next(), expected, "{at} of {target} from {source}");
             }
         }
     }

@@ -6,9 +6,12 @@ use embedded_graphics::{pixelcolor::Gray8, prelude::*, primitives::Rectangle};
 
 /// 240 rows of 240 bytes, 255 is white. What the host draws here is what the device shows, by way of [`rgb565`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[repr(align(4))]
 pub struct GreyFrame {
     levels: [u8; Self::WIDTH * Self::HEIGHT],
 }
+
+const _: () = assert!(GreyFrame::WIDTH.is_multiple_of(4), "rows are read by words");
 
 impl GreyFrame {
     /// Columns.
@@ -26,6 +29,19 @@ impl GreyFrame {
     /// The grey levels, row by row.
     pub const fn levels(&self) -> &[u8; Self::WIDTH * Self::HEIGHT] {
         &self.levels
+    }
+
+    /// A number for each row that changes when the row does; that two rows have the same by chance is as likely as one in
+    /// 2^32.
+    pub fn row_marks(&self) -> impl Iterator<Item = u32> + '_ {
+        let rows = self.levels.as_chunks::<{ Self::WIDTH }>().0;
+        rows.iter().map(|row| {
+            let words = row.as_chunks::<4>().0;
+            // FNV-1a, by words instead of bytes. Fowler, Noll, Vo: RFC 9923.
+            words.iter().fold(0x811C_9DC5, |mark, word| {
+                (mark ^ u32::from_ne_bytes(*word)).wrapping_mul(0x0100_0193)
+            })
+        })
     }
 
     /// The part of a row that an area covers.
@@ -155,6 +171,25 @@ mod tests {
         let colours = (1..=4).map(Gray8::new);
         frame.fill_contiguous(&corner, colours).unwrap();
         assert_eq!(frame.levels()[..2], [4, 0]);
+    }
+
+    #[test]
+    fn marks_tell_rows_apart() {
+        let mut frame = Box::new(GreyFrame::new());
+        let before: std::vec::Vec<u32> = frame.row_marks().collect();
+        for x in [0, 1, 7, 239] {
+            let pixel = Pixel(Point::new(x, 9), Gray8::new(1));
+            frame.clear(Gray8::BLACK).unwrap();
+            frame.draw_iter([pixel]).unwrap();
+            let changed = frame
+                .row_marks()
+                .zip(&before)
+                .map(|(now, &before)| now != before);
+            assert!(
+                changed.enumerate().all(|(y, changed)| changed == (y == 9)),
+                "{x}"
+            );
+        }
     }
 
     #[test]

@@ -72,6 +72,15 @@ impl<I: I2c> Ssd1306<I> {
         self.send()
     }
 
+    /// Sets the panel up and shows a frame.
+    ///
+    /// # Errors
+    /// [`BusError`] where the panel does not answer.
+    pub fn show(&mut self, frame: &MonoFrame) -> Result<(), BusError<I::Error>> {
+        self.frame.clone_from(frame);
+        self.init()
+    }
+
     /// What is or will be shown.
     pub const fn frame(&self) -> &MonoFrame {
         &self.frame

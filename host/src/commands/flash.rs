@@ -5,6 +5,8 @@ use crate::console::Console;
 use crate::failure::{Class, Failure, OrFail};
 use crate::firmware_build::{Segment, uf2};
 use crate::flash::{self, FlashError, Way, drive, probe};
+use crate::link::upload::{Outcome, upload};
+use crate::link::{Client, LinkError, open};
 use crate::model_folder::ModelFiles;
 use shared::image::Image;
 use std::path::PathBuf;
@@ -14,13 +16,14 @@ use std::path::PathBuf;
   thumbgen flash --board pico                    a debug probe where there is one, else the board's drive
   thumbgen flash --board pico --model runs/cgan/model
   thumbgen flash --board pico --model-only --model gan
+  thumbgen flash --model-only --model gan --port /dev/ttyACM0   to a board that runs, which stays as it is
 
 Without a probe: hold the board's BOOTSEL button while you plug it in. What is in a model slot stays until a firmware is
 flashed; a model that is flashed alone runs instead of the one in the program.")]
 pub struct Args {
     /// Which board.
-    #[arg(long, short)]
-    board: String,
+    #[arg(long, short, required_unless_present = "port")]
+    board: Option<String>,
     /// Name of a shipped model, a model folder, a run folder, or a model image.
     #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
     model: String,
@@ -30,10 +33,21 @@ pub struct Args {
     /// The board's drive, where it is not found by itself.
     #[arg(long, value_name = "FOLDER")]
     drive: Option<PathBuf>,
+    /// The serial port, or tcp:HOST:PORT, of a board that runs.
+    #[arg(
+        long,
+        value_name = "PORT",
+        requires = "model_only",
+        conflicts_with = "drive"
+    )]
+    port: Option<String>,
 }
 
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
-    let board = Board::find(&args.board).or_fail(Class::Input)?;
+    if let Some(port) = &args.port {
+        return over_serial(port, &args.model, console);
+    }
+    let board = Board::find(&args.board.unwrap_or_default()).or_fail(Class::Input)?;
     // Before a build of half a minute.
     let way = match args.drive {
         Some(drive) => Way::Drive(drive),
@@ -72,6 +86,24 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     }
     .or_fail(Class::Environment)?;
     console.step("done: the board starts by itself");
+    Ok(())
+}
+
+/// Puts a model into the slot of a board that runs.
+fn over_serial(port: &str, model: &str, console: Console) -> Result<(), Failure> {
+    let failure = |error: LinkError| Failure::from_error(error.class(), &error);
+    let files = ModelFiles::find(model).or_fail(Class::Input)?;
+    let model = files.model().or_fail(Class::Input)?;
+    let mut client = Client::new(open(port).map_err(failure)?);
+    console.step(format_args!(
+        "writing {} over {port}",
+        files.image().display()
+    ));
+    let outcome = upload(&mut client, model.bytes(), |_, _| ()).map_err(failure)?;
+    console.step(match outcome {
+        Outcome::Uploaded => "done: the board runs the model",
+        Outcome::AlreadyThere => "nothing to do: the board runs this model already",
+    });
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod demo;
 mod emulate;
+mod emulate_pico;
 mod evaluate;
 mod export;
 mod firmware;
@@ -11,6 +12,7 @@ mod sample;
 mod setup;
 mod train;
 mod verify;
+mod web;
 
 use crate::console::Console;
 use crate::failure::{Class, EXIT_CODES, Failure};
@@ -53,6 +55,8 @@ enum Command {
     Flash(flash::Args),
     /// Boot a board's firmware with a model in an emulator.
     Emulate(emulate::Args),
+    /// A page with an emulated Raspberry Pi Pico, for the browser.
+    Web(web::Args),
 }
 
 /// Parses the command line, runs the command and gives the exit code.
@@ -73,6 +77,7 @@ pub fn run() -> ExitCode {
         Command::Firmware(args) => firmware::run(args, console),
         Command::Flash(args) => flash::run(args, console),
         Command::Emulate(args) => emulate::run(args, console),
+        Command::Web(args) => web::run(args, console),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! A board's firmware in QEMU, under the control of this program.
+//! A board's firmware in QEMU, under the control of this program; and in [`pico`], in an emulator of that board.
 //!
 //! ```text
 //!              QMP (JSON lines, a socket) <-> start, buttons, picture of the panel
@@ -16,7 +16,9 @@ mod channel;
 mod error;
 mod inbox;
 mod log;
+mod machine;
 mod panel;
+pub mod pico;
 mod process;
 mod qemu;
 mod qmp;
@@ -31,6 +33,7 @@ pub use arguments::Options;
 pub use error::EmulatorError;
 pub use firmware::app::Button;
 pub use log::{Level, LogRecord};
+pub use machine::Machine;
 pub use panel::{Panel, PanelError};
 pub use qemu::{Qemu, window_is_possible};
 pub use serve::serve;

@@ -67,8 +67,8 @@ impl<F: FnOnce()> DelayNs for Meanwhile<F> {
 pub struct Panel<I: Interface<Word = u8>, R: OutputPin> {
     display: Display<I, St7789, R>,
     frame: &'static mut GreyFrame,
-    /// Whether it shows the frame: it is black before the first.
-    on: bool,
+    /// Marks of the rows that it shows; `None` before it is on.
+    shown: Option<[u32; GreyFrame::HEIGHT]>,
 }
 
 /// The display does not work.
@@ -94,7 +94,7 @@ impl<I: Interface<Word = u8>, R: OutputPin> Panel<I, R> {
         Ok(Self {
             display,
             frame,
-            on: false,
+            shown: None,
         })
     }
 }
@@ -138,19 +138,29 @@ impl<I: Interface<Word = u8>, R: OutputPin> DrawTarget for Panel<I, R> {
 }
 
 impl<I: Interface<Word = u8>, R: OutputPin> Screen for Panel<I, R> {
+    /// Sends the rows that changed.
     fn flush(&mut self) -> Result<(), PanelError> {
-        const LAST: u16 = GreyFrame::WIDTH as u16 - 1;
-        let levels = self.frame.levels().iter();
-        let colours = levels.map(|&level| Rgb565::from(RawU16::new(rgb565(level))));
-        self.display
-            .set_pixels(0, 0, LAST, LAST, colours)
-            .map_err(|_| PanelError)?;
-        if !self.on {
+        let rows = self.frame.levels().as_chunks::<{ GreyFrame::WIDTH }>().0;
+        let on = self.shown.is_some();
+        let shown = self.shown.get_or_insert([0; GreyFrame::HEIGHT]);
+        let changed = self.frame.row_marks().zip(shown);
+        for (y, (row, (mark, shown))) in (0u16..).zip(rows.iter().zip(changed)) {
+            if on && mark == *shown {
+                continue;
+            }
+            let colours = row
+                .iter()
+                .map(|&level| Rgb565::from(RawU16::new(rgb565(level))));
+            self.display
+                .set_pixels(0, y, GreyFrame::WIDTH as u16 - 1, y, colours)
+                .map_err(|_| PanelError)?;
+            *shown = mark;
+        }
+        if !on {
             // SAFETY: the display's own state is not changed but for being on.
             unsafe { self.display.dcs() }
                 .write_command(SetDisplayOn)
                 .map_err(|_| PanelError)?;
-            self.on = true;
         }
         Ok(())
     }

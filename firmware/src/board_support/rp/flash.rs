@@ -32,7 +32,10 @@ pub struct Bank {
 
 /// The slot's banks: its halves.
 pub fn banks(flash: Peri<'static, FLASH>) -> [Bank; 2] {
-    let (start, end) = (&raw const _slot_start as usize, &raw const _slot_end as usize);
+    let (start, end) = (
+        &raw const _slot_start as usize,
+        &raw const _slot_end as usize,
+    );
     let middle = start + (end - start) / 2;
     // SAFETY: two drivers for one memory. Each of their calls is done when it returns, and both are called in thread mode
     // alone, so none comes within another.

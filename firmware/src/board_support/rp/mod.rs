@@ -7,10 +7,10 @@
 //! | GP16, GP17, GP18, GP19 | data/command, chip select, clock, data of an ST7789 |
 //! | GP20, GP21 | its reset, its backlight |
 
-pub mod flash;
 #[cfg_attr(feature = "ssd1306", path = "i2c.rs")]
 #[cfg_attr(not(feature = "ssd1306"), path = "spi.rs")]
 mod display;
+pub mod flash;
 
 use crate::board_support::{input, serial};
 pub use display::{Frame, Panel, PanelError};
@@ -39,7 +39,8 @@ pub const BOARD: &str = if cfg!(feature = "pico") {
 const LAYER_TIME: Duration = Duration::from_secs(2);
 
 /// The watchdog's counter for that time. RP2040's counts by two (data sheet, erratum RP2040-E1).
-const WATCHDOG_COUNT: u32 = LAYER_TIME.as_micros() as u32 * if cfg!(feature = "pico") { 2 } else { 1 };
+const WATCHDOG_COUNT: u32 =
+    LAYER_TIME.as_micros() as u32 * if cfg!(feature = "pico") { 2 } else { 1 };
 
 /// Runs the drivers, by an interrupt that nothing else uses.
 static EXECUTOR: InterruptExecutor = InterruptExecutor::new();

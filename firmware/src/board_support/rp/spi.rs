@@ -1,4 +1,4 @@
-//! The display ST7789 on SPI0, alone on it. Bytes go into the bus's queue as they are made, so that a pixel is computed while
+//! The display ST7789 on SPI0, alone on it. Pixels go into the bus's queue as they are made: one is computed while
 //! the one before it is sent.
 
 use crate::board_support::st7789;
@@ -59,21 +59,27 @@ pub fn config() -> Config {
 
 impl Wires {
     #[inline(always)]
-    fn push(byte: u8) {
+    fn push(word: u16) {
         while !SPI0.sr().read().tnf() {}
-        SPI0.dr().write(|word| word.set_data(u16::from(byte)));
+        SPI0.dr().write(|place| place.set_data(word));
     }
 
-    /// The lines may change only when the last bit is out.
-    fn finish() {
-        while SPI0.sr().read().bsy() {}
-    }
-
-    fn send(&mut self, bytes: impl Iterator<Item = u8>) {
+    /// Sends words of eight or sixteen bits, a pixel: the queue takes one as fast as the other.
+    #[inline(always)]
+    fn send(&mut self, bits: u8, words: impl Iterator<Item = u16>) {
         self.select.set_low();
-        bytes.for_each(Self::push);
-        Self::finish();
+        // The bus stands still meanwhile, as it must.
+        SPI0.cr1().modify(|control| control.set_sse(false));
+        SPI0.cr0().modify(|control| control.set_dss(bits - 1));
+        SPI0.cr1().modify(|control| control.set_sse(true));
+        words.for_each(Self::push);
+        // The lines may change only when the last bit is out.
+        while SPI0.sr().read().bsy() {}
         self.select.set_high();
+    }
+
+    fn send_bytes(&mut self, bytes: impl Iterator<Item = u8>) {
+        self.send(8, bytes.map(u16::from));
     }
 }
 
@@ -84,9 +90,9 @@ impl Interface for Wires {
 
     fn send_command(&mut self, command: u8, arguments: &[u8]) -> Result<(), Infallible> {
         self.data_command.set_low();
-        self.send([command].into_iter());
+        self.send_bytes([command].into_iter());
         self.data_command.set_high();
-        self.send(arguments.iter().copied());
+        self.send_bytes(arguments.iter().copied());
         Ok(())
     }
 
@@ -94,7 +100,15 @@ impl Interface for Wires {
         &mut self,
         pixels: impl IntoIterator<Item = [u8; N]>,
     ) -> Result<(), Infallible> {
-        self.send(pixels.into_iter().flatten());
+        let pixels = pixels.into_iter();
+        if N == 2 {
+            self.send(
+                16,
+                pixels.map(|pixel| u16::from_be_bytes([pixel[0], pixel[N - 1]])),
+            );
+        } else {
+            self.send_bytes(pixels.flatten());
+        }
         Ok(())
     }
 
