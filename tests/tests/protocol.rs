@@ -294,7 +294,8 @@ impl<'i> Hostile<'i> {
         let noise: Vec<u8> = (0..self.below(40))
             .map(|_| self.random.next_u32() as u8)
             .collect();
-        let number = noise.first().copied().unwrap_or(1);
+        // Not those of a client that asks afterwards: a late answer would be taken for its own.
+        let number = 0xC0 | noise.first().copied().unwrap_or(1);
         let image = self.image;
         let rest = &image[self.offset.min(image.len())..];
         let (len, crc) = (
