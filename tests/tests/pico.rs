@@ -61,7 +61,7 @@ fn every_mode(board: &str, display: Display) {
     }
     let model = model("cgan");
     let mut pico = shipped(board, "cgan").boot();
-    let mut screen = |pico: &mut Pico| equal_screen(pico, &model, display);
+    let screen = |pico: &mut Pico| equal_screen(pico, &model, display);
     let View::Digit { point } = screen(&mut pico) else {
         panic!("does not start with a digit")
     };

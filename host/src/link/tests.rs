@@ -137,7 +137,7 @@ fn wrong_answers_are_named() {
         ),
         "{error}"
     );
-    let later = || Box::new(|_| vec![0, 0x83, 1, 2, 3, 0]) as Answer;
+    let later = || Box::new(|_| vec![0_u8, 0x83, 1, 2, 3, 0]) as Answer;
     let (mut later, _) = client((0..8).map(|_| later()).collect());
     let error = later.hello().unwrap_err();
     assert!(matches!(error, LinkError::Version { found: 3 }), "{error}");
