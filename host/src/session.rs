@@ -72,7 +72,10 @@ pub fn ask(machine: &mut impl Machine, line: &str) -> Result<String, SessionErro
 ///
 /// # Errors
 /// [`SessionError`].
-pub fn profile(machine: &mut impl Machine, Point { seed, label }: Point) -> Result<Vec<u64>, SessionError> {
+pub fn profile(
+    machine: &mut impl Machine,
+    Point { seed, label }: Point,
+) -> Result<Vec<u64>, SessionError> {
     let label = label.map_or("-".to_owned(), |label| label.to_string());
     let answer = ask(machine, &format!("profile {seed} {label}"))?;
     let ticks = answer.strip_prefix("profile ").and_then(|ticks| {

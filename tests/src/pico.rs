@@ -2,8 +2,8 @@
 
 use crate::firmware;
 use host::board::Board;
-use host::emulator::pico::{NODE_PROGRAM, Pace, Pico, PicoOptions};
 use host::emulator::Machine;
+use host::emulator::pico::{NODE_PROGRAM, Pace, Pico, PicoOptions};
 use host::firmware_build::{Container, segments};
 use host::{programs, session};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,10 @@ pub fn has_node() -> bool {
 
 /// As [`has_node`], for what `thumbgen verify` calls `name`.
 pub fn has_program(name: &str, found: bool) -> bool {
-    assert!(found || !crate::required(name), "{name} is required and not here");
+    assert!(
+        found || !crate::required(name),
+        "{name} is required and not here"
+    );
     if !found {
         // Seen with --nocapture and in the output of a failed run.
         eprintln!("left out: {name} is not in PATH; run `cargo run -p host -- setup`");
@@ -80,7 +83,8 @@ impl Firmware {
 /// Sends a line to a stepped board and runs it until it answers, a minute of its time at most.
 pub fn ask_stepped(pico: &mut Pico, line: &str) -> String {
     pico.drain_lines();
-    pico.send_line(line).unwrap_or_else(|error| panic!("{error}"));
+    pico.send_line(line)
+        .unwrap_or_else(|error| panic!("{error}"));
     for _ in 0..12_000 {
         pico.run(Duration::from_millis(5))
             .unwrap_or_else(|error| panic!("{error}"));

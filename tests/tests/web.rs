@@ -42,11 +42,17 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, &byte| word << 8 | u32::from(byte));
+        let word = chunk
+            .iter()
+            .fold(0_u32, |word, &byte| word << 8 | u32::from(byte));
         let word = word << (8 * (3 - chunk.len()));
         for place in 0..4 {
             let letter = LETTERS[(word >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+            text.push(if place <= chunk.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
         }
     }
     text
@@ -102,7 +108,9 @@ fn the_page_in_chromium() {
         .spawn()
         .unwrap();
     let mut url = String::new();
-    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    BufReader::new(serve.stdout.take().unwrap())
+        .read_line(&mut url)
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let task = json!({
         "url": url.trim(),
@@ -127,7 +135,11 @@ fn the_page_in_chromium() {
     serve.kill().unwrap();
     serve.wait().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{}after\n{said}", complaint(&output));
+    assert!(
+        output.status.success(),
+        "{}after\n{said}",
+        complaint(&output)
+    );
     assert_eq!(said.matches("equal: ").count(), 11, "{said}");
 }
 
@@ -167,6 +179,9 @@ fn the_page_is_written_to_a_folder() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", complaint(&output));
-    assert_eq!(std::fs::read(out.join("firmware.uf2")).unwrap(), b"a firmware");
+    assert_eq!(
+        std::fs::read(out.join("firmware.uf2")).unwrap(),
+        b"a firmware"
+    );
     assert!(out.join("index.html").is_file() && out.join("board.js").is_file());
 }

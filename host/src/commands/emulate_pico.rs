@@ -3,9 +3,7 @@
 use super::emulate::{Args, Switch};
 use crate::board::Board;
 use crate::console::{Console, print};
-use crate::emulator::pico::{
-    Event, NODE_PROGRAM, Pace, Pico, PicoOptions, by_function,
-};
+use crate::emulator::pico::{Event, NODE_PROGRAM, Pace, Pico, PicoOptions, by_function};
 use crate::emulator::{Button, EmulatorError, Machine, typed_lines};
 use crate::failure::{Class, Failure, OrFail};
 use crate::files;
@@ -128,7 +126,10 @@ fn profile(pico: &mut Pico, elf: &std::path::Path) -> Result<(), Failure> {
     let elf = files::read_at_most(elf, ELF_LIMIT).or_fail(Class::Other)?;
     for cost in by_function(&elf, &profile).into_iter().take(FUNCTIONS) {
         let share = 100.0 * cost.cycles / cycles.max(1.0);
-        print(format_args!("{:>12.0} {share:5.1} %  {}", cost.cycles, cost.name));
+        print(format_args!(
+            "{:>12.0} {share:5.1} %  {}",
+            cost.cycles, cost.name
+        ));
     }
     Ok(())
 }
@@ -215,7 +216,9 @@ fn local_port(address: &str) -> Result<u16, Failure> {
         Ok(place) if place.ip() == Ipv4Addr::LOCALHOST => Ok(place.port()),
         _ => Err(Failure::new(
             Class::Input,
-            format!("--serve {address}: expected tcp:127.0.0.1:PORT; the emulated Pico listens on this machine alone"),
+            format!(
+                "--serve {address}: expected tcp:127.0.0.1:PORT; the emulated Pico listens on this machine alone"
+            ),
         )),
     }
 }
@@ -228,7 +231,13 @@ mod tests {
     fn only_this_machine_is_served() {
         assert_eq!(local_port("tcp:127.0.0.1:7000").unwrap(), 7000);
         assert_eq!(local_port("tcp:localhost:0").unwrap(), 0);
-        for wrong in ["", "127.0.0.1:1", "tcp:0.0.0.0:1", "tcp:127.0.0.1", "tcp:127.0.0.1:70000"] {
+        for wrong in [
+            "",
+            "127.0.0.1:1",
+            "tcp:0.0.0.0:1",
+            "tcp:127.0.0.1",
+            "tcp:127.0.0.1:70000",
+        ] {
             let failure = local_port(wrong).unwrap_err();
             assert_eq!(failure.class(), Class::Input, "{wrong}");
         }

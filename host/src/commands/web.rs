@@ -42,7 +42,10 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         None => {
             let board = Board::find(&args.board).or_fail(Class::Input)?;
             if board.build.uf2 != Some(Family::RP2040) {
-                let what = format!("the page emulates pico and pico-ssd1306, not {}", args.board);
+                let what = format!(
+                    "the page emulates pico and pico-ssd1306, not {}",
+                    args.board
+                );
                 return Err(Failure::new(Class::Input, what));
             }
             super::emulate_pico::build(&board, &args.model, console)?.0

@@ -109,10 +109,10 @@ impl Process {
     /// The exit status, where it has ended.
     pub fn status(&mut self) -> Result<Option<ExitStatus>, EmulatorError> {
         if self.status.is_none() {
-            self.status = self
-                .child
-                .try_wait()
-                .map_err(EmulatorError::io(format!("learn whether {} has ended", self.name)))?;
+            self.status = self.child.try_wait().map_err(EmulatorError::io(format!(
+                "learn whether {} has ended",
+                self.name
+            )))?;
         }
         Ok(self.status)
     }

@@ -228,12 +228,10 @@ impl Client {
             for &byte in block.get(..count).unwrap_or_default() {
                 match self.decoder.push(byte) {
                     None => {}
-                    Some(Piece::Text(byte)) => {
-                        if self.text.len() < MAX_TEXT {
-                            self.text.push(char::from(byte));
-                        }
+                    Some(Piece::Text(byte)) if self.text.len() < MAX_TEXT => {
+                        self.text.push(char::from(byte));
                     }
-                    Some(Piece::Cut) => {}
+                    Some(Piece::Text(_) | Piece::Cut) => {}
                     Some(Piece::Frame(Err(error))) => {
                         damaged = Some(match error {
                             FrameError::Version { found } => LinkError::Version { found },

@@ -239,7 +239,10 @@ mod tests {
     fn a_smaller_picture_has_the_means() {
         let picture = GrayImage::new(5, 2, vec![0, 2, 10, 10, 99, 4, 6, 10, 10, 99]).unwrap();
         let small = picture.every(2);
-        assert_eq!((small.width, small.height, small.pixels), (2, 1, vec![3, 10]));
+        assert_eq!(
+            (small.width, small.height, small.pixels),
+            (2, 1, vec![3, 10])
+        );
         assert_eq!(picture.every(1), picture);
     }
 

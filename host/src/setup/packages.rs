@@ -95,10 +95,7 @@ fn install(
                 may_fail: true,
                 command: CommandLine::new(program, ["update"]),
             };
-            vec![
-                update,
-                step(&["install", "-y", "--no-install-recommends"]),
-            ]
+            vec![update, step(&["install", "-y", "--no-install-recommends"])]
         }
         PackageManager::Dnf => vec![step(&["install", "-y"])],
         PackageManager::Pacman => vec![step(&["-Sy", "--needed", "--noconfirm"])],

@@ -182,10 +182,19 @@ fn only_what_is_optional_may_be_declined() {
 
 #[test]
 fn an_old_node_is_not_enough() {
-    for (version, found) in [("v20.20.2\n", true), ("v18.0.0", true), ("v16.1.0", false), ("?", false)] {
+    for (version, found) in [
+        ("v20.20.2\n", true),
+        ("v18.0.0", true),
+        ("v16.1.0", false),
+        ("?", false),
+    ] {
         let fake = Fake::linux().answering("node --version", version);
         let report = Setup::new(&fake, Path::new("/")).check();
         let state = report.state(Tool::Node).unwrap();
-        assert_eq!(matches!(state, ToolState::Found { .. }), found, "{version}: {state:?}");
+        assert_eq!(
+            matches!(state, ToolState::Found { .. }),
+            found,
+            "{version}: {state:?}"
+        );
     }
 }

@@ -88,8 +88,16 @@ mod tests {
         // Every file that a file names is there.
         for asset in ASSETS {
             let text = String::from_utf8_lossy(asset.bytes);
-            for other in ["style.css", "page.js", "worker.js", "upload.js", "board.js", FIRMWARE] {
-                if text.contains(&format!("\"{other}\"")) || text.contains(&format!("'./{other}'")) {
+            for other in [
+                "style.css",
+                "page.js",
+                "worker.js",
+                "upload.js",
+                "board.js",
+                FIRMWARE,
+            ] {
+                if text.contains(&format!("\"{other}\"")) || text.contains(&format!("'./{other}'"))
+                {
                     assert!(folder.join(other).is_file(), "{other} in {}", asset.name);
                 }
             }
@@ -100,14 +108,22 @@ mod tests {
     fn the_page_loads_nothing_from_elsewhere() {
         for asset in &ASSETS[..5] {
             let text = String::from_utf8_lossy(asset.bytes);
-            assert!(!text.contains("http:") && !text.contains("https:"), "{}", asset.name);
+            assert!(
+                !text.contains("http:") && !text.contains("https:"),
+                "{}",
+                asset.name
+            );
         }
     }
 
     #[test]
     fn the_bundle_carries_its_library_s_licence() {
         let text = String::from_utf8_lossy(ASSETS[5].bytes);
-        for part in ["rp2040js 1.4.1", "The MIT License", "Permission is hereby granted"] {
+        for part in [
+            "rp2040js 1.4.1",
+            "The MIT License",
+            "Permission is hereby granted",
+        ] {
             assert!(text.contains(part), "{part}");
         }
     }

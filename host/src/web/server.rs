@@ -109,7 +109,8 @@ fn answer(stream: TcpStream, firmware: &[u8]) -> io::Result<()> {
 }
 
 /// What the page may load: its own files, and the empty icon that it names.
-const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Response<'a> {
@@ -184,7 +185,11 @@ mod tests {
             ("", "400 Bad Request"),
             ("\u{0}\u{1}", "400 Bad Request"),
         ] {
-            assert_eq!(respond(request.as_bytes(), b"uf2").status, status, "{request:?}");
+            assert_eq!(
+                respond(request.as_bytes(), b"uf2").status,
+                status,
+                "{request:?}"
+            );
         }
         assert_eq!(respond(b"\xFF /", b"").status, "400 Bad Request");
         assert_eq!(respond(b"GET /firmware.uf2 HTTP/1.1", b"uf2").body, b"uf2");
@@ -207,14 +212,21 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| server.serve(&stop));
             let address = server.address();
-            let get = |path: &str| fetch(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+            let get =
+                |path: &str| fetch(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
             let page = get("/");
-            assert!(page.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html"), "{page}");
+            assert!(
+                page.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html"),
+                "{page}"
+            );
             assert!(page.contains("<canvas"), "{page}");
             assert!(get("/firmware.uf2").ends_with("\r\n\r\nthe firmware"));
             let head = fetch(address, "HEAD / HTTP/1.1\r\n\r\n");
             assert!(head.ends_with("\r\n\r\n"), "{head}");
-            fetch(address, &format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(100_000)));
+            fetch(
+                address,
+                &format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(100_000)),
+            );
             fetch(address, &"x: y\r\n".repeat(50_000));
             drop(TcpStream::connect(address).unwrap());
             assert!(get("/style.css").contains("text/css"));

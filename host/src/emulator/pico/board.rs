@@ -68,8 +68,11 @@ impl Pico {
             Some(path) => log::read_table(path, &files::read_at_most(path, ELF_LIMIT)?)?,
             None => None,
         };
-        let (mut process, input, stdout) =
-            Process::start_with_input("the emulated Pico", &options.program, &options.arguments()?)?;
+        let (mut process, input, stdout) = Process::start_with_input(
+            "the emulated Pico",
+            &options.program,
+            &options.arguments()?,
+        )?;
         let (answers, events) = (Arc::new(Inbox::new(1)), Arc::new(Inbox::new(1)));
         let logs = Arc::new(Inbox::new(1));
         let (log_reader, log_writer) =
@@ -289,7 +292,9 @@ impl Machine for Pico {
     fn send_line(&mut self, line: &str) -> Result<(), EmulatorError> {
         self.serial
             .write_all(format!("{line}\n").as_bytes())
-            .map_err(EmulatorError::io("write to the emulated Pico's serial port"))
+            .map_err(EmulatorError::io(
+                "write to the emulated Pico's serial port",
+            ))
     }
 
     fn wait_for_line(
@@ -350,8 +355,8 @@ fn ready(process: &mut Process, events: &Inbox<Event>) -> Result<u16, EmulatorEr
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::Pace;
+    use super::*;
 
     /// A UF2 file with a program of half-words behind its vector table.
     fn uf2(program: &[u16]) -> Vec<u8> {
@@ -364,7 +369,14 @@ mod tests {
         let block = |(data, number): (&[u8], u32)| {
             let mut block = Vec::new();
             let head = [
-                0x0A32_4655, 0x9E5D_5157, 0x2000, 0x1000_0000 + 256 * number, 256, number, 2, 0xE48B_FF56,
+                0x0A32_4655,
+                0x9E5D_5157,
+                0x2000,
+                0x1000_0000 + 256 * number,
+                256,
+                number,
+                2,
+                0xE48B_FF56,
             ];
             block.extend(head.iter().flat_map(|word: &u32| word.to_le_bytes()));
             block.extend(data);
@@ -401,7 +413,11 @@ mod tests {
             pico.counts().unwrap()
         });
         assert_eq!(counts[0], counts[1]);
-        assert!((counts[0].cycles - 375_000.0).abs() < 50.0, "{:?}", counts[0]);
+        assert!(
+            (counts[0].cycles - 375_000.0).abs() < 50.0,
+            "{:?}",
+            counts[0]
+        );
     }
 
     #[test]
@@ -426,8 +442,13 @@ mod tests {
         pico.power_cycle().unwrap();
         assert!(pico.counts().unwrap().nanos < 120e6);
         let error = pico.execute("dance", json!({})).unwrap_err();
-        assert!(matches!(error, EmulatorError::PicoRefused { .. }), "{error}");
-        let error = pico.wait_for_line(|_| true, Duration::from_millis(30)).unwrap_err();
+        assert!(
+            matches!(error, EmulatorError::PicoRefused { .. }),
+            "{error}"
+        );
+        let error = pico
+            .wait_for_line(|_| true, Duration::from_millis(30))
+            .unwrap_err();
         assert!(matches!(error, EmulatorError::Timeout { .. }), "{error}");
     }
 
@@ -437,11 +458,22 @@ mod tests {
         let path = folder.path().join("broken.uf2");
         for bytes in [vec![], vec![7; 512], uf2(&COUNT)[..512].to_vec()] {
             std::fs::write(&path, bytes).unwrap();
-            let error = Pico::start(&PicoOptions::new(&path)).err().unwrap().to_string();
-            assert!(error.contains("broken.uf2") && !error.contains('\n'), "{error}");
+            let error = Pico::start(&PicoOptions::new(&path))
+                .err()
+                .unwrap()
+                .to_string();
+            assert!(
+                error.contains("broken.uf2") && !error.contains('\n'),
+                "{error}"
+            );
         }
-        let error = Pico::start(&PicoOptions::new(folder.path().join("none"))).err().unwrap();
-        assert!(matches!(error, EmulatorError::PicoRefused { .. }), "{error}");
+        let error = Pico::start(&PicoOptions::new(folder.path().join("none")))
+            .err()
+            .unwrap();
+        assert!(
+            matches!(error, EmulatorError::PicoRefused { .. }),
+            "{error}"
+        );
     }
 
     #[test]
@@ -462,7 +494,8 @@ mod tests {
     #[test]
     fn node_ends_with_its_owner() {
         let mut pico = started(Pace::Stepped);
-        pico.wait_for_event(|_| true, Duration::from_millis(1)).unwrap_err();
+        pico.wait_for_event(|_| true, Duration::from_millis(1))
+            .unwrap_err();
         let process = format!("/proc/{}", pico.process.id());
         drop(pico);
         assert!(!std::path::Path::new(&process).exists());
