@@ -10,30 +10,41 @@ const VARIABLE: &str = "THUMBGEN_MODEL";
 /// Where it is taken from otherwise, relative to this package.
 const DEFAULT: &str = "../models/cgan/model.tgm";
 
-/// Features, and folders under `src/bin`.
-const BOARDS: [&str; 2] = ["lm3s6965evb", "netduinoplus2"];
+/// A folder for each board, which is called as its feature is.
+const BINARIES: &str = "src/bin";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed={VARIABLE}");
-    let chosen = |board: &&str| {
-        let feature = format!("CARGO_FEATURE_{}", board.to_uppercase());
-        env::var_os(feature).is_some()
-    };
-    let Some(board) = BOARDS.into_iter().find(chosen) else {
+    println!("cargo::rustc-check-cfg=cfg(few_registers)");
+    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv6m")) {
+        println!("cargo::rustc-cfg=few_registers");
+    }
+    let Some(board) = chosen() else {
         return;
     };
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os != "none") {
         return;
     }
-    if let Err(message) = prepare(board) {
+    if let Err(message) = prepare(&board) {
         println!("cargo::error={message}");
     }
 }
 
+/// The board whose feature is on.
+fn chosen() -> Option<String> {
+    let folders = fs::read_dir(BINARIES).ok()?.flatten();
+    let names = folders.filter_map(|folder| folder.file_name().into_string().ok());
+    let mut chosen = names.filter(|board| {
+        let feature = format!("CARGO_FEATURE_{}", board.to_uppercase());
+        env::var_os(feature).is_some()
+    });
+    chosen.next()
+}
+
 fn prepare(board: &str) -> Result<(), String> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?);
-    let memory = format!("src/bin/{board}/memory.x");
+    let memory = format!("{BINARIES}/{board}/memory.x");
     println!("cargo::rerun-if-changed={memory}");
     println!("cargo::rustc-link-search={}", out.display());
     copy(Path::new(&memory), &out.join("memory.x"))?;

@@ -4,7 +4,8 @@
 //! 2. A model is data: [`engine`] walks a checked image and calls [`kernels`]; nothing here knows a network.
 //! 3. Memory is lent, never owned: the caller brings the arena of the size that the image states.
 //! 4. What is on the screen is a function of an [`app::View`] and the image, so the host draws it equal to the pixel.
-//! 5. No bytes from outside can stop the device: every input has an answer.
+//! 5. A model may come over the serial line into a [`slot`]; it runs when it was checked, never before.
+//! 6. No bytes from outside can stop the device: every input has an answer.
 //!
 //! The way of the data: event -> [`app::App`] -> [`app::View`] -> [`engine`] -> [`draw`] -> [`panel`].
 #![no_std]
@@ -17,3 +18,4 @@ pub mod kernels;
 #[cfg(any(test, feature = "oracle"))]
 pub mod oracle;
 pub mod panel;
+pub mod slot;

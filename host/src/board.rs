@@ -2,15 +2,14 @@
 //! knows them.
 
 use crate::files::{self, FileError};
-use crate::firmware_build::{BoardBuild, LM3S6965EVB, NETDUINOPLUS2};
+use crate::firmware_build::{BOARDS, BoardBuild, Segment};
 use crate::repository::{self, NoRepository};
+use firmware::slot::Record;
 use serde::Deserialize;
 use shared::image::Image;
+use shared::protocol::BLOCK_LEN;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// All boards, from the smallest to the largest.
-pub const BOARDS: [&BoardBuild; 2] = [&LM3S6965EVB, &NETDUINOPLUS2];
 
 /// A budget file has a few hundred bytes.
 const FILE_LIMIT: u64 = 64 << 10;
@@ -24,8 +23,10 @@ pub struct Board {
     pub capacity: Capacity,
     /// What the program may use; measured by tests.
     pub budget: Budget,
-    /// How QEMU counts its instructions.
-    pub count: Count,
+    /// How QEMU counts its instructions; `None` for a board that QEMU does not have.
+    pub count: Option<Count>,
+    /// Where a model can be replaced without its program.
+    pub slot: Option<Slot>,
     /// The most instructions of one picture, for each shipped model that this is the smallest board for.
     pub instructions: BTreeMap<String, u64>,
 }
@@ -66,6 +67,51 @@ pub struct Count {
     pub tick_ns: u64,
 }
 
+/// A board's model slot: the region SLOT of its memory.x.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slot {
+    /// Address of its first byte.
+    pub address: u32,
+    /// Bytes of a bank.
+    pub bank: u32,
+    /// Banks, one behind the other.
+    pub banks: u32,
+}
+
+impl Slot {
+    /// What makes the slot hold an image and nothing else: the image behind its record in the first bank, and the records
+    /// of the others erased. `None` where the image is too long.
+    pub fn with(&self, image: &Image<'_>, bytes: &[u8]) -> Option<Vec<Segment>> {
+        let room = (self.bank as usize).checked_sub(BLOCK_LEN)?;
+        if bytes.len() > room {
+            return None;
+        }
+        let record = Record {
+            // Shorter than a bank.
+            len: bytes.len() as u32,
+            crc: image.crc(),
+            sequence: 0,
+        };
+        let mut segments = self.emptied();
+        if let Some(first) = segments.first_mut() {
+            first.bytes = record.block().to_vec();
+            first.bytes.extend_from_slice(bytes);
+        }
+        Some(segments)
+    }
+
+    /// What makes it hold nothing: each bank's record erased.
+    pub fn emptied(&self) -> Vec<Segment> {
+        let banks = 0..self.banks;
+        let erased = banks.map(|bank| Segment {
+            address: self.address + bank * self.bank,
+            bytes: vec![0xFF; BLOCK_LEN],
+        });
+        erased.collect()
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -73,7 +119,9 @@ struct File {
     target: String,
     capacity: Capacity,
     budget: Budget,
-    count: Count,
+    count: Option<Count>,
+    slot: Option<Slot>,
+    #[serde(default)]
     instructions: BTreeMap<String, u64>,
 }
 
@@ -133,7 +181,7 @@ impl Board {
         Self::parse(build, &path, &String::from_utf8_lossy(&bytes))
     }
 
-    /// The smallest board that holds a model.
+    /// The smallest board in QEMU that holds a model.
     ///
     /// # Errors
     /// [`BoardError::TooLarge`] where none does, and as [`Board::find`].
@@ -141,7 +189,8 @@ impl Board {
         let (len, arena) = (image.len() as u64, image.arena_len() as u64);
         for build in BOARDS {
             let board = Self::find(build.name)?;
-            if board.model_budget() >= len && board.capacity.arena >= arena {
+            if board.count.is_some() && board.model_budget() >= len && board.capacity.arena >= arena
+            {
                 return Ok(board);
             }
         }
@@ -154,7 +203,7 @@ impl Board {
             reason: reason.split_whitespace().collect::<Vec<_>>().join(" "),
         };
         let file: File = toml::from_str(text).map_err(|error| wrong(error.message().to_owned()))?;
-        let (capacity, budget, count) = (file.capacity, file.budget, file.count);
+        let (capacity, budget) = (file.capacity, file.budget);
         if (file.board.as_str(), file.target.as_str()) != (build.name, build.target) {
             return Err(wrong(format!(
                 "it is for {} on {}",
@@ -171,14 +220,27 @@ impl Board {
                 "its budget is larger than the chip's memory".to_owned(),
             ));
         }
-        if count.icount_shift > 10 || count.tick_ns >> count.icount_shift == 0 {
+        if let Some(count) = file.count
+            && (count.icount_shift > 10 || count.tick_ns >> count.icount_shift == 0)
+        {
             return Err(wrong("its tick is shorter than an instruction".to_owned()));
+        }
+        if let Some(slot) = file.slot {
+            let len = u64::from(slot.bank) * u64::from(slot.banks);
+            let fits = budget.flash_total.saturating_add(len) <= capacity.flash
+                && u64::from(slot.address) + len <= 1 << 32;
+            if !fits || len == 0 {
+                return Err(wrong(
+                    "its slot is not in the flash beside the program".to_owned(),
+                ));
+            }
         }
         Ok(Self {
             build,
             capacity,
             budget,
-            count,
+            count: file.count,
+            slot: file.slot,
             instructions: file.instructions,
         })
     }
@@ -188,26 +250,81 @@ impl Board {
         self.budget.flash_total - self.budget.flash_program
     }
 
-    /// Instructions in one tick of the board's counter under `-icount`.
-    pub fn instructions_per_tick(&self) -> u64 {
-        self.count.tick_ns >> self.count.icount_shift
+    /// Instructions in one tick of the board's counter under `-icount`; `None` for a board that QEMU does not have.
+    pub fn instructions_per_tick(&self) -> Option<u64> {
+        self.count.map(|count| count.tick_ns >> count.icount_shift)
     }
 }
 
 fn names() -> String {
-    BOARDS.map(|board| board.name).join(" and ")
+    BOARDS.map(|board| board.name).join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::firmware_build::LM3S6965EVB;
 
     #[test]
     fn every_board_has_a_budget() {
         for build in BOARDS {
             let board = Board::find(build.name).unwrap();
-            assert!(board.model_budget() > 0 && board.instructions_per_tick() > 0);
+            assert!(board.model_budget() > 0);
+            assert_ne!(board.instructions_per_tick(), Some(0));
+            // Bought, or in QEMU.
+            assert_ne!(
+                build.chip.is_some(),
+                board.count.is_some(),
+                "{}",
+                build.name
+            );
         }
+    }
+
+    #[test]
+    fn slots_lie_where_the_linker_has_them() {
+        for build in BOARDS {
+            let board = Board::find(build.name).unwrap();
+            let memory = format!("firmware/src/bin/{}/memory.x", build.bin);
+            let memory = std::fs::read_to_string(repository::root().unwrap().join(memory)).unwrap();
+            let expected = board.slot.map(|slot| {
+                let len = slot.bank * slot.banks / 1024;
+                format!("SLOT  : ORIGIN = {:#010x}, LENGTH = {len}K\n", slot.address)
+            });
+            match expected {
+                Some(line) => assert!(memory.contains(&line), "{}: {line}", build.name),
+                None => assert!(!memory.contains("SLOT"), "{}", build.name),
+            }
+        }
+    }
+
+    #[test]
+    fn a_slot_with_an_image_has_it_in_the_first_bank_alone() {
+        let slot = Slot {
+            address: 0x1010_0000,
+            bank: 0x8_0000,
+            banks: 2,
+        };
+        let bytes = std::fs::read(repository::root().unwrap().join("models/cgan/model.tgm"));
+        let bytes = bytes.unwrap();
+        let image = Image::new_checked(&bytes).unwrap();
+        let [first, second] = slot.with(&image, &bytes).unwrap().try_into().unwrap();
+        assert_eq!(
+            (first.address, first.bytes.len()),
+            (0x1010_0000, 256 + bytes.len())
+        );
+        assert_eq!(first.bytes[..4], *b"TGMS");
+        assert_eq!(first.bytes[256..], bytes);
+        assert_eq!(
+            (second.address, second.bytes),
+            (0x1018_0000, vec![0xFF; 256])
+        );
+        let small = Slot {
+            bank: 0x1_0000,
+            ..slot
+        };
+        assert_eq!(small.with(&image, &bytes), None);
+        assert!(slot.emptied().iter().all(|s| s.bytes == [0xFF; 256]));
     }
 
     #[test]
@@ -225,12 +342,13 @@ mod tests {
                      [budget]\nflash_total=1000\nflash_program=500\nram_static=50\nstack=50\n\
                      [count]\nicount_shift=4\ntick_ns=80\n[instructions]\ncgan=1\n";
         let parse = |text: &str| Board::parse(&LM3S6965EVB, Path::new("x.toml"), text);
-        assert_eq!(parse(sound).unwrap().instructions_per_tick(), 5);
+        assert_eq!(parse(sound).unwrap().instructions_per_tick(), Some(5));
         for (from, to) in [
             ("stack=50", "stack=51"),
             ("ram=100", "rum=100"),
             ("tick_ns=80", "tick_ns=8"),
             ("flash=1000\nram", "flash=9\nram"),
+            ("[count]", "[slot]\naddress=0\nbank=256\nbanks=2\n[count]"),
         ] {
             let error = parse(&sound.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains("x.toml") && !error.contains('\n'), "{error}");

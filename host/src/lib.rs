@@ -5,7 +5,7 @@
 //! -> [`pack`] -> model image -> [`firmware_build`] -> [`emulator`].
 //!
 //! Beside the way: [`preview`] runs the firmware's own code on the host, [`runtime`] other people's ONNX runtimes,
-//! [`session`] talks to firmware in an emulator, [`commands`] is the command line.
+//! [`session`] talks to firmware in an emulator, [`link`] to devices over serial lines, [`commands`] is the command line.
 #![deny(unsafe_code)]
 
 pub mod board;
@@ -18,7 +18,9 @@ pub mod export;
 pub mod failure;
 pub mod files;
 pub mod firmware_build;
+pub mod flash;
 pub mod forward;
+pub mod link;
 pub mod model_folder;
 pub mod network;
 pub mod onnx;
@@ -39,3 +41,4 @@ pub mod shipped;
 pub mod synthetic;
 pub mod train;
 pub mod verify;
+pub mod web;

@@ -1,13 +1,17 @@
 //! What the device computes and draws, computed and drawn on the host by the firmware's own code.
 
 use crate::files::{self, FileError};
-use crate::picture::GrayImage;
+use crate::firmware_build::Display;
+use crate::picture::{ColorImage, GrayImage};
+use embedded_graphics::draw_target::DrawTarget;
 use firmware::app::{DrawError, View, draw};
+use firmware::draw::FromGrey;
 use firmware::engine::{Engine, EngineError, Observer, Picture};
-use firmware::panel::{FrameBuffer, HEIGHT, WIDTH};
+use firmware::panel::{FrameBuffer, GreyFrame, HEIGHT, MonoFrame, WIDTH, rgb565};
 use rayon::prelude::*;
 use shared::image::{Image, ImageError};
 use shared::latent::{Latent, Point};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 /// Something that the device would refuse as well.
@@ -138,19 +142,68 @@ impl Model {
     /// # Errors
     /// As [`Model::picture`].
     pub fn screen(&self, view: View) -> Result<Vec<u8>, PreviewError> {
+        let mut frame = FrameBuffer::new();
+        self.draw(view, &mut frame)?;
+        Ok(frame.levels().collect())
+    }
+
+    /// What a board's display shows for a view, in colour.
+    ///
+    /// # Errors
+    /// As [`Model::picture`].
+    pub fn shown(&self, view: View, display: Display) -> Result<ColorImage, PreviewError> {
+        Ok(match display {
+            Display::Panel | Display::Memory => {
+                let grey = |level| [level * 17; 3];
+                color(WIDTH, self.screen(view)?.into_iter().map(grey))
+            }
+            Display::St7789 => {
+                let mut frame = Box::new(GreyFrame::new());
+                self.draw(view, frame.as_mut())?;
+                let levels = frame.levels().iter();
+                color(GreyFrame::WIDTH, levels.map(|&level| rgb888(rgb565(level))))
+            }
+            Display::Ssd1306 => {
+                let mut frame = MonoFrame::new();
+                self.draw(view, &mut frame)?;
+                let pixels = frame.pixels();
+                color(WIDTH, pixels.map(|on| if on { [255; 3] } else { [0; 3] }))
+            }
+        })
+    }
+
+    fn draw<D>(&self, view: View, target: &mut D) -> Result<(), PreviewError>
+    where
+        D: DrawTarget<Color: FromGrey, Error = Infallible>,
+    {
         let image = self.image()?;
         let engine = Engine::new(image);
         let mut arena = vec![0; image.arena_len()];
-        let mut frame = FrameBuffer::new();
-        draw(view, &engine, &mut arena, &mut frame, &mut ()).map_err(|error| match error {
+        draw(view, &engine, &mut arena, target, &mut ()).map_err(|error| match error {
             DrawError::Engine(source) => PreviewError::Engine {
                 model: image.name().to_owned(),
                 source,
             },
             DrawError::Target(never) => match never {},
-        })?;
-        Ok(frame.levels().collect())
+        })
     }
+}
+
+/// A picture from its rows of pixels.
+fn color(width: usize, pixels: impl Iterator<Item = [u8; 3]>) -> ColorImage {
+    let rgb: Vec<u8> = pixels.flatten().collect();
+    ColorImage::of_rows(width, rgb)
+}
+
+/// A panel's colour as it looks: the upper bits fill the lower ones, so that full stays full.
+fn rgb888(colour: u16) -> [u8; 3] {
+    let (red, green, blue) = (colour >> 11, colour >> 5 & 63, colour & 31);
+    // Five and six bits become eight.
+    [
+        (red << 3 | red >> 2) as u8,
+        (green << 2 | green >> 4) as u8,
+        (blue << 3 | blue >> 2) as u8,
+    ]
 }
 
 /// A picture that outlives the arena.

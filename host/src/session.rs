@@ -1,6 +1,8 @@
 //! Talking to Thumbgen's firmware on an emulated board: the serial protocol of [`firmware::app::line`], and its views.
 
-use crate::emulator::{Button, EmulatorError, Panel, Qemu};
+use crate::emulator::pico::Pico;
+use crate::emulator::{Button, EmulatorError, Machine, Panel, Qemu};
+use crate::picture::ColorImage;
 use crate::preview::{Model, PreviewError};
 use firmware::app::View;
 use shared::latent::Point;
@@ -53,10 +55,10 @@ pub enum SessionError {
 ///
 /// # Errors
 /// [`SessionError::Refused`] where the answer is an error, [`SessionError::Emulator`] where none comes.
-pub fn ask(qemu: &mut Qemu, line: &str) -> Result<String, SessionError> {
-    qemu.drain_lines();
-    qemu.send_line(line)?;
-    let answer = qemu.read_line(ANSWER_LIMIT)?;
+pub fn ask(machine: &mut impl Machine, line: &str) -> Result<String, SessionError> {
+    machine.drain_lines();
+    machine.send_line(line)?;
+    let answer = machine.read_line(ANSWER_LIMIT)?;
     if answer.starts_with("error ") {
         return Err(SessionError::Refused {
             line: line.to_owned(),
@@ -70,9 +72,12 @@ pub fn ask(qemu: &mut Qemu, line: &str) -> Result<String, SessionError> {
 ///
 /// # Errors
 /// [`SessionError`].
-pub fn profile(qemu: &mut Qemu, Point { seed, label }: Point) -> Result<Vec<u64>, SessionError> {
+pub fn profile(
+    machine: &mut impl Machine,
+    Point { seed, label }: Point,
+) -> Result<Vec<u64>, SessionError> {
     let label = label.map_or("-".to_owned(), |label| label.to_string());
-    let answer = ask(qemu, &format!("profile {seed} {label}"))?;
+    let answer = ask(machine, &format!("profile {seed} {label}"))?;
     let ticks = answer.strip_prefix("profile ").and_then(|ticks| {
         let ticks = ticks.split(' ').map(|tick| tick.parse().ok());
         ticks.collect()
@@ -87,8 +92,8 @@ pub fn profile(qemu: &mut Qemu, Point { seed, label }: Point) -> Result<Vec<u64>
 ///
 /// # Errors
 /// [`SessionError`].
-pub fn view(qemu: &mut Qemu) -> Result<View, SessionError> {
-    let answer = ask(qemu, "status")?;
+pub fn view(machine: &mut impl Machine) -> Result<View, SessionError> {
+    let answer = ask(machine, "status")?;
     answer
         .strip_prefix("status ")
         .and_then(|view| view.parse().ok())
@@ -103,18 +108,18 @@ pub fn view(qemu: &mut Qemu) -> Result<View, SessionError> {
 ///
 /// # Errors
 /// [`SessionError::Emulator`] where it never says so; its log tells why.
-pub fn boot(qemu: &mut Qemu) -> Result<String, SessionError> {
-    Ok(qemu.wait_for_line(|line| line.starts_with("ready "), ANSWER_LIMIT)?)
+pub fn boot(machine: &mut impl Machine) -> Result<String, SessionError> {
+    Ok(machine.wait_for_line(|line| line.starts_with("ready "), ANSWER_LIMIT)?)
 }
 
 /// Waits until the boot screen with the self-test's result is gone.
 ///
 /// # Errors
 /// [`SessionError::SelfTest`] where the self-test failed.
-pub fn pass_self_test(qemu: &mut Qemu) -> Result<View, SessionError> {
+pub fn pass_self_test(machine: &mut impl Machine) -> Result<View, SessionError> {
     let deadline = Instant::now() + ANSWER_LIMIT;
     loop {
-        match view(qemu)? {
+        match view(machine)? {
             View::SelfTest(result) if result.failed.is_some() => {
                 return Err(SessionError::SelfTest {
                     answer: View::SelfTest(result).to_string(),
@@ -133,12 +138,12 @@ pub fn pass_self_test(qemu: &mut Qemu) -> Result<View, SessionError> {
 ///
 /// # Errors
 /// [`SessionError`].
-pub fn press(qemu: &mut Qemu, button: Button) -> Result<View, SessionError> {
-    let before = at_rest(view(qemu)?);
-    qemu.press(button)?;
+pub fn press(machine: &mut impl Machine, button: Button) -> Result<View, SessionError> {
+    let before = at_rest(view(machine)?);
+    machine.press(button)?;
     let deadline = Instant::now() + PRESS_LIMIT;
     loop {
-        let now = view(qemu)?;
+        let now = view(machine)?;
         if at_rest(now) != before || Instant::now() >= deadline {
             return Ok(now);
         }
@@ -190,5 +195,20 @@ pub fn compare(qemu: &mut Qemu, model: &Model) -> Result<(View, Panel, Vec<u8>),
             return Ok((before, panel, expected));
         }
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The view and what the emulated Pico's display shows, read while the view did not change.
+///
+/// # Errors
+/// [`SessionError`].
+pub fn settled_picture(pico: &mut Pico) -> Result<(View, ColorImage), SessionError> {
+    let deadline = Instant::now() + ANSWER_LIMIT;
+    loop {
+        let before = view(pico)?;
+        let picture = pico.picture()?;
+        if view(pico)? == before || Instant::now() >= deadline {
+            return Ok((before, picture));
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::console::Console;
 use crate::failure::{Class, Failure, OrFail};
+use crate::firmware_build::BOARDS;
 use crate::programs;
 use crate::repository;
-use crate::setup::{RUST_TARGET, Report, Tool, ToolState};
+use crate::setup::{Report, Tool, ToolState};
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -107,6 +108,12 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
         Some(_) => required.push("onnx"),
         None => run.absent("ONNX checker", tools.state(Tool::OnnxChecker)),
     }
+    for (tool, name) in [(Tool::Node, "node"), (Tool::Chromium, "chromium")] {
+        match tools.path(tool) {
+            Some(_) => required.push(name),
+            None => run.absent(tool.name(), tools.state(tool)),
+        }
+    }
     tests.env(REQUIRED_VARIABLE, required.join(","));
     run.check(&format!("all tests, with {}", required.join(", ")), tests)?;
 
@@ -122,25 +129,18 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
             "warnings",
         ]);
         run.check("lints", clippy)?;
-        let board = run.cargo([
-            "clippy",
-            "-p",
-            "firmware",
-            "--bin",
-            "lm3s6965evb",
-            "--features",
-            "lm3s6965evb",
-            "--target",
-            RUST_TARGET,
-            "--profile",
-            "firmware",
-            "--target-dir",
-            "target/firmware",
-            "--",
-            "-D",
-            "warnings",
-        ]);
-        run.check("lints of the board's program", board)?;
+        for board in BOARDS {
+            let mut program = run.cargo(["clippy", "-p", "firmware", "--profile", "firmware"]);
+            program.args(["--bin", board.bin, "--features", board.features]);
+            program.args(["--target", board.target, "--target-dir", "target/firmware"]);
+            program.args(["--", "-D", "warnings"]);
+            run.check(&format!("lints of the program of {}", board.name), program)?;
+            // Linking is where a program that is too large, or whose memory map is wrong, fails.
+            let mut program = run.cargo(["build", "-p", "firmware", "--profile", "firmware"]);
+            program.args(["--bin", board.bin, "--features", board.features]);
+            program.args(["--target", board.target, "--target-dir", "target/firmware"]);
+            run.check(&format!("program of {}", board.name), program)?;
+        }
         let mut docs = run.cargo(["doc", "--workspace", "--no-deps"]);
         docs.env("RUSTDOCFLAGS", "-D warnings");
         run.check("documentation", docs)?;

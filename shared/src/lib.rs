@@ -7,7 +7,7 @@
 //! 4. No heap, no recursion, no unsafe code, no panic on any input.
 //!
 //! The way of the data: seed -> [`latent`] -> the engine walks [`image`] -> picture; [`golden`] vectors say what each
-//! layer must have given.
+//! layer must have given. [`protocol`] is what host and device say to each other about it.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -17,3 +17,4 @@ pub mod golden;
 pub mod image;
 pub mod latent;
 pub mod layer;
+pub mod protocol;

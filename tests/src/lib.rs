@@ -3,6 +3,9 @@
 /// The i64 oracle of model images.
 pub use firmware::oracle;
 
+pub mod pico;
+pub mod simulated;
+
 use host::emulator::{Options, Qemu};
 use host::firmware_build::{self, FirmwareBuild};
 use host::model_folder::ModelFiles;

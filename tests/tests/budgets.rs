@@ -1,5 +1,7 @@
 //! Flash, RAM, stack and instructions of each board, measured, against its budget file.
 
+use host::board::Board;
+use host::firmware_build::BOARDS;
 use host::session;
 use tests::{MODELS, board_of, boot, files, firmware};
 
@@ -56,7 +58,7 @@ fn flash_ram_stack_and_instructions_are_within_the_budget() {
             let _ = session::ask(&mut qemu, line);
         }
         let stats = session::ask(&mut qemu, "stats").unwrap();
-        let instructions = stat(&stats, "ticks") * board.instructions_per_tick();
+        let instructions = stat(&stats, "ticks") * board.instructions_per_tick().unwrap();
         let stack = stat(&stats, "stack");
         println!("{name}: {stats}, {instructions} instructions a picture");
         assert_eq!(stat(&stats, "flash_image"), image_len);
@@ -73,5 +75,30 @@ fn flash_ram_stack_and_instructions_are_within_the_budget() {
         );
         // Static RAM and the worst stack together are within the board's.
         assert!(build.ram_bytes + stack <= board.capacity.ram);
+    }
+}
+
+#[test]
+fn programs_of_boards_that_one_can_buy_are_within_the_budget() {
+    let image = files("cgan").image().to_owned();
+    let image_len = std::fs::metadata(&image).unwrap().len();
+    for build in BOARDS.into_iter().filter(|board| board.chip.is_some()) {
+        let board = Board::find(build.name).unwrap();
+        let (name, budget) = (build.name, &board.budget);
+        let built = firmware(&board, &image);
+        let program = built.flash_bytes - image_len;
+        println!("{name}: program {program}, static RAM {}", built.ram_bytes);
+        assert!(
+            program <= budget.flash_program,
+            "{name}: a program of {program} bytes, budget {}",
+            budget.flash_program
+        );
+        assert!(
+            built.ram_bytes <= budget.ram_static,
+            "{name}: {} bytes of RAM, budget {}",
+            built.ram_bytes,
+            budget.ram_static
+        );
+        assert!(built.ram_bytes + budget.stack <= board.capacity.ram);
     }
 }

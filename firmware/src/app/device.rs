@@ -6,10 +6,12 @@ use super::view::Label;
 use super::{App, Event, Fault, SelfTest, View};
 use crate::engine::{Engine, Observer, SelfTestError};
 use crate::panel::Screen;
+use crate::slot::{Running, Slot, Start};
 use core::fmt::{self, Write};
 use shared::checksum;
 use shared::latent::{Latent, Point};
 use shared::layer::Op;
+use shared::protocol::{LogLevel, SlotState, Source};
 
 /// What a board measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,16 +41,46 @@ pub trait Probe: Observer {
 /// Measures nothing.
 impl Probe for () {}
 
+/// The way out over the serial line: text, and the bytes of frames.
+pub trait Serial: fmt::Write {
+    /// Sends bytes as they are.
+    ///
+    /// # Errors
+    /// Where the line takes no more.
+    fn send(&mut self, bytes: &[u8]) -> fmt::Result;
+}
+
+/// Who the device says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Name of the board.
+    pub board: &'static str,
+    /// Version of the firmware.
+    pub firmware: &'static str,
+}
+
+/// What the board does after an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Next {
+    /// Goes on.
+    Continue,
+    /// Leaves this device and [boots](crate::slot::boot) another: the slot holds a new model, or was released.
+    Restart(Start),
+}
+
 /// What a board lends the device for one event.
-pub struct Ports<'p, S, P, W> {
+pub struct Ports<'p, S, P, W, U> {
     /// Scratch memory of at least the length that the image states.
     pub arena: &'p mut [i8],
     /// The panel.
     pub screen: &'p mut S,
     /// Timer and stack.
     pub probe: &'p mut P,
-    /// Where lines are answered.
+    /// Where lines and frames are answered.
     pub serial: &'p mut W,
+    /// Where a new model goes.
+    pub slot: &'p mut U,
 }
 
 /// Why an event was not carried out.
@@ -65,24 +97,33 @@ pub enum DeviceError<E> {
 /// Engine, app and what is on the screen.
 #[derive(Debug, Clone)]
 pub struct Device<'a> {
-    engine: Engine<'a>,
-    app: App,
+    pub(super) engine: Engine<'a>,
+    pub(super) app: App,
     drawn: Option<View>,
+    pub(super) identity: Identity,
+    pub(super) source: Source,
+    pub(super) slot: SlotState,
+    pub(super) log_level: LogLevel,
 }
 
 impl<'a> Device<'a> {
-    /// Runs the self-test and starts with its result, which is given too. Nothing is drawn yet: see [`Self::redraw`].
-    pub fn new(engine: Engine<'a>, arena: &mut [i8]) -> (Self, Result<usize, SelfTestError<'a>>) {
-        let result = engine.self_test(arena);
-        let app = App::new(engine.image(), summary(&engine, &result));
-        (
-            Self {
-                engine,
-                app,
-                drawn: None,
-            },
-            result,
-        )
+    /// Starts with a model and the result of its self-test. Nothing is drawn yet: see [`Self::redraw`].
+    pub fn new(running: &Running<'a>, identity: Identity) -> Self {
+        let engine = running.engine;
+        Self {
+            engine,
+            app: App::new(engine.image(), summary(&engine, &running.self_test)),
+            drawn: None,
+            identity,
+            source: running.source,
+            slot: running.slot,
+            log_level: LogLevel::default(),
+        }
+    }
+
+    /// Which messages the board shall log.
+    pub fn log_level(&self) -> LogLevel {
+        self.log_level
     }
 
     /// What the screen shall show.
@@ -90,27 +131,27 @@ impl<'a> Device<'a> {
         self.app.view()
     }
 
-    /// Takes an event, draws the view where it changed, then answers where the event was a line.
+    /// Takes an event, draws the view where it changed, then answers where the event was a line or a frame.
     ///
     /// # Errors
     /// [`DeviceError`] where the panel or the serial line fails; the device goes on with the next event.
-    pub fn handle<S: Screen, P: Probe, W: Write>(
+    pub fn handle<S: Screen, P: Probe, W: Serial, U: Slot>(
         &mut self,
         event: Event<'_>,
-        ports: Ports<'_, S, P, W>,
-    ) -> Result<(), DeviceError<S::Error>> {
+        ports: Ports<'_, S, P, W, U>,
+    ) -> Result<Next, DeviceError<S::Error>> {
+        if let Event::Frame(frame) = event {
+            return self.answer(frame, ports);
+        }
         let Ports {
             arena,
             screen,
             probe,
             serial,
+            slot: _,
         } = ports;
         let request = self.app.handle(event);
-        let test = (request == Some(Request::SelfTest)).then(|| {
-            let result = self.engine.self_test(arena);
-            self.app.show_self_test(summary(&self.engine, &result));
-            result
-        });
+        let test = (request == Some(Request::SelfTest)).then(|| self.test(arena, probe));
         self.redraw(arena, screen, probe)?;
         match request {
             None => {}
@@ -157,7 +198,18 @@ impl<'a> Device<'a> {
             },
             Some(Request::Error(error)) => writeln!(serial, "error {error}")?,
         }
-        Ok(())
+        Ok(Next::Continue)
+    }
+
+    /// Runs the self-test anew; the view shows its result.
+    pub(super) fn test(
+        &mut self,
+        arena: &mut [i8],
+        observer: &mut impl Observer,
+    ) -> Result<usize, SelfTestError<'a>> {
+        let result = self.engine.self_test_observed(arena, observer);
+        self.app.show_self_test(summary(&self.engine, &result));
+        result
     }
 
     /// Draws the view where it is not on the screen.
@@ -274,72 +326,14 @@ impl<P: Probe, W: Write> Observer for ProfileLine<'_, P, W> {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::super::line::LineBuffer;
     use super::*;
     use crate::app::Button;
+    use crate::app::bench::Bench;
     use crate::engine::tests::Network;
     use crate::panel::FrameBuffer;
     use proptest::prelude::*;
     use shared::image::Image;
-    use std::{format, string::String, vec, vec::Vec};
-
-    /// A device with its wires.
-    struct Bench<'a> {
-        device: Device<'a>,
-        arena: Vec<i8>,
-        frame: FrameBuffer,
-        serial: String,
-        lines: LineBuffer,
-    }
-
-    impl<'a> Bench<'a> {
-        fn new(image: &'a [u8]) -> Self {
-            let engine = Engine::new(Image::new_checked(image).unwrap());
-            let mut arena = vec![0; engine.image().arena_len()];
-            let (device, result) = Device::new(engine, &mut arena);
-            assert_eq!(result, Ok(2));
-            Self {
-                device,
-                arena,
-                frame: FrameBuffer::new(),
-                serial: String::new(),
-                lines: LineBuffer::new(),
-            }
-        }
-
-        fn handle(&mut self, event: Event<'_>) {
-            let Self {
-                device,
-                arena,
-                frame,
-                serial,
-                ..
-            } = self;
-            device
-                .handle(
-                    event,
-                    Ports {
-                        arena,
-                        screen: frame,
-                        probe: &mut (),
-                        serial,
-                    },
-                )
-                .unwrap();
-        }
-
-        fn send(&mut self, bytes: &[u8]) -> String {
-            self.serial.clear();
-            let mut lines = core::mem::take(&mut self.lines);
-            for &byte in bytes {
-                if let Some(line) = lines.push(byte) {
-                    self.handle(Event::Line(line));
-                }
-            }
-            self.lines = lines;
-            self.serial.clone()
-        }
-    }
+    use std::{format, string::String, vec};
 
     const POINTS: [Point; 2] = [
         Point {
@@ -368,8 +362,8 @@ mod tests {
             "selftest",
             "7",
         ] {
-            bench.send(format!("{step}\n").as_bytes());
-            let status = bench.send(b"status\n");
+            bench.send_text(format!("{step}\n").as_bytes());
+            let status = bench.send_text(b"status\n");
             let view: View = status
                 .strip_prefix("status ")
                 .unwrap()
@@ -388,9 +382,9 @@ mod tests {
             .unwrap();
             assert_eq!(bench.frame, expected, "{status}");
         }
-        bench.handle(Event::Button(Button::Up));
+        let _ = bench.handle(Event::Button(Button::Up));
         assert_eq!(
-            bench.send(b"status\n"),
+            bench.send_text(b"status\n"),
             "status number digits=8 cursor=0 seed=1\n"
         );
     }
@@ -409,24 +403,24 @@ mod tests {
         };
         let [from, to] = POINTS;
         let golden = expected("golden 9 4", Latent::At(to));
-        assert_eq!(bench.send(b"golden 9 4\n"), golden);
+        assert_eq!(bench.send_text(b"golden 9 4\n"), golden);
         let between = expected("golden 1 0 9 4 30", Latent::Between { from, to, step: 30 });
-        assert_eq!(bench.send(b"golden 1 0 9 4 30\n"), between);
-        let arena = bench.arena.len();
+        assert_eq!(bench.send_text(b"golden 1 0 9 4 30\n"), between);
+        let arena = Image::new_checked(&image).unwrap().arena_len();
         let stats = format!(
             "stats flash_image={} arena={arena} stack=0 ticks=0\n",
             image.len()
         );
-        assert_eq!(bench.send(b"stats\n"), stats);
+        assert_eq!(bench.send_text(b"stats\n"), stats);
         // Nothing measures here: an input, three dense layers and a table.
-        assert_eq!(bench.send(b"profile 9 4\n"), "profile 0 0 0 0 0\n");
-        assert_eq!(bench.send(b"selftest\n"), "selftest ok 2\n");
+        assert_eq!(bench.send_text(b"profile 9 4\n"), "profile 0 0 0 0 0\n");
+        assert_eq!(bench.send_text(b"selftest\n"), "selftest ok 2\n");
         assert_eq!(
-            bench.send(b"status\n"),
+            bench.send_text(b"status\n"),
             "status selftest goldens=2 failed=-\n"
         );
         assert_eq!(
-            bench.send(b"golden 1 11\nx\n"),
+            bench.send_text(b"golden 1 11\nx\n"),
             "error label 11 cannot be drawn by this model, expected 0 to 9\n\
              error no such command, expected 1 to 4 digits, status, digit, grid, walk, golden, profile, stats or selftest\n"
         );
@@ -436,15 +430,15 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn any_bytes_leave_it_alive(bytes in proptest::collection::vec(any::<u8>(), 0..300), words in "(golden|walk|digit|selftest|[0-9]{1,11}|[ \n-]){0,60}") {
+        fn any_bytes_leave_it_alive(bytes in proptest::collection::vec(1u8.., 0..300), words in "(golden|walk|digit|selftest|[0-9]{1,11}|[ \n-]){0,60}") {
             let image = network().image(&POINTS);
             let mut bench = Bench::new(&image);
             for input in [&bytes[..], words.as_bytes()] {
-                let answer = bench.send(input);
+                let answer = bench.send_text(input);
                 prop_assert!(answer.lines().count() <= input.iter().filter(|&&b| b == b'\n' || b == b'\r').count());
             }
-            bench.send(b"\n");
-            prop_assert_eq!(bench.send(b"digit 3 4\n"), "status digit seed=3 label=4\n");
+            bench.send_text(b"\n");
+            prop_assert_eq!(bench.send_text(b"digit 3 4\n"), "status digit seed=3 label=4\n");
         }
     }
 }

@@ -1,21 +1,21 @@
-//! The screens of the 128x64 panel. The same code draws on the device and on the host.
+//! The screens. The same code draws on the device and on the host, on every panel: what is drawn follows from the view
+//! and the image, where it is from the panel's size ([`Layout`]).
+
+mod layout;
 
 use super::view::Label;
-use super::{Fault, GRID_COLUMNS, Number, SelfTest, View};
-use crate::draw::{Filter, Scaled};
+use super::{Fault, Number, SelfTest, View};
+use crate::draw::{Filter, FromGrey, Scaled};
 use crate::engine::{Engine, EngineError, Observer};
 use core::fmt::{self, Write};
 use embedded_graphics::{
     image::Image,
-    mono_font::{
-        MonoFont, MonoTextStyle,
-        ascii::{FONT_5X8, FONT_6X10, FONT_10X20},
-    },
-    pixelcolor::Gray4,
+    mono_font::MonoTextStyle,
     prelude::*,
     primitives::{PrimitiveStyle, Rectangle},
     text::{Alignment, Baseline, Text, TextStyleBuilder},
 };
+use layout::{Layout, Line, Paragraph};
 use shared::latent::{Point as LatentPoint, WALK_STEPS};
 
 /// Why a view cannot be drawn.
@@ -29,36 +29,30 @@ pub enum DrawError<E> {
     Target(E),
 }
 
-const WHITE: Gray4 = Gray4::new(15);
-const DIM: Gray4 = Gray4::new(8);
-const FRAME: Gray4 = Gray4::new(3);
+// Grey levels, those of a panel with 16 of them among them.
+const BLACK: u8 = 0;
+const FRAME: u8 = 3 * 17;
+const DIM: u8 = 8 * 17;
+const WHITE: u8 = 255;
 
-/// Middle of the column of text right of a large picture.
-const COLUMN: i32 = 95;
-
-/// Draws a view on a target of at least 128x64 pixels. `arena` is as for [`Engine::generate`], and the observer sees
-/// every picture of the view.
+/// Draws a view on a target of at least 128x64 pixels; one of 240x240 or more is used as such. `arena` is as for
+/// [`Engine::generate`], and the observer sees every picture of the view.
 ///
 /// # Errors
 /// [`DrawError`] where the model does not accept a label of the view, or the target fails.
-pub fn draw<D: DrawTarget<Color = Gray4>>(
+pub fn draw<D: DrawTarget<Color: FromGrey>>(
     view: View,
     engine: &Engine<'_>,
     arena: &mut [i8],
     target: &mut D,
     observer: &mut impl Observer,
 ) -> Result<(), DrawError<D::Error>> {
-    let mut painter = Painter { target };
-    painter
-        .target
-        .clear(Gray4::BLACK)
-        .map_err(DrawError::Target)?;
+    let mut painter = Painter::new(target).map_err(DrawError::Target)?;
     for (i, latent) in view.latents(engine.image().classes()).enumerate() {
         let picture = engine.generate(arena, latent, observer)?;
-        let scaled = Scaled::fit(picture, cell(view, i).size, Filter::Bilinear);
-        painter
-            .picture(&scaled, cell(view, i))
-            .map_err(DrawError::Target)?;
+        let cell = painter.layout.cell(view, i);
+        let scaled = Scaled::fit(picture, cell.size, Filter::Bilinear);
+        painter.picture(&scaled, cell).map_err(DrawError::Target)?;
     }
     match view {
         View::SelfTest(result) => painter.self_test(result, engine),
@@ -83,70 +77,68 @@ pub fn draw<D: DrawTarget<Color = Gray4>>(
 ///
 /// # Errors
 /// The target's.
-pub fn draw_message<D: DrawTarget<Color = Gray4>>(
+pub fn draw_message<D: DrawTarget<Color: FromGrey>>(
     title: &str,
     text: &str,
     target: &mut D,
 ) -> Result<(), D::Error> {
-    target.clear(Gray4::BLACK)?;
-    let bar = Rectangle::new(Point::zero(), Size::new(128, 11));
-    target.fill_solid(&bar, WHITE)?;
-    let mut painter = Painter { target };
-    let at = Point::new(2, 1);
-    painter.text(title, at, &FONT_6X10, Gray4::BLACK, Alignment::Left)?;
-    painter.wrapped(text, Point::new(1, 14), 6, WHITE, Alignment::Left)
+    let mut painter = Painter::new(target)?;
+    let layout = painter.layout;
+    painter.fill(layout.title_bar, WHITE)?;
+    painter.text(title, At::Left, layout.title, BLACK)?;
+    painter.wrapped(text, At::Left, layout.message, WHITE)
 }
 
-/// Where the picture of that number lies.
-fn cell(view: View, i: usize) -> Rectangle {
-    // At most eight pictures.
-    let at = |i: usize| i as i32;
-    match view {
-        View::SelfTest(_) => Rectangle::zero(),
-        View::Digit { .. } | View::Walk { .. } => {
-            Rectangle::new(Point::new(4, 4), Size::new(56, 56))
-        }
-        View::Grid { .. } => {
-            let (column, row) = (at(i % GRID_COLUMNS), at(i / GRID_COLUMNS));
-            Rectangle::new(Point::new(2 + 32 * column, 28 * row), Size::new(28, 28))
-        }
-        View::Number { number, .. } => Rectangle::new(
-            Point::new(number_left(number) + 32 * at(i), 4),
-            Size::new(32, 32),
-        ),
-    }
-}
-
-/// Left border of a number's pictures of 32 pixels, centred.
-fn number_left(number: Number) -> i32 {
-    64 - 16 * number.digits().len() as i32
+/// Where a text is along its line.
+#[derive(Clone, Copy)]
+enum At {
+    Left,
+    Right,
+    /// Centred around this column.
+    Middle(i32),
 }
 
 struct Painter<'t, D> {
     target: &'t mut D,
+    layout: &'static Layout,
 }
 
-impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
+impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
+    /// On a black panel.
+    fn new(target: &'t mut D) -> Result<Self, D::Error> {
+        target.clear(D::Color::ink(BLACK))?;
+        let layout = Layout::of(target.bounding_box().size);
+        Ok(Self { target, layout })
+    }
+
     /// A picture in the middle of its cell.
-    fn picture(&mut self, scaled: &Scaled<'_, Gray4>, cell: Rectangle) -> Result<(), D::Error> {
+    fn picture(&mut self, scaled: &Scaled<'_, D::Color>, cell: Rectangle) -> Result<(), D::Error> {
         let corner = cell.top_left + (cell.size - scaled.size()) / 2;
         Image::new(scaled, corner).draw(self.target)
     }
 
-    fn text(
-        &mut self,
-        text: &str,
-        at: Point,
-        font: &MonoFont<'_>,
-        colour: Gray4,
-        alignment: Alignment,
-    ) -> Result<(), D::Error> {
+    fn fill(&mut self, area: Rectangle, level: u8) -> Result<(), D::Error> {
+        self.target.fill_solid(&area, D::Color::ink(level))
+    }
+
+    fn stroke(&mut self, area: Rectangle, level: u8) -> Result<(), D::Error> {
+        area.into_styled(PrimitiveStyle::with_stroke(D::Color::ink(level), 1))
+            .draw(self.target)
+    }
+
+    fn text(&mut self, text: &str, at: At, line: Line, level: u8) -> Result<(), D::Error> {
+        let (left, right) = self.layout.margins;
+        let (x, alignment) = match at {
+            At::Left => (left, Alignment::Left),
+            At::Right => (right, Alignment::Right),
+            At::Middle(x) => (x, Alignment::Center),
+        };
         let style = TextStyleBuilder::new()
             .alignment(alignment)
             .baseline(Baseline::Top)
             .build();
-        Text::with_text_style(text, at, MonoTextStyle::new(font, colour), style)
-            .draw(self.target)?;
+        let letters = MonoTextStyle::new(line.font, D::Color::ink(level));
+        Text::with_text_style(text, Point::new(x, line.y), letters, style).draw(self.target)?;
         Ok(())
     }
 
@@ -154,31 +146,30 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
     fn format(
         &mut self,
         text: fmt::Arguments<'_>,
-        at: Point,
-        font: &MonoFont<'_>,
-        colour: Gray4,
-        alignment: Alignment,
+        at: At,
+        line: Line,
+        level: u8,
     ) -> Result<(), D::Error> {
-        let mut line = heapless::String::<32>::new();
-        let _ = line.write_fmt(text);
-        self.text(&line, at, font, colour, alignment)
+        let mut buffer = heapless::String::<32>::new();
+        let _ = buffer.write_fmt(text);
+        self.text(&buffer, at, line, level)
     }
 
-    /// Lines of up to 25 characters, broken between words where possible; what does not fit is left out.
+    /// A paragraph, broken between words where possible; what does not fit is left out.
     fn wrapped(
         &mut self,
         text: &str,
-        mut at: Point,
-        lines: usize,
-        colour: Gray4,
-        alignment: Alignment,
+        at: At,
+        paragraph: Paragraph,
+        level: u8,
     ) -> Result<(), D::Error> {
-        const COLUMNS: usize = 25;
+        const MOST: usize = 40;
+        let (mut first, limit) = (paragraph.first, paragraph.columns.min(MOST));
         let mut words = text.split_ascii_whitespace();
         let mut word = "";
-        for _ in 0..lines {
+        for _ in 0..paragraph.lines {
             // At most four bytes a character, so every push below fits.
-            let mut line = heapless::String::<{ 4 * COLUMNS }>::new();
+            let mut line = heapless::String::<{ 4 * MOST }>::new();
             let mut columns = 0;
             loop {
                 if word.is_empty() {
@@ -187,7 +178,7 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
                 }
                 let gap = if columns > 0 { " " } else { "" };
                 let length = gap.len() + word.chars().count();
-                if columns + length <= COLUMNS {
+                if columns + length <= limit {
                     let _ = line.push_str(gap);
                     let _ = line.push_str(word);
                     columns += length;
@@ -195,81 +186,45 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
                     continue;
                 }
                 if columns == 0 {
-                    let head = clip(word, COLUMNS);
+                    let head = clip(word, limit);
                     let _ = line.push_str(head);
                     word = word.get(head.len()..).unwrap_or_default();
                 }
                 break;
             }
-            self.text(&line, at, &FONT_5X8, colour, alignment)?;
-            at.y += 8;
+            self.text(&line, at, first, level)?;
+            // Fonts are a few pixels high.
+            first.y += first.font.character_size.height as i32;
         }
         Ok(())
     }
 
-    /// The frame around a large picture.
-    fn frame(&mut self) -> Result<(), D::Error> {
-        Rectangle::new(Point::new(2, 2), Size::new(60, 60))
-            .into_styled(PrimitiveStyle::with_stroke(FRAME, 1))
-            .draw(self.target)
-    }
-
     fn digit(&mut self, point: LatentPoint) -> Result<(), D::Error> {
-        self.frame()?;
-        let seed_at = match point.label {
-            None => 22,
-            Some(label) => {
-                self.text(
-                    "label",
-                    Point::new(COLUMN, 4),
-                    &FONT_5X8,
-                    DIM,
-                    Alignment::Center,
-                )?;
-                self.format(
-                    format_args!("{label}"),
-                    Point::new(COLUMN, 13),
-                    &FONT_10X20,
-                    WHITE,
-                    Alignment::Center,
-                )?;
-                40
-            }
-        };
-        self.text(
-            "seed",
-            Point::new(COLUMN, seed_at),
-            &FONT_5X8,
-            DIM,
-            Alignment::Center,
-        )?;
-        self.format(
-            format_args!("{}", point.seed),
-            Point::new(COLUMN, seed_at + 10),
-            &FONT_6X10,
-            WHITE,
-            Alignment::Center,
-        )
+        let layout = self.layout;
+        let at = At::Middle(layout.column);
+        self.stroke(layout.frame, FRAME)?;
+        if let Some(label) = point.label {
+            self.text("label", at, layout.label_title, DIM)?;
+            self.format(format_args!("{label}"), at, layout.label, WHITE)?;
+        }
+        let labelled = usize::from(point.label.is_some());
+        self.text("seed", at, layout.seed_title[labelled], DIM)?;
+        let seed = format_args!("{}", point.seed);
+        self.format(seed, at, layout.seed[labelled], WHITE)
     }
 
     fn grid(&mut self, seed: u32, label: Option<u8>, classes: u8) -> Result<(), D::Error> {
-        self.format(
-            format_args!("seed {seed}"),
-            Point::new(2, 56),
-            &FONT_5X8,
-            DIM,
-            Alignment::Left,
-        )?;
-        let right = Point::new(125, 56);
+        let [seed_line, label_line] = self.layout.grid_text;
+        self.format(format_args!("seed {seed}"), At::Left, seed_line, DIM)?;
+        // On a line of its own, or at the other end of the same.
+        let at = if label_line.y == seed_line.y {
+            At::Right
+        } else {
+            At::Left
+        };
         match label {
-            Some(label) => self.format(
-                format_args!("label {label}"),
-                right,
-                &FONT_5X8,
-                DIM,
-                Alignment::Right,
-            ),
-            None if classes > 0 => self.text("all labels", right, &FONT_5X8, DIM, Alignment::Right),
+            Some(label) => self.format(format_args!("label {label}"), at, label_line, DIM),
+            None if classes > 0 => self.text("all labels", at, label_line, DIM),
             None => Ok(()),
         }
     }
@@ -281,128 +236,88 @@ impl<D: DrawTarget<Color = Gray4>> Painter<'_, D> {
         step: u8,
         paused: bool,
     ) -> Result<(), D::Error> {
-        self.frame()?;
+        let layout = self.layout;
+        let at = At::Middle(layout.column);
+        self.stroke(layout.frame, FRAME)?;
         let title = if paused { "paused" } else { "walk" };
-        self.text(
-            title,
-            Point::new(COLUMN, 4),
-            &FONT_5X8,
-            DIM,
-            Alignment::Center,
-        )?;
+        self.text(title, at, layout.walk_title, DIM)?;
         if from.label.is_some() || to.label.is_some() {
-            // Two labels of up to three digits and the arrow have 60 pixels.
-            let font = if from.label.max(to.label) < Some(10) {
-                &FONT_10X20
-            } else {
-                &FONT_6X10
-            };
+            let long = from.label.max(to.label) >= Some(10);
+            let line = layout.walk_labels[usize::from(long)];
             let labels = format_args!("{}>{}", Label(from.label), Label(to.label));
-            self.format(
-                labels,
-                Point::new(COLUMN, 13),
-                font,
-                WHITE,
-                Alignment::Center,
-            )?;
+            self.format(labels, at, line, WHITE)?;
         }
-        let centre = |y| Point::new(COLUMN, y);
-        let mut seeds = heapless::String::<12>::new();
+        let [line, above] = layout.walk_seeds;
+        let mut seeds = heapless::String::<24>::new();
+        // Two numbers of ten digits and the arrow.
+        let _ = write!(seeds, "{}>{}", from.seed, to.seed);
         // Where both do not fit a line, each has its own.
-        if write!(seeds, "{}>{}", from.seed, to.seed).is_ok() {
-            self.text("seeds", centre(34), &FONT_5X8, DIM, Alignment::Center)?;
-            self.text(&seeds, centre(43), &FONT_5X8, DIM, Alignment::Center)?;
+        if seeds.len() <= layout.walk_seeds_columns {
+            if let Some(line) = layout.walk_seeds_title {
+                self.text("seeds", at, line, DIM)?;
+            }
+            self.text(&seeds, at, line, DIM)?;
         } else {
-            for (seed, y) in [(from.seed, 34), (to.seed, 43)] {
-                let seed = format_args!("{seed}");
-                self.format(seed, centre(y), &FONT_5X8, DIM, Alignment::Center)?;
+            for (seed, line) in [(from.seed, above), (to.seed, line)] {
+                self.format(format_args!("{seed}"), at, line, DIM)?;
             }
         }
-        let bar = Rectangle::new(Point::new(67, 54), Size::new(57, 7));
-        bar.into_styled(PrimitiveStyle::with_stroke(DIM, 1))
-            .draw(self.target)?;
-        let filled = u32::from(step.min(WALK_STEPS)) * 53 / u32::from(WALK_STEPS);
-        self.target.fill_solid(
-            &Rectangle::new(Point::new(69, 56), Size::new(filled, 3)),
-            WHITE,
-        )
+        self.stroke(layout.bar, DIM)?;
+        let inside = layout.bar.offset(-2);
+        let filled = u32::from(step.min(WALK_STEPS)) * inside.size.width / u32::from(WALK_STEPS);
+        let done = Rectangle::new(inside.top_left, Size::new(filled, inside.size.height));
+        self.fill(done, WHITE)
     }
 
     fn number(&mut self, number: Number, cursor: u8, seed: u32) -> Result<(), D::Error> {
-        for (i, digit) in (0..).zip(number.digits()) {
-            let middle = number_left(number) + 32 * i + 15;
-            let here = i == i32::from(cursor);
-            let colour = if here { WHITE } else { DIM };
+        let layout = self.layout;
+        let (y, size) = layout.cursor;
+        for (i, digit) in number.digits().iter().enumerate() {
+            let middle = layout.digit_middle(number, i);
+            let here = i == usize::from(cursor);
+            let level = if here { WHITE } else { DIM };
             self.format(
                 format_args!("{digit}"),
-                Point::new(middle, 39),
-                &FONT_6X10,
-                colour,
-                Alignment::Center,
+                At::Middle(middle),
+                layout.digit,
+                level,
             )?;
             if here {
-                self.target.fill_solid(
-                    &Rectangle::new(Point::new(middle - 4, 50), Size::new(8, 2)),
-                    WHITE,
-                )?;
+                // A few pixels.
+                let corner = Point::new(middle - (size.width / 2) as i32, y);
+                self.fill(Rectangle::new(corner, size), WHITE)?;
             }
         }
-        self.format(
-            format_args!("seed {seed}"),
-            Point::new(63, 55),
-            &FONT_5X8,
-            DIM,
-            Alignment::Center,
-        )
+        let at = At::Middle(layout.middle);
+        self.format(format_args!("seed {seed}"), at, layout.number_seed, DIM)
     }
 
     fn self_test(&mut self, result: SelfTest, engine: &Engine<'_>) -> Result<(), D::Error> {
-        let image = engine.image();
-        let centre = |y| Point::new(63, y);
+        let (image, layout) = (engine.image(), self.layout);
+        let at = At::Middle(layout.middle);
         // 21 characters fit the width.
-        self.text(
-            clip(image.name(), 21),
-            centre(2),
-            &FONT_6X10,
-            WHITE,
-            Alignment::Center,
-        )?;
-        self.wrapped(image.card(), centre(12), 2, DIM, Alignment::Center)?;
+        self.text(clip(image.name(), 21), at, layout.name, WHITE)?;
+        self.wrapped(image.card(), at, layout.card, DIM)?;
         let size = format_args!("image {} B, {:08x}", image.len(), image.crc());
-        self.format(size, centre(29), &FONT_5X8, DIM, Alignment::Center)?;
+        self.format(size, at, layout.image, DIM)?;
         match result.failed {
             None if result.goldens == 0 => {
-                let what = "no golden pictures";
-                self.text(what, centre(41), &FONT_6X10, WHITE, Alignment::Center)?;
-                let so = "nothing to test against";
-                self.text(so, centre(54), &FONT_5X8, DIM, Alignment::Center)
+                self.text("no golden pictures", at, layout.result, WHITE)?;
+                self.text("nothing to test against", at, layout.detail, DIM)
             }
             None => {
-                self.text(
-                    "self-test passed",
-                    centre(41),
-                    &FONT_6X10,
-                    WHITE,
-                    Alignment::Center,
-                )?;
+                self.text("self-test passed", at, layout.result, WHITE)?;
                 let goldens = format_args!("{} golden pictures equal", result.goldens);
-                self.format(goldens, centre(54), &FONT_5X8, DIM, Alignment::Center)
+                self.format(goldens, at, layout.detail, DIM)
             }
             Some(Fault { golden, op }) => {
-                let bar = Rectangle::new(Point::new(0, 39), Size::new(128, 13));
-                self.target.fill_solid(&bar, WHITE)?;
-                self.text(
-                    "self-test FAILED",
-                    centre(41),
-                    &FONT_6X10,
-                    Gray4::BLACK,
-                    Alignment::Center,
-                )?;
+                self.fill(layout.result_bar, WHITE)?;
+                self.text("self-test FAILED", at, layout.result, BLACK)?;
                 let name = op
                     .and_then(|op| image.ops().nth(usize::from(op)))
                     .map_or("input", |op| op.name);
                 let what = format_args!("golden {golden}: {}", clip(name, 14));
-                self.format(what, centre(54), &FONT_5X8, WHITE, Alignment::Center)
+                self.format(what, at, layout.detail, WHITE)
             }
         }
     }

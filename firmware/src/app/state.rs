@@ -5,8 +5,10 @@ use super::line::{Command, LineError, Request};
 use super::{GRID_LEN, Number, SelfTest, View};
 use shared::image::Image;
 use shared::latent::{Point, WALK_STEPS};
+use shared::protocol::FrameError;
 
-/// Ticks a second that a board sends: a walk from one digit to the next takes `WALK_STEPS / TICK_HZ` = 8 s.
+/// Ticks a second that the slowest board sends: a walk from one digit to the next takes `WALK_STEPS / TICK_HZ` = 8 s
+/// there. Faster boards send more.
 pub const TICK_HZ: u32 = 8;
 
 /// How long a passed self-test is shown at boot.
@@ -19,6 +21,8 @@ pub enum Event<'l> {
     Button(Button),
     /// A line came over the UART, without its end; or one that is none.
     Line(Result<&'l str, LineError>),
+    /// A frame's content came over the UART; or bytes that looked like one. The app leaves it to the device.
+    Frame(Result<&'l [u8], FrameError>),
     /// `1 / TICK_HZ` seconds passed.
     Tick,
 }
@@ -126,6 +130,7 @@ impl App {
                 self.tick();
                 None
             }
+            Event::Frame(_) => None,
             Event::Line(line) => {
                 let command = line.and_then(|text| Command::parse(text, self.classes));
                 Some(match command {

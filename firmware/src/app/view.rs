@@ -71,6 +71,16 @@ pub struct Fault {
 }
 
 impl View {
+    /// The first picture that is shown, of a model of so many classes.
+    pub fn first(classes: u8) -> Self {
+        Self::Digit {
+            point: Point {
+                seed: 1,
+                label: classes.checked_sub(1).map(|last| last.min(7)),
+            },
+        }
+    }
+
     /// The pictures on the screen, in order from the left and the top, for a model of so many classes.
     pub fn latents(self, classes: u8) -> impl Iterator<Item = Latent> {
         let mut latents = [None; GRID_LEN];

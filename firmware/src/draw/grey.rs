@@ -9,6 +9,11 @@ use embedded_graphics::{
 pub trait FromGrey: PixelColor {
     /// `level` is 0 for black to 255 for white. The place matters where levels are dithered.
     fn from_grey(level: u8, at: Point) -> Self;
+
+    /// For lines and letters, which dithering would break up: any level but black is seen.
+    fn ink(level: u8) -> Self {
+        Self::from_grey(level, Point::zero())
+    }
 }
 
 impl FromGrey for Gray8 {
@@ -47,6 +52,10 @@ impl FromGrey for BinaryColor {
         // On where level / 255 > (rank + 1/2) / 64, in integers.
         Self::from(u16::from(level) * 128 > 255 * (2 * rank + 1))
     }
+
+    fn ink(level: u8) -> Self {
+        Self::from(level > 0)
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +88,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn ink_is_seen_on_one_bit_panels() {
+        assert!(
+            [1, 51, 136, 255]
+                .map(BinaryColor::ink)
+                .iter()
+                .all(|c| c.is_on())
+        );
+        assert!(BinaryColor::ink(0).is_off());
+        assert_eq!(Gray4::ink(136), Gray4::new(8));
     }
 
     #[test]

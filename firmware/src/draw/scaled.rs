@@ -51,61 +51,94 @@ impl<'m, C: FromGrey> Scaled<'m, C> {
         };
         Self::new(picture, size.component_max(Size::new_equal(1)), filter)
     }
-
-    /// The grey level at a target pixel's position along both axes.
-    fn level(&self, x: Axis, y: Axis) -> u8 {
-        let row = |y| {
-            let (a, b) = (self.picture.grey(x.low, y), self.picture.grey(x.high, y));
-            // Nine bits of weight, eight of level.
-            u32::from(a) * (256 - x.part) + u32::from(b) * x.part
-        };
-        let mixed = row(y.low) * (256 - y.part) + row(y.high) * y.part;
-        // Weights sum to 2^16 and levels have 8 bits, so the sum has 24 and the rounded result eight.
-        ((mixed + (1 << 15)) >> 16) as u8
-    }
 }
 
-/// Between which two source pixels a target pixel lies, and how far from the first, in 1/256.
+/// Columns of the target that are drawn together, so that where they lie in the source is found once for all rows.
+const STRIP: usize = 64;
+
+/// Where the pixels of a target lie along one axis of the source, one after the other, in 1/256 of a source pixel: a
+/// division when it starts, and none on the way, since the smallest cores divide in software.
 #[derive(Clone, Copy)]
 struct Axis {
-    low: usize,
-    high: usize,
-    part: u32,
+    filter: Filter,
+    /// The last source pixel.
+    last: u32,
+    /// The centre of the pixel whose turn it is, and the rest of that division.
+    centre: u32,
+    rest: u32,
+    /// From one pixel to the next, and the rest of that division.
+    step: u32,
+    step_rest: u32,
+    /// What was divided by: half pixels of the target.
+    halves: u32,
 }
 
 impl Axis {
-    fn new(filter: Filter, at: u32, target: u32, source: u16) -> Self {
-        // Targets have fewer than 2^15 pixels a side; a larger one would be drawn wrongly, not panic.
-        let (source, halves) = (
-            u32::from(source.max(1)),
-            target.max(1).wrapping_mul(2).max(1),
-        );
-        let centre = at.wrapping_mul(2).wrapping_add(1).wrapping_mul(source);
-        // In units of 1/256, without a product of more than 32 bits.
-        let (low, part) = (centre / halves, centre % halves);
-        let centre = low
-            .wrapping_mul(256)
-            .wrapping_add(part.wrapping_mul(256) / halves);
-        let last = source - 1;
-        match filter {
-            Filter::Nearest => {
-                let low = (centre / 256).min(last) as usize;
-                Self {
-                    low,
-                    high: low,
-                    part: 0,
-                }
-            }
-            Filter::Bilinear => {
-                let position = centre.saturating_sub(128).min(last * 256);
-                let low = position / 256;
-                Self {
-                    low: low as usize,
-                    high: (low + 1).min(last) as usize,
-                    part: position % 256,
-                }
-            }
+    fn new(filter: Filter, target: u32, source: u16) -> Self {
+        // Targets and sources have fewer than 2^15 pixels a side; larger ones would be drawn wrongly, not panic.
+        let source = u32::from(source.max(1));
+        let halves = target.max(1).wrapping_mul(2).max(1);
+        // 256 * (2 * at + 1) * source / halves, for at = 0, and what every further pixel adds.
+        let (first, step) = (source.wrapping_mul(256), source.wrapping_mul(512));
+        Self {
+            filter,
+            last: source - 1,
+            centre: first / halves,
+            rest: first % halves,
+            step: step / halves,
+            step_rest: step % halves,
+            halves,
         }
+    }
+
+    /// Of the next pixel.
+    fn next(&mut self) -> u32 {
+        let centre = self.centre;
+        self.centre = centre.wrapping_add(self.step);
+        self.rest = self.rest.wrapping_add(self.step_rest);
+        if self.rest >= self.halves {
+            self.rest -= self.halves;
+            self.centre = self.centre.wrapping_add(1);
+        }
+        match self.filter {
+            Filter::Nearest => (centre / 256).min(self.last) * 256,
+            Filter::Bilinear => centre.saturating_sub(128).min(self.last * 256),
+        }
+    }
+}
+
+/// A level of a column, times 256: mixed from the row that `y` is in and the next, which counts nothing below the last.
+#[inline(never)]
+fn column(picture: &Picture<'_>, x: u32, y: u32) -> u32 {
+    let (row, part) = (y / 256, y % 256);
+    let level = |row: u32| u32::from(picture.grey(x as usize, row as usize));
+    level(row) * (256 - part) + level(row + 1) * part
+}
+
+/// The levels of one row of the target, `y` down the source, at places along it.
+#[inline(never)]
+fn fill(picture: &Picture<'_>, y: u32, places: &[u32], levels: &mut [u8]) {
+    // No picture is so wide. Not that the first column is taken for its right neighbour.
+    let mut left = u32::MAX - 1;
+    let (mut second, mut base, mut slope) = (0, 0, 0u32);
+    for (&place, level) in places.iter().zip(levels) {
+        let x = place / 256;
+        if x != left {
+            let first = if x.wrapping_sub(1) == left {
+                second
+            } else {
+                column(picture, x, y)
+            };
+            // As of rows, the column behind the last counts nothing.
+            second = column(picture, x + 1, y);
+            slope = second.wrapping_sub(first);
+            // For rounding.
+            base = first * 256 + (1 << 15);
+            left = x;
+        }
+        // first * (256 - part) + second * part. Weights sum to 2^16 and levels have 8 bits, so the sum has 24 and the
+        // rounded result eight.
+        *level = (base.wrapping_add(slope.wrapping_mul(place % 256)) >> 16) as u8;
     }
 }
 
@@ -120,15 +153,22 @@ impl<C: FromGrey> ImageDrawable for Scaled<'_, C> {
 
     fn draw<D: DrawTarget<Color = C>>(&self, target: &mut D) -> Result<(), D::Error> {
         let Size { width, height } = self.size;
-        for row in 0..height {
-            let y = Axis::new(self.filter, row, height, self.picture.height());
-            let colours = (0..width).map(|column| {
-                let x = Axis::new(self.filter, column, width, self.picture.width());
-                // Panels have fewer than 2^31 pixels a side.
-                C::from_grey(self.level(x, y), Point::new(column as i32, row as i32))
-            });
-            let area = Rectangle::new(Point::new(0, row as i32), Size::new(width, 1));
-            target.fill_contiguous(&area, colours)?;
+        let mut columns = Axis::new(self.filter, width, self.picture.width());
+        let (mut places, mut levels) = ([0; STRIP], [0; STRIP]);
+        for left in (0..width).step_by(STRIP) {
+            let count = STRIP.min((width - left) as usize);
+            let (places, levels) = (&mut places[..count], &mut levels[..count]);
+            places.fill_with(|| columns.next());
+            let mut rows = Axis::new(self.filter, height, self.picture.height());
+            // Panels have fewer than 2^31 pixels a side.
+            let left = left as i32;
+            for row in 0..height as i32 {
+                fill(&self.picture, rows.next(), places, levels);
+                let colours = (left..).zip(&*levels);
+                let colours = colours.map(|(x, &level)| C::from_grey(level, Point::new(x, row)));
+                let area = Rectangle::new(Point::new(left, row), Size::new(count as u32, 1));
+                target.fill_contiguous(&area, colours)?;
+            }
         }
         Ok(())
     }
@@ -174,6 +214,28 @@ mod tests {
 
     // Grey levels 0, 255, 3 * 17; 9 * 17, 0, 255.
     const CORNERS: [i8; 6] = [-128, 127, -77, 25, -128, 127];
+
+    #[test]
+    fn places_without_divisions_are_those_of_the_formula() {
+        for (target, source) in [
+            (1, 1),
+            (8, 3),
+            (168, 28),
+            (56, 28),
+            (7, 100),
+            (240, 1),
+            (3, 3),
+        ] {
+            let mut axis = Axis::new(Filter::Bilinear, target, source);
+            for at in 0..target {
+                let centre = 256 * (2 * at + 1) * u32::from(source) / (2 * target);
+                let expected = centre
+                    .saturating_sub(128)
+                    .min((u32::from(source) - 1) * 256);
+                assert_eq!(axis.next(), expected, "{at} of {target} from {source}");
+            }
+        }
+    }
 
     #[test]
     fn nearest_repeats_pixels() {

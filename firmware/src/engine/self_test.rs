@@ -41,12 +41,26 @@ impl<'a> Engine<'a> {
     /// # Errors
     /// [`SelfTestError`] at the first layer that differs, or where the engine refuses.
     pub fn self_test(&self, arena: &mut [i8]) -> Result<usize, SelfTestError<'a>> {
+        self.self_test_observed(arena, &mut ())
+    }
+
+    /// As [`Engine::self_test`]; the observer sees each layer, and neither beginnings nor ends of pictures: nobody asked
+    /// for these pictures, so none is to be measured or told of.
+    ///
+    /// # Errors
+    /// As [`Engine::self_test`].
+    pub fn self_test_observed(
+        &self,
+        arena: &mut [i8],
+        observer: &mut dyn Observer,
+    ) -> Result<usize, SelfTestError<'a>> {
         let goldens = self.image().goldens();
         let count = goldens.len();
         for (index, golden) in goldens.enumerate() {
             let mut comparison = Comparison {
                 golden,
                 difference: None,
+                observer: &mut *observer,
             };
             self.generate(arena, Latent::At(golden.point), &mut comparison)?;
             if let Some((op, expected, found)) = comparison.difference {
@@ -66,13 +80,14 @@ impl<'a> Engine<'a> {
     }
 }
 
-struct Comparison<'a> {
+struct Comparison<'a, 'o> {
     golden: Golden<'a>,
+    observer: &'o mut dyn Observer,
     /// Operation, expected and found of the first difference.
     difference: Option<(Option<usize>, u32, u32)>,
 }
 
-impl Comparison<'_> {
+impl Comparison<'_, '_> {
     fn compare(&mut self, op: Option<usize>, expected: Option<u32>, values: &[i8]) {
         let found = checksum::of_activations(values);
         // A golden vector of a checked image has a checksum for every operation.
@@ -84,12 +99,13 @@ impl Comparison<'_> {
     }
 }
 
-impl Observer for Comparison<'_> {
+impl Observer for Comparison<'_, '_> {
     fn input(&mut self, input: &[i8]) {
         self.compare(None, self.golden.input(), input);
     }
 
-    fn layer(&mut self, index: usize, _: &Op<'_>, output: &[i8]) {
+    fn layer(&mut self, index: usize, op: &Op<'_>, output: &[i8]) {
+        self.observer.layer(index, op, output);
         self.compare(Some(index), self.golden.output_of(index), output);
     }
 }

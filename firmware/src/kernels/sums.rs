@@ -8,6 +8,10 @@ use shared::layer::{Layout, Weights};
 const INT8_ROWS: usize = 4;
 const INT4_ROWS: usize = 2;
 
+/// Whether the core can calculate in eight registers only, as Cortex-M0+ does: one row then, whose weights and inputs are
+/// loaded by the word. That core has no loads that are not aligned either. The build script says so.
+const FEW_REGISTERS: bool = cfg!(few_registers);
+
 /// Which columns of a row of weights meet which elements of the input: runs of equal length, in a grid of `outer.count`
 /// by `inner.count`. All numbers count weights or elements.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +76,12 @@ pub(super) fn sums(
     input: &[i8],
     output: &mut [i8],
 ) {
+    if FEW_REGISTERS && aligned_rows(weights, row_len, runs, input, output).is_some() {
+        return;
+    }
     let (most, many, one): (usize, Multiply, Multiply) = match weights.layout {
+        Layout::Int8Rows if FEW_REGISTERS => (1, int8_words, int8_words),
+        Layout::Int4Rows if FEW_REGISTERS => (1, int4_words, int4_words),
         Layout::Int8Rows => (INT8_ROWS, int8_rows, int8_row),
         Layout::Int4Rows => (INT4_ROWS, int4_rows, int4_row),
     };
@@ -104,6 +113,46 @@ pub(super) fn sums(
         }
         (values, done) = (rest, next);
     }
+}
+
+/// [`sums`] where all rows and the input lie aligned to words and a row is one run, 32 columns long or a multiple of
+/// that: what dense layers are made of. `None` where they do not, and nothing is done.
+fn aligned_rows(
+    weights: &Weights<'_>,
+    row_len: usize,
+    runs: &Runs,
+    input: &[i8],
+    output: &mut [i8],
+) -> Option<()> {
+    let one_run = runs.outer.count == 1 && runs.inner.count == 1 && runs.weight == 0;
+    let elements = input.get(runs.input..)?.get(..runs.len)?;
+    let whole = one_run && runs.len.is_multiple_of(32) && runs.len > 0;
+    if !whole || weights.layout.row_len(runs.len as u32) as usize != row_len {
+        return None;
+    }
+    let values = weights.values.get(..row_len.checked_mul(output.len())?)?;
+    let (biases, _) = weights.bias.as_chunks::<4>();
+    let outputs = output.iter_mut().zip(biases).zip(weights.shifts);
+    let bias = |bytes: &[u8; 4]| i32::from_le_bytes(*bytes);
+    match weights.layout {
+        Layout::Int8Rows => {
+            let inputs = bytemuck::try_cast_slice::<i8, [u32; 4]>(elements).ok()?;
+            let words = bytemuck::try_cast_slice::<u8, [u32; 4]>(values).ok()?;
+            for (row, ((output, bytes), &shift)) in words.chunks_exact(inputs.len()).zip(outputs) {
+                let sum = int8_turns(row, inputs, bias(bytes));
+                *output = weights.activation.requantize(sum, shift);
+            }
+        }
+        Layout::Int4Rows => {
+            let inputs = bytemuck::try_cast_slice::<i8, [u32; 8]>(elements).ok()?;
+            let words = bytemuck::try_cast_slice::<u8, [u32; 4]>(values).ok()?;
+            for (row, ((output, bytes), &shift)) in words.chunks_exact(inputs.len()).zip(outputs) {
+                let sum = int4_turns(row, inputs, bias(bytes));
+                *output = weights.activation.requantize(sum, shift);
+            }
+        }
+    }
+    Some(())
 }
 
 /// Adds to sums, one a row, the products of a block of rows of the given length with the input, over runs. How many rows
@@ -233,6 +282,101 @@ fn int4_row(row: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Su
     });
 }
 
+/// A single row of one weight a byte, sixteen columns a turn, where weights and inputs are aligned to words.
+fn int8_words(row: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    runs.each(input, |column, run| {
+        let weights = bytes(row, 0, 0, column, run.len());
+        let done = run.len().min(weights.len()) / 16 * 16;
+        let (Ok(words), Ok(inputs)) = (
+            bytemuck::try_cast_slice::<u8, [u32; 4]>(&weights[..done]),
+            bytemuck::try_cast_slice::<i8, [u32; 4]>(&run[..done]),
+        ) else {
+            let one = Runs {
+                len: run.len(),
+                weight: column,
+                input: 0,
+                outer: Step::ONCE,
+                inner: Step::ONCE,
+            };
+            return int8_row(row, row_len, &one, run, sums);
+        };
+        let sum = int8_turns(words, inputs, sums[0]);
+        let rest = weights[done..].iter().zip(&run[done..]);
+        sums[0] = rest.fold(sum, |sum, (&w, &x)| {
+            sum.wrapping_add(i32::from(w as i8) * i32::from(x))
+        });
+    });
+}
+
+/// A sum and the products of sixteen weights and elements a turn.
+#[inline(never)]
+fn int8_turns(weights: &[[u32; 4]], elements: &[[u32; 4]], mut sum: i32) -> i32 {
+    for (w, x) in weights.iter().zip(elements) {
+        macro_rules! columns {
+            ($($i:literal)*) => {
+                $(
+                    let product = byte::<{ $i % 4 }>(w[$i / 4]) * byte::<{ $i % 4 }>(x[$i / 4]);
+                    sum = sum.wrapping_add(product);
+                )*
+            };
+        }
+        columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    }
+    sum
+}
+
+/// A single row of two weights a byte, 32 columns a turn, where weights and inputs are aligned to words.
+fn int4_words(row: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
+    runs.each(input, |column, run| {
+        let split = Split::new(column, run);
+        let elements = split.fours.as_flattened();
+        let mut done = elements.len() / 32 * 32;
+        let weights = bytes(row, 0, 0, split.byte, done / 2);
+        if let (Ok(words), Ok(inputs)) = (
+            bytemuck::try_cast_slice::<u8, [u32; 4]>(weights),
+            bytemuck::try_cast_slice::<i8, [u32; 8]>(&elements[..done]),
+        ) {
+            sums[0] = int4_turns(words, inputs, sums[0]);
+        } else {
+            done = 0;
+        }
+        if done < elements.len() {
+            sums[0] = nibbles(row, split.byte * 2 + done, &elements[done..], sums[0]);
+        }
+        split.rest(row, row_len, 1, column, sums);
+    });
+}
+
+/// A sum and the products of 32 weights and elements a turn.
+#[inline(never)]
+fn int4_turns(weights: &[[u32; 4]], elements: &[[u32; 8]], mut sum: i32) -> i32 {
+    for (w, x) in weights.iter().zip(elements) {
+        macro_rules! columns {
+            ($($i:literal)*) => {
+                $(
+                    let weight = word_nibble::<{ $i % 8 }>(w[$i / 8]);
+                    sum = sum.wrapping_add(weight * byte::<{ $i % 4 }>(x[$i / 4]));
+                )*
+            };
+        }
+        columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+        columns!(16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+    }
+    sum
+}
+
+/// One of the eight int4 of a word from memory, the first first.
+#[inline(always)]
+const fn word_nibble<const I: u32>(word: u32) -> i32 {
+    ((u32::from_le(word) << (28 - 4 * I)) as i32) >> 28
+}
+
+/// One of the four int8 of a word from memory, the first first.
+#[inline(always)]
+const fn byte<const I: u32>(word: u32) -> i32 {
+    ((u32::from_le(word) << (24 - 8 * I)) as i32) >> 24
+}
+
 /// A run of the input that meets int4 weights: what meets pairs of bytes, and what lies around it.
 struct Split<'x> {
     /// One element where the run starts in a high nibble, else none.
@@ -287,4 +431,49 @@ fn nibbles(row: &[u8], column: usize, input: &[i8], sum: i32) -> i32 {
 #[inline(always)]
 const fn nibble<const I: u32>(half: u16) -> i32 {
     (((half as u32) << (28 - 4 * I)) as i32) >> 28
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::{format, vec::Vec};
+
+    /// Bytes of every kind, aligned to a word.
+    fn noise(seed: u32) -> [u32; 32] {
+        let mut state = seed;
+        core::array::from_fn(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state ^ state >> 15
+        })
+    }
+
+    #[test]
+    fn words_give_the_sums_of_single_rows() {
+        let (weights, elements) = (noise(1), noise(2));
+        let weights: &[u8] = bytemuck::cast_slice(&weights);
+        let elements: &[i8] = bytemuck::cast_slice(&elements);
+        let pairs: [(Multiply, Multiply); 2] = [(int8_row, int8_words), (int4_row, int4_words)];
+        for (kind, (expected, found)) in pairs.into_iter().enumerate() {
+            for (start, column, from) in (0..4).flat_map(|s| (0..5).map(move |c| (s, c, s ^ c))) {
+                for len in (0..40).chain([64, 100]) {
+                    let runs = Runs {
+                        len,
+                        weight: column,
+                        input: from,
+                        outer: Step::ONCE,
+                        inner: Step::ONCE,
+                    };
+                    let row = &weights[start..];
+                    let sums = |multiply: Multiply| {
+                        let mut sums = [7, 0, 0, 0];
+                        multiply(row, row.len(), &runs, elements, &mut sums);
+                        Vec::from(sums)
+                    };
+                    let which = format!("{kind}: {len} from {start}, {column}, {from}");
+                    assert_eq!(sums(found), sums(expected), "{which}");
+                }
+            }
+        }
+    }
 }

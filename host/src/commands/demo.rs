@@ -124,7 +124,8 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
             .find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
         value.and_then(|value| value.parse::<u64>().ok())
     };
-    let instructions = field("ticks").map(|ticks| ticks * target.instructions_per_tick());
+    let instructions =
+        field("ticks").map(|ticks| ticks * target.instructions_per_tick().unwrap_or(1));
     let row = |name: &str, value: String| print(format_args!("{name:24} {value}"));
     print("");
     row(

@@ -3,10 +3,11 @@
 use crate::board::Board;
 use crate::console::{Console, print};
 use crate::emulator::{
-    Button, EmulatorError, Options, QEMU_PROGRAM, Qemu, run_in_window, typed_lines,
+    Button, EmulatorError, Options, QEMU_PROGRAM, Qemu, run_in_window, serve, typed_lines,
     window_is_possible,
 };
 use crate::failure::{Class, Failure, OrFail};
+use crate::firmware_build::uf2::Family;
 use crate::firmware_build::{self, Display};
 use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
@@ -16,7 +17,9 @@ use crate::programs;
 use crate::repository;
 use crate::session;
 use shared::latent::Point;
+use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
@@ -25,30 +28,48 @@ use std::path::PathBuf;
   thumbgen emulate --line 2026 --screenshot 2026.png   what the UART is sent; see `firmware::app::line`
   thumbgen emulate --model runs/cgan/model --no-window --line stats
   thumbgen emulate --model cdcgan --profile            which layer costs what
+  thumbgen emulate --board pico --profile              what a picture costs on a Raspberry Pi Pico, under Node
+  thumbgen emulate --board pico --xip off --line stats the same without waiting for its flash
+  thumbgen emulate --serve tcp:127.0.0.1:7000          its UART for verify and sample --port tcp:127.0.0.1:7000
 
 In the window: arrow keys and the left ctrl key are the board's buttons. Lines typed in the terminal go to its UART.")]
 pub struct Args {
     /// Which board; the smallest that holds the model where absent.
     #[arg(long, short)]
-    board: Option<String>,
+    pub(super) board: Option<String>,
     /// Name of a shipped model, a model folder, a run folder, or a model image.
     #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
-    model: String,
+    pub(super) model: String,
     /// Press these buttons, one after the other: up, down, left, right, select.
     #[arg(long, short, value_delimiter = ',', value_name = "BUTTONS")]
-    press: Vec<Button>,
+    pub(super) press: Vec<Button>,
     /// Send this line to the board's UART and print its answer; may be given several times.
     #[arg(long, short, value_name = "LINE")]
-    line: Vec<String>,
+    pub(super) line: Vec<String>,
     /// Print what each layer of a picture costs, in instructions of the emulated core.
     #[arg(long)]
-    profile: bool,
+    pub(super) profile: bool,
     /// Write what the display shows in the end as PNG.
     #[arg(long, value_name = "FILE")]
-    screenshot: Option<PathBuf>,
+    pub(super) screenshot: Option<PathBuf>,
+    /// Boot and offer the board's UART at this address until Ctrl-C; port 0 takes one that is free.
+    #[arg(long, value_name = "tcp:HOST:PORT", conflicts_with_all = ["press", "line", "profile", "screenshot"])]
+    pub(super) serve: Option<String>,
+    /// On a Pico: whether to count the core's wait for flash, by a model of its cache.
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub(super) xip: Switch,
     /// Open no window: boot, press, send, show the display in the terminal, end.
     #[arg(long)]
-    no_window: bool,
+    pub(super) no_window: bool,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
 }
 
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
@@ -59,6 +80,14 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         Some(name) => Board::find(name).or_fail(Class::Input)?,
         None => Board::holding(&image).or_fail(Class::TooLarge)?,
     };
+    if board.build.uf2 == Some(Family::RP2040) {
+        return super::emulate_pico::run(&args, &board, console);
+    }
+    if board.count.is_none() {
+        let name = board.build.name;
+        let what = format!("there is no emulator of {name} here; choose --board pico, or flash it");
+        return Err(Failure::new(Class::Input, what));
+    }
     // Before a build of half a minute.
     if programs::find(QEMU_PROGRAM).is_none() {
         let program = QEMU_PROGRAM.to_owned();
@@ -82,7 +111,8 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         || args.screenshot.is_some()
         || !args.press.is_empty()
         || !args.line.is_empty()
-        || args.profile;
+        || args.profile
+        || args.serve.is_some();
     if !headless && window_is_possible(&options) {
         console.step("in QEMU's window: arrows and left ctrl are the buttons; close it or press Ctrl-C to end");
         let stop = crate::train::stop_on_ctrl_c().or_fail(Class::Other)?;
@@ -98,6 +128,9 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     }
 
     let mut qemu = Qemu::start(&options).or_fail(Class::Environment)?;
+    if let Some(address) = &args.serve {
+        return serve_uart(&mut qemu, address, console);
+    }
     let shown = (|| {
         session::boot(&mut qemu)?;
         session::pass_self_test(&mut qemu)?;
@@ -110,7 +143,11 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         if args.profile {
             let label = (image.classes() > 0).then_some(0);
             let ticks = session::profile(&mut qemu, Point { seed: 1, label })?;
-            print(Profile::new(&image, &ticks, board.instructions_per_tick()));
+            print(Profile::new(
+                &image,
+                &ticks,
+                board.instructions_per_tick().unwrap_or(1),
+            ));
         }
         session::settled_screen(&mut qemu)
     })();
@@ -129,4 +166,27 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         print(file.display());
     }
     Ok(())
+}
+
+/// Boots and offers the UART until Ctrl-C.
+fn serve_uart(qemu: &mut Qemu, address: &str, console: Console) -> Result<(), Failure> {
+    let wrong = |reason: &dyn std::fmt::Display| {
+        let what = format!("--serve {address}: {reason}; expected tcp:HOST:PORT");
+        Failure::new(Class::Input, what)
+    };
+    let place = address.strip_prefix("tcp:");
+    let place = place.ok_or_else(|| wrong(&"not an address"))?;
+    let listener = TcpListener::bind(place).map_err(|error| wrong(&error))?;
+    let place = listener.local_addr().map_err(|error| wrong(&error))?;
+    session::boot(qemu).or_fail(Class::Environment)?;
+    session::pass_self_test(qemu).or_fail(Class::Environment)?;
+    let stop = crate::train::stop_on_ctrl_c().or_fail(Class::Other)?;
+    console.step("the board's UART is served; Ctrl-C ends it");
+    print(format_args!("tcp:{place}"));
+    let served = serve(qemu, &listener, &stop);
+    // Ctrl-C in a terminal reaches QEMU too.
+    if stop.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    served.or_fail(Class::Environment)
 }

@@ -2,14 +2,18 @@
 
 mod demo;
 mod emulate;
+mod emulate_pico;
 mod evaluate;
 mod export;
+mod firmware;
+mod flash;
 mod inspect;
 mod models;
 mod sample;
 mod setup;
 mod train;
 mod verify;
+mod web;
 
 use crate::console::Console;
 use crate::failure::{Class, EXIT_CODES, Failure};
@@ -48,8 +52,14 @@ enum Command {
     Models(models::Args),
     /// Say what is inside an ONNX file or a model image.
     Inspect(inspect::Args),
+    /// Build a board's firmware with a model, without flashing it.
+    Firmware(firmware::Args),
+    /// Put a firmware with a model onto a board, or a model alone.
+    Flash(flash::Args),
     /// Boot a board's firmware with a model in an emulator.
     Emulate(emulate::Args),
+    /// A page with an emulated Raspberry Pi Pico, for the browser.
+    Web(web::Args),
 }
 
 /// Parses the command line, runs the command and gives the exit code.
@@ -68,7 +78,10 @@ pub fn run() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(args, console),
         Command::Models(args) => models::run(args, console),
         Command::Inspect(args) => inspect::run(args, console),
+        Command::Firmware(args) => firmware::run(args, console),
+        Command::Flash(args) => flash::run(args, console),
         Command::Emulate(args) => emulate::run(args, console),
+        Command::Web(args) => web::run(args, console),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

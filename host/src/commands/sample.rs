@@ -1,10 +1,12 @@
 //! `thumbgen sample`.
 
 use crate::console::{Console, print};
+use crate::evaluate::progress::Progress;
 use crate::failure::{Class, Failure, OrFail};
+use crate::link::{Client, LinkError, open};
 use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
-use crate::picture::{Grid, grid};
+use crate::picture::{GrayImage, Grid, grid};
 use crate::sample::{Arithmetic, Sampler};
 use shared::latent::{Latent, Point, WALK_STEPS};
 use std::path::PathBuf;
@@ -16,11 +18,15 @@ use std::path::PathBuf;
   thumbgen sample --text 2026 --scale 4    the digits of a number
   thumbgen sample --digit 5 --grid 8x4     32 fives
   thumbgen sample --walk --grid 13x5       walks through latent space, each row on to the next picture
-  thumbgen sample --model runs/cgan/model --float --out float.png")]
+  thumbgen sample --model runs/cgan/model --float --out float.png
+  thumbgen sample --port /dev/ttyACM0      a grid that a board computes with the model it runs")]
 pub struct Args {
     /// Name of a shipped model, a model folder, a run folder, or a model image.
     #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
     model: String,
+    /// Let the device at this serial port, or tcp:HOST:PORT, compute the pictures.
+    #[arg(long, short, value_name = "PORT", conflicts_with_all = ["model", "float"])]
+    port: Option<String>,
     /// Seed of the first picture; the next ones follow it.
     #[arg(long, short, default_value_t = 1)]
     seed: u32,
@@ -57,20 +63,10 @@ fn columns_and_rows(text: &str) -> Result<(usize, usize), String> {
 }
 
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
-    let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
-    let arithmetic = if args.float {
-        Arithmetic::Float
-    } else {
-        Arithmetic::Integer
+    let (tiles, columns) = match &args.port {
+        Some(port) => of_device(port, &args, console)?,
+        None => of_model(&args)?,
     };
-    let mut sampler = Sampler::new(&files, arithmetic).or_fail(Class::Input)?;
-    let (points, columns) = points(&args, sampler.classes())?;
-    let latents = if args.walk {
-        walks(&points, columns)
-    } else {
-        points.into_iter().map(Latent::At).collect()
-    };
-    let tiles = sampler.draw(&latents).or_fail(Class::Input)?;
     let picture = grid(
         &tiles,
         Grid {
@@ -98,7 +94,53 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Pictures by this machine, and in how many columns.
+fn of_model(args: &Args) -> Result<(Vec<GrayImage>, usize), Failure> {
+    let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
+    let arithmetic = if args.float {
+        Arithmetic::Float
+    } else {
+        Arithmetic::Integer
+    };
+    let mut sampler = Sampler::new(&files, arithmetic).or_fail(Class::Input)?;
+    let (latents, columns) = latents(args, sampler.classes())?;
+    let tiles = sampler.draw(&latents).or_fail(Class::Input)?;
+    Ok((tiles, columns))
+}
+
+/// Pictures by a device, and in how many columns.
+fn of_device(
+    port: &str,
+    args: &Args,
+    console: Console,
+) -> Result<(Vec<GrayImage>, usize), Failure> {
+    let failure = |error: LinkError| Failure::from_error(error.class(), &error);
+    let mut client = Client::new(open(port).map_err(failure)?);
+    let hello = client.hello().map_err(failure)?;
+    let (latents, columns) = latents(args, hello.classes)?;
+    let what = format!("{} computes with {}", hello.board, hello.model);
+    let stage = Progress::new(console.is_quiet()).stage(&what, latents.len());
+    let mut tiles = Vec::new();
+    for &latent in &latents {
+        let picture = client.generate(latent).map_err(failure)?;
+        tiles.push(picture.to_gray(&hello));
+        stage.add(1);
+    }
+    Ok((tiles, columns))
+}
+
 /// What to draw, and in how many columns.
+fn latents(args: &Args, classes: u8) -> Result<(Vec<Latent>, usize), Failure> {
+    let (points, columns) = points(args, classes)?;
+    let latents = if args.walk {
+        walks(&points, columns)
+    } else {
+        points.into_iter().map(Latent::At).collect()
+    };
+    Ok((latents, columns))
+}
+
+/// The points that are drawn, or walked between.
 fn points(args: &Args, classes: u8) -> Result<(Vec<Point>, usize), Failure> {
     let from = |i: usize, label: Option<u8>| Point {
         seed: args.seed.wrapping_add(i as u32),

@@ -1,13 +1,22 @@
 //! `thumbgen verify`.
 
-use crate::console::Console;
-use crate::failure::{Class, Failure};
+use crate::console::{Console, print};
+use crate::evaluate::progress::Progress;
+use crate::failure::{Class, Failure, OrFail};
+use crate::files;
+use crate::link::replay::{Replay, replay};
+use crate::link::{Client, LinkError, open};
+use crate::model_folder::{GOLDEN, ModelFiles};
+use crate::pack::golden::{GoldenFile, MAX_FILE_LEN};
 use crate::verify::{self, Options};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   thumbgen verify                  install what is missing (asks), run every test
-  thumbgen verify --yes --full     what continuous integration runs")]
+  thumbgen verify --yes --full     what continuous integration runs
+  thumbgen verify --port /dev/ttyACM0                  a board replays the golden vectors of its model
+  thumbgen verify --port tcp:127.0.0.1:7000 --model runs/cgan/model
+                                                       so does an emulated one (`emulate --serve`)")]
 pub struct Args {
     /// Install what is missing without asking.
     #[arg(long, short)]
@@ -15,12 +24,22 @@ pub struct Args {
     /// Also check format, lints, documentation and licences, and build the GPU features.
     #[arg(long)]
     full: bool,
+    /// Instead of all that: replay golden vectors on the device at this serial port, or tcp:HOST:PORT, and compare every
+    /// layer's checksum and every byte.
+    #[arg(long, short, value_name = "PORT", conflicts_with_all = ["yes", "full"])]
+    port: Option<String>,
+    /// The model folder with the golden vectors; where absent, the shipped one with the device's model's name.
+    #[arg(long, short, value_name = "MODEL", requires = "port")]
+    model: Option<String>,
 }
 
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
+    if let Some(port) = &args.port {
+        return on_device(port, args.model.as_deref(), console);
+    }
     let report = super::setup::install(args.yes, console)?;
     let summary = verify::verify(&report, Options { full: args.full }, console)?;
-    crate::console::print(&summary);
+    print(&summary);
     match summary.failed() {
         0 => Ok(()),
         n => Err(Failure::new(
@@ -28,4 +47,45 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
             format!("{n} of the checks failed; their output stands above"),
         )),
     }
+}
+
+/// Replays golden vectors on a device.
+fn on_device(port: &str, model: Option<&str>, console: Console) -> Result<(), Failure> {
+    let mut client = Client::new(open(port).map_err(failure)?);
+    let hello = client.hello().map_err(failure)?;
+    console.step(format_args!(
+        "{} with firmware {} runs {}, {} bytes, {:08x}",
+        hello.board, hello.firmware, hello.model, hello.image_len, hello.image_crc
+    ));
+    let files = ModelFiles::find(model.unwrap_or(&hello.model)).or_fail(Class::Input)?;
+    let json = files::read_at_most(&files.file(GOLDEN).or_fail(Class::Input)?, MAX_FILE_LEN);
+    let golden = GoldenFile::from_json(&json.or_fail(Class::Input)?).or_fail(Class::Input)?;
+    let stage = Progress::new(console.is_quiet()).stage("golden vectors", golden.vectors.len());
+    let replay = replay(&mut client, &golden, |_| stage.add(1)).map_err(failure)?;
+    drop(stage);
+    let Replay {
+        vectors,
+        differences,
+        ticks,
+    } = &replay;
+    let (least, most) = ticks.unwrap_or_default();
+    if differences.is_empty() {
+        let goldens = client.self_test().map_err(failure)?;
+        print(format_args!(
+            "{vectors} golden vectors are equal in every layer and byte, {least} to {most} ticks a picture; \
+             the device's own self-test passed with {goldens}"
+        ));
+        return Ok(());
+    }
+    for difference in differences {
+        print(difference);
+    }
+    let count = differences.len();
+    let what = format!("{count} of {vectors} golden vectors differ on the device");
+    Err(Failure::new(Class::Mismatch, what))
+}
+
+/// What a conversation's failure means to the user.
+fn failure(error: LinkError) -> Failure {
+    Failure::from_error(error.class(), &error)
 }

@@ -35,7 +35,7 @@ impl Options {
         Self {
             machine: board.build.name,
             display: board.build.display,
-            icount_shift: Some(board.count.icount_shift),
+            icount_shift: board.count.map(|count| count.icount_shift),
             ..Self::new(elf)
         }
     }

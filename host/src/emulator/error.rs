@@ -7,7 +7,7 @@ use std::time::Duration;
 /// A firmware that could not be emulated, or that did not do in time what was waited for.
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
-    /// There is no QEMU.
+    /// There is no such emulator.
     #[error("{program} is not installed; run `cargo run -p host -- setup`")]
     Missing {
         /// The program that was looked for.
@@ -40,14 +40,16 @@ pub enum EmulatorError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// QEMU ended while something was expected of it.
-    #[error("QEMU ended ({status}) while waiting for {what}; it said: {stderr}")]
+    /// The emulator ended while something was expected of it.
+    #[error("{program} ended ({status}) while waiting for {what}; it said: {stderr}")]
     Exited {
+        /// Which one.
+        program: &'static str,
         /// Exit status, as text.
         status: String,
         /// What was waited for.
         what: String,
-        /// The last lines of QEMU's standard error in one line.
+        /// The last lines of its standard error in one line.
         stderr: String,
     },
     /// Something did not happen in time.
@@ -78,6 +80,27 @@ pub enum EmulatorError {
         /// What is wrong with the answer.
         reason: String,
     },
+    /// The emulated Pico refused a command.
+    #[error("the emulated Pico refused {command}: {reason}")]
+    PicoRefused {
+        /// The command.
+        command: String,
+        /// Its words.
+        reason: String,
+    },
+    /// The emulated Pico said something that is not understood.
+    #[error(
+        "the emulated Pico's answer to {command} is not understood: {reason}; build its bundle again (host/pico/build.js)"
+    )]
+    PicoAnswer {
+        /// The command.
+        command: String,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+    /// The source folder is not there.
+    #[error(transparent)]
+    NoRepository(#[from] crate::repository::NoRepository),
     /// A board without a panel, and nothing to look at instead.
     #[error(
         "{path}: no static variable FRAME, where this board's picture is drawn; build it with `cargo build -p firmware`"

@@ -102,6 +102,15 @@ pub(super) fn spawn_reader(
     });
 }
 
+/// Reads a log that nobody can decode, so that who writes it does not wait.
+pub(super) fn discard(mut stream: impl Read + Send + 'static, inbox: Arc<Inbox<LogRecord>>) {
+    std::thread::spawn(move || {
+        let _writer = Writer(inbox);
+        let mut block = [0; 4096];
+        while read_some(&mut stream, &mut block).is_some() {}
+    });
+}
+
 fn decode_frames(mut stream: impl Read, table: &Table, mut emit: impl FnMut(LogRecord)) {
     let mut decoder = table.new_stream_decoder();
     let mut block = [0; 4096];
@@ -158,29 +167,46 @@ fn record(frame: &Frame<'_>) -> LogRecord {
 ///
 /// A line without end is cut every [`LINE_LIMIT`] bytes; what is not UTF-8 becomes replacement characters.
 pub(super) fn read_lines(mut stream: impl Read, mut emit: impl FnMut(String)) {
-    let mut line = Vec::new();
+    let mut splitter = LineSplitter::default();
     let mut block = [0; 4096];
-    let mut flush = |line: &mut Vec<u8>| {
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-        emit(String::from_utf8_lossy(line).into_owned());
-        line.clear();
-    };
     while let Some(count) = read_some(&mut stream, &mut block) {
         for &byte in &block[..count] {
-            if byte == b'\n' {
-                flush(&mut line);
-            } else {
-                line.push(byte);
-                if line.len() == LINE_LIMIT {
-                    flush(&mut line);
-                }
+            splitter.push(byte, &mut emit);
+        }
+    }
+    splitter.end(emit);
+}
+
+/// Collects bytes into lines, as [`read_lines`] does.
+#[derive(Debug, Default)]
+pub(super) struct LineSplitter(Vec<u8>);
+
+impl LineSplitter {
+    /// Takes a byte.
+    pub fn push(&mut self, byte: u8, emit: impl FnMut(String)) {
+        if byte == b'\n' {
+            self.flush(emit);
+        } else {
+            self.0.push(byte);
+            if self.0.len() == LINE_LIMIT {
+                self.flush(emit);
             }
         }
     }
-    if !line.is_empty() {
-        flush(&mut line);
+
+    /// The stream has ended.
+    pub fn end(mut self, emit: impl FnMut(String)) {
+        if !self.0.is_empty() {
+            self.flush(emit);
+        }
+    }
+
+    fn flush(&mut self, mut emit: impl FnMut(String)) {
+        if self.0.last() == Some(&b'\r') {
+            self.0.pop();
+        }
+        emit(String::from_utf8_lossy(&self.0).into_owned());
+        self.0.clear();
     }
 }
 
@@ -188,7 +214,7 @@ pub(super) fn read_lines(mut stream: impl Read, mut emit: impl FnMut(String)) {
 const LINE_LIMIT: usize = 4096;
 
 /// None at the end of the stream, and on an error: a socket whose other end was killed gives one.
-fn read_some(stream: &mut impl Read, block: &mut [u8]) -> Option<usize> {
+pub(super) fn read_some(stream: &mut impl Read, block: &mut [u8]) -> Option<usize> {
     loop {
         match stream.read(block) {
             Ok(0) => return None,

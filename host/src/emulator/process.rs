@@ -1,26 +1,27 @@
-//! QEMU's process: killed when its owner goes, and what it said last is kept.
+//! An emulator's process: killed when its owner goes, and what it said last is kept.
 
 use super::error::EmulatorError;
 use super::log::read_lines;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A running QEMU.
+/// A running emulator.
 ///
 /// It shares this process's group, so Ctrl-C in a terminal, and a signal from `timeout`, reach it too. Only a
 /// `SIGKILL` to this process leaves it behind: telling it then would need unsafe code.
 pub(super) struct Process {
+    name: &'static str,
     child: Child,
     status: Option<ExitStatus>,
     stderr: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl Process {
-    /// Starts `program`; its standard output comes back as a pipe.
+    /// Starts QEMU, `program`; its standard output comes back as a pipe.
     ///
     /// # Errors
     /// [`EmulatorError::Missing`] where there is no such program.
@@ -28,10 +29,37 @@ impl Process {
         program: &Path,
         arguments: &[OsString],
     ) -> Result<(Self, ChildStdout), EmulatorError> {
+        // A QEMU that reads the terminal would steal what the user types, and change the terminal's settings.
+        Self::spawn("QEMU", program, arguments, Stdio::null())
+    }
+
+    /// Starts an emulator that is called `name` and takes commands on its standard input.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn start_with_input(
+        name: &'static str,
+        program: &Path,
+        arguments: &[OsString],
+    ) -> Result<(Self, ChildStdin, ChildStdout), EmulatorError> {
+        let (mut process, stdout) = Self::spawn(name, program, arguments, Stdio::piped())?;
+        match process.child.stdin.take() {
+            Some(stdin) => Ok((process, stdin, stdout)),
+            None => Err(EmulatorError::io(format!("write to {name}"))(
+                std::io::ErrorKind::BrokenPipe.into(),
+            )),
+        }
+    }
+
+    fn spawn(
+        name: &'static str,
+        program: &Path,
+        arguments: &[OsString],
+        stdin: Stdio,
+    ) -> Result<(Self, ChildStdout), EmulatorError> {
         let mut child = Command::new(program)
             .args(arguments)
-            // A QEMU that reads the terminal would steal what the user types, and change the terminal's settings.
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -46,12 +74,13 @@ impl Process {
             })?;
         let pipes = (child.stdout.take(), child.stderr.take());
         let process = Self {
+            name,
             child,
             status: None,
             stderr: Arc::default(),
         };
         let (Some(stdout), Some(stderr)) = pipes else {
-            return Err(EmulatorError::io("read what QEMU writes")(
+            return Err(EmulatorError::io(format!("read what {name} writes"))(
                 std::io::ErrorKind::BrokenPipe.into(),
             ));
         };
@@ -77,18 +106,18 @@ impl Process {
         self.child.id()
     }
 
-    /// The exit status, where QEMU has ended.
+    /// The exit status, where it has ended.
     pub fn status(&mut self) -> Result<Option<ExitStatus>, EmulatorError> {
         if self.status.is_none() {
-            self.status = self
-                .child
-                .try_wait()
-                .map_err(EmulatorError::io("learn whether QEMU has ended"))?;
+            self.status = self.child.try_wait().map_err(EmulatorError::io(format!(
+                "learn whether {} has ended",
+                self.name
+            )))?;
         }
         Ok(self.status)
     }
 
-    /// Waits until QEMU has ended, at most until `deadline`.
+    /// Waits until it has ended, at most until `deadline`.
     pub fn wait(&mut self, deadline: Instant) -> Result<Option<ExitStatus>, EmulatorError> {
         loop {
             let status = self.status()?;
@@ -99,7 +128,7 @@ impl Process {
         }
     }
 
-    /// Fails where QEMU has ended.
+    /// Fails where it has ended.
     pub fn check_running(&mut self, what: &str) -> Result<(), EmulatorError> {
         match self.status()? {
             None => Ok(()),
@@ -107,11 +136,12 @@ impl Process {
         }
     }
 
-    /// QEMU's last words and status as an error.
+    /// Its last words and status as an error.
     pub fn exited(&self, status: ExitStatus, what: &str) -> EmulatorError {
         // The thread that reads them may be a moment behind.
         std::thread::sleep(Duration::from_millis(50));
         EmulatorError::Exited {
+            program: self.name,
             status: status.to_string(),
             what: what.into(),
             stderr: self.last_words(),

@@ -1,17 +1,19 @@
 //! An emulated board and what can be done with it.
 
-use super::arguments::{self, Chardevs, Options};
+use super::arguments::{self, Chardevs, Options, key_code};
 use super::channel::{Listener, Stream};
 use super::error::EmulatorError;
-use super::inbox::{Inbox, Popped, Writer};
+use super::inbox::Inbox;
 use super::log::{self, LogRecord};
+use super::machine::{Machine, wait_for};
 use super::panel::Panel;
 use super::process::Process;
 use super::qmp::{Qmp, QmpError};
+use super::uart::{self, Tap, UartPort};
 use crate::files;
 use crate::firmware_build::{Display, symbol};
+use firmware::app::Button;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -24,6 +26,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// Firmware ELF files with debug information have some megabytes.
 const ELF_LIMIT: u64 = 256 << 20;
+/// How long a button is held, and how long it is left alone afterwards, in milliseconds of the guest's clock.
+const PRESS_MS: u64 = 100;
 /// Part of the frame buffer's mangled name: Rust writes a name's length before it.
 const FRAME_SYMBOL: &str = "5FRAME";
 
@@ -33,6 +37,7 @@ pub struct Qemu {
     process: Process,
     qmp: Qmp<Stream>,
     uart: Stream,
+    tap: Arc<Tap>,
     pub(super) lines: Arc<Inbox<String>>,
     logs: Arc<Inbox<LogRecord>>,
     elf: PathBuf,
@@ -100,8 +105,8 @@ impl Qemu {
         let reader = uart
             .try_clone()
             .map_err(EmulatorError::io("read the UART"))?;
-        let writer = Writer(lines.clone());
-        std::thread::spawn(move || log::read_lines(reader, |line| writer.0.push(line)));
+        let tap = Arc::new(Tap::default());
+        uart::spawn_reader(reader, tap.clone(), lines.clone());
 
         let qmp = Qmp::new(qmp, START_LIMIT)
             .map_err(|e| failure(e, &mut process, "its greeting", START_LIMIT))?;
@@ -109,6 +114,7 @@ impl Qemu {
             process,
             qmp,
             uart,
+            tap,
             lines,
             logs,
             elf: options.elf.clone(),
@@ -155,57 +161,19 @@ impl Qemu {
             })
     }
 
-    /// Sends a line to the firmware's UART; its end is added.
+    /// The UART's bytes instead of its lines, until the port is dropped.
     ///
     /// # Errors
-    /// [`EmulatorError::Io`] where the firmware does not read, [`EmulatorError::Exited`] where QEMU has ended.
-    pub fn send_line(&mut self, line: &str) -> Result<(), EmulatorError> {
-        // In one piece: two writes could be cut by the time limit between them.
-        let text = format!("{line}\n");
-        self.uart.write_all(text.as_bytes()).map_err(|source| {
-            match self.process.wait(Instant::now() + Duration::from_secs(1)) {
-                Ok(Some(status)) => self.process.exited(status, "a line for the UART"),
-                _ => EmulatorError::io("write to the UART (the firmware does not read it)")(source),
-            }
-        })
-    }
-
-    /// The next line from the UART.
-    ///
-    /// # Errors
-    /// [`EmulatorError::Timeout`] after `limit`, [`EmulatorError::Exited`] where QEMU has ended.
-    pub fn read_line(&mut self, limit: Duration) -> Result<String, EmulatorError> {
-        self.wait_for_line(|_| true, limit)
-    }
-
-    /// Reads lines from the UART until `predicate` accepts one, and returns it; the lines before it are dropped.
-    ///
-    /// # Errors
-    /// As [`Qemu::read_line`]; the last lines are in the error.
-    pub fn wait_for_line(
-        &mut self,
-        predicate: impl FnMut(&str) -> bool,
-        limit: Duration,
-    ) -> Result<String, EmulatorError> {
-        let lines = self.lines.clone();
-        let mut predicate = predicate;
-        self.wait_for(
-            &lines,
-            |line: &String| predicate(line),
-            "a line from the UART",
-            limit,
-        )
-    }
-
-    /// The lines that the UART has sent and nobody has read.
-    pub fn drain_lines(&mut self) -> Vec<String> {
-        self.lines.drain()
+    /// [`EmulatorError::Io`] where the system has no more of them.
+    pub fn port(&mut self) -> Result<UartPort, EmulatorError> {
+        let port = self.tap.port(&self.uart);
+        port.map_err(EmulatorError::io("open a port to the UART"))
     }
 
     /// Reads the log until `predicate` accepts a record, and returns it; the records before it are dropped.
     ///
     /// # Errors
-    /// [`EmulatorError::NoDefmt`] for firmware without a log; else as [`Qemu::read_line`].
+    /// [`EmulatorError::NoDefmt`] for firmware without a log; else as [`Machine::read_line`].
     pub fn wait_for_log(
         &mut self,
         predicate: impl FnMut(&LogRecord) -> bool,
@@ -217,7 +185,8 @@ impl Qemu {
             });
         }
         let logs = self.logs.clone();
-        self.wait_for(&logs, predicate, "a line in the log", limit)
+        let what = "a line in the log";
+        wait_for(&mut self.process, &logs, predicate, what, limit)
     }
 
     /// The log records that have come and nobody has taken.
@@ -270,45 +239,48 @@ impl Qemu {
     pub fn process_id(&self) -> u32 {
         self.process.id()
     }
+}
 
-    fn wait_for<T: std::fmt::Debug>(
-        &mut self,
-        inbox: &Inbox<T>,
-        mut predicate: impl FnMut(&T) -> bool,
-        what: &str,
-        limit: Duration,
-    ) -> Result<T, EmulatorError> {
-        let deadline = Instant::now() + limit;
-        let mut seen = VecDeque::new();
-        loop {
-            match inbox.pop(deadline) {
-                Popped::Item(item) if predicate(&item) => return Ok(item),
-                Popped::Item(item) => {
-                    if seen.len() == 3 {
-                        seen.pop_front();
-                    }
-                    seen.push_back(item);
-                }
-                Popped::Closed => {
-                    return Err(match self.process.wait(deadline)? {
-                        Some(status) => self.process.exited(status, what),
-                        None => EmulatorError::io(format!("wait for {what}"))(
-                            std::io::ErrorKind::BrokenPipe.into(),
-                        ),
-                    });
-                }
-                Popped::TimedOut => {
-                    return Err(EmulatorError::Timeout {
-                        what: what.into(),
-                        limit,
-                        seen: match seen.is_empty() {
-                            true => "nothing came".into(),
-                            false => format!("the last to come were {seen:?}"),
-                        },
-                    });
-                }
+impl Machine for Qemu {
+    fn send_line(&mut self, line: &str) -> Result<(), EmulatorError> {
+        // In one piece: two writes could be cut by the time limit between them.
+        let text = format!("{line}\n");
+        self.uart.write_all(text.as_bytes()).map_err(|source| {
+            match self.process.wait(Instant::now() + Duration::from_secs(1)) {
+                Ok(Some(status)) => self.process.exited(status, "a line for the UART"),
+                _ => EmulatorError::io("write to the UART (the firmware does not read it)")(source),
             }
-        }
+        })
+    }
+
+    fn wait_for_line(
+        &mut self,
+        mut predicate: impl FnMut(&str) -> bool,
+        limit: Duration,
+    ) -> Result<String, EmulatorError> {
+        let what = "a line from the UART";
+        let accept = |line: &String| predicate(line);
+        wait_for(&mut self.process, &self.lines, accept, what, limit)
+    }
+
+    fn drain_lines(&mut self) -> Vec<String> {
+        self.lines.drain()
+    }
+
+    /// 100 ms of the guest's clock down, and as long up before the next press.
+    ///
+    /// With [`Options::icount_shift`] the guest is sure to run that long in between, whatever else the host does.
+    /// Returns when QEMU has taken the press, not when firmware has seen it: see [`Qemu::press_and_wait_for_line`] and
+    /// [`Qemu::press_and_wait_for_screen`].
+    ///
+    /// Every pin reads 0, which is "pressed", until its own first key event, so the first press of each button shows
+    /// the firmware a release only.
+    fn press(&mut self, button: Button) -> Result<(), EmulatorError> {
+        // send-key times the release by the guest's clock; a pause here would be real time, in which a busy machine
+        // may run no instruction of the guest.
+        let key = json!({"type": "qcode", "data": key_code(button)});
+        self.execute("send-key", json!({"keys": [key], "hold-time": PRESS_MS}))?;
+        Ok(())
     }
 }
 
@@ -318,7 +290,7 @@ fn read_elf(
 ) -> Result<(Option<defmt_decoder::Table>, Option<u64>), EmulatorError> {
     let elf = files::read_at_most(&options.elf, ELF_LIMIT)?;
     let frame = match options.display {
-        Display::Panel => None,
+        Display::Panel | Display::St7789 | Display::Ssd1306 => None,
         Display::Memory => {
             let address = symbol(&elf, FRAME_SYMBOL, Panel::FRAME_LEN as u64);
             Some(address.ok_or_else(|| EmulatorError::NoFrame {

@@ -2,6 +2,7 @@
 
 use super::arguments::key_code;
 use super::error::EmulatorError;
+use super::machine::Machine;
 use super::panel::Panel;
 use super::qemu::Qemu;
 use crate::files;
@@ -11,8 +12,6 @@ use std::time::{Duration, Instant};
 
 /// Between two pictures of the panel while waiting for one.
 const PICTURE_INTERVAL: Duration = Duration::from_millis(20);
-/// How long a button is held, and how long it is left alone afterwards, in milliseconds of the guest's clock.
-const PRESS_MS: u64 = 100;
 /// A screendump has 393,231 bytes.
 const PICTURE_LIMIT: u64 = 1 << 20;
 
@@ -65,7 +64,7 @@ impl Qemu {
     ///
     /// That is real time: on a busy machine firmware may stand still for long without having finished. Where the
     /// picture is known, [`Qemu::wait_for_screen`] is the sure way; where firmware says when it has drawn,
-    /// [`Qemu::wait_for_line`].
+    /// [`Machine::wait_for_line`].
     ///
     /// # Errors
     /// [`EmulatorError::Timeout`] after `limit`.
@@ -92,25 +91,6 @@ impl Qemu {
         })
     }
 
-    /// Presses a button and lets it go: 100 ms of the guest's clock down, and as long up before the next press.
-    ///
-    /// With [`icount_shift`](super::Options::icount_shift) the guest is sure to run that long in between, whatever else the host does.
-    /// Returns when QEMU has taken the press, not when firmware has seen it: see [`Qemu::press_and_wait_for_line`] and
-    /// [`Qemu::press_and_wait_for_screen`].
-    ///
-    /// Every pin reads 0, which is "pressed", until its own first key event, so the first press of each button shows
-    /// the firmware a release only.
-    ///
-    /// # Errors
-    /// As [`Qemu::execute`].
-    pub fn press(&mut self, button: Button) -> Result<(), EmulatorError> {
-        // send-key times the release by the guest's clock; a pause here would be real time, in which a busy machine
-        // may run no instruction of the guest.
-        let key = json!({"type": "qcode", "data": key_code(button)});
-        self.execute("send-key", json!({"keys": [key], "hold-time": PRESS_MS}))?;
-        Ok(())
-    }
-
     /// Holds a button down (`down`), or lets it go.
     ///
     /// # Errors
@@ -126,7 +106,7 @@ impl Qemu {
     /// answer to this press.
     ///
     /// # Errors
-    /// As [`Qemu::press`] and [`Qemu::wait_for_line`].
+    /// As [`Machine::press`] and [`Machine::wait_for_line`].
     pub fn press_and_wait_for_line(
         &mut self,
         button: Button,
@@ -142,7 +122,7 @@ impl Qemu {
     /// 300 ms.
     ///
     /// # Errors
-    /// As [`Qemu::press`] and [`Qemu::wait_for_screen`].
+    /// As [`Machine::press`] and [`Qemu::wait_for_screen`].
     pub fn press_and_wait_for_screen(
         &mut self,
         button: Button,

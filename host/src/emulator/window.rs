@@ -2,6 +2,7 @@
 
 use super::arguments::Options;
 use super::error::EmulatorError;
+use super::machine::Machine;
 use super::qemu::Qemu;
 use std::io::{BufRead, Write};
 use std::sync::atomic::{AtomicBool, Ordering};

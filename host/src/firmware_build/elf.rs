@@ -57,6 +57,39 @@ impl ElfSizes {
     }
 }
 
+/// Bytes and where in memory they belong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Of the first.
+    pub address: u32,
+    /// They.
+    pub bytes: Vec<u8>,
+}
+
+/// What is to be written to flash, where it lies there; `.data` where it is kept, not where it is used.
+///
+/// # Errors
+/// [`ElfError`] for anything but an ELF file for 32-bit Arm whose segments are in it.
+pub fn segments(elf: &[u8]) -> Result<Vec<Segment>, ElfError> {
+    ElfSizes::read(elf)?;
+    let broken = |reason: &str| ElfError::NotElf(reason.to_owned());
+    let file = ElfFile32::<LittleEndian>::parse(elf).map_err(|error| broken(&error.to_string()))?;
+    let loaded = file.elf_program_headers().iter().filter(|header| {
+        header.p_type(LittleEndian) == PT_LOAD && header.p_filesz(LittleEndian) > 0
+    });
+    loaded
+        .map(|header| {
+            let bytes = header
+                .data(LittleEndian, elf)
+                .map_err(|()| broken("a segment that is cut"))?;
+            Ok(Segment {
+                address: header.p_paddr(LittleEndian),
+                bytes: bytes.to_vec(),
+            })
+        })
+        .collect()
+}
+
 /// The address of the one symbol of `len` bytes whose name has `part` in it.
 pub fn symbol(elf: &[u8], part: &str, len: u64) -> Option<u64> {
     let file = ElfFile32::<LittleEndian>::parse(elf).ok()?;

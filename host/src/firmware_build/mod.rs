@@ -4,10 +4,17 @@
 //! cargo that runs this program nor throws away what that one built. Builds go one at a time; each result is copied to
 //! a place named by board and model, so builds with different models do not overwrite each other.
 
+mod boards;
 mod cargo;
+mod container;
 mod elf;
+pub mod uf2;
 
-pub use elf::{ElfError, ElfSizes, symbol};
+pub use boards::{
+    BOARDS, BoardBuild, Display, LM3S6965EVB, NETDUINOPLUS2, NRF52840DK, PICO, PICO_SSD1306, PICO2,
+};
+pub use container::{Container, ContainerError};
+pub use elf::{ElfError, ElfSizes, Segment, segments, symbol};
 
 use crate::files::{self, FileError};
 use std::fs::File;
@@ -20,42 +27,7 @@ pub const MODEL_VARIABLE: &str = "THUMBGEN_MODEL";
 /// The largest model image that is read; no board has as much flash.
 const MODEL_LIMIT: u64 = 64 << 20;
 /// The largest ELF file that is read: debug information takes some megabytes.
-const ELF_LIMIT: u64 = 256 << 20;
-
-/// What is built for a board.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BoardBuild {
-    /// Name of the firmware's binary and of its feature.
-    pub name: &'static str,
-    /// Rust's name of the processor.
-    pub target: &'static str,
-    /// Where an emulator finds the picture.
-    pub display: Display,
-}
-
-/// What a board's picture is drawn on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Display {
-    /// A panel that QEMU emulates and makes pictures of.
-    Panel,
-    /// Memory alone: the static variable `FRAME` of the board's program.
-    Memory,
-}
-
-/// QEMU's board with an OLED: Cortex-M3, 256 KB flash, 64 KB RAM.
-pub const LM3S6965EVB: BoardBuild = BoardBuild {
-    name: "lm3s6965evb",
-    target: "thumbv7m-none-eabi",
-    display: Display::Panel,
-};
-
-/// QEMU's board with a megabyte of flash: STM32F405, Cortex-M4F, 128 KB RAM, no display. Its core runs what is built for
-/// the Cortex-M3, and nothing here uses more.
-pub const NETDUINOPLUS2: BoardBuild = BoardBuild {
-    name: "netduinoplus2",
-    target: "thumbv7m-none-eabi",
-    display: Display::Memory,
-};
+pub const ELF_LIMIT: u64 = 256 << 20;
 
 /// A firmware that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,7 +148,7 @@ pub fn build(
         let by_hand = by_hand(&model, &arguments);
         return Err(cargo::explain(board, &output, by_hand));
     }
-    let built = cargo::executable(&output.stdout, board.name).ok_or_else(|| {
+    let built = cargo::executable(&output.stdout, board.bin).ok_or_else(|| {
         FirmwareBuildError::NoExecutable {
             board: board.name.into(),
         }
@@ -210,9 +182,9 @@ fn arguments(board: &BoardBuild, target_dir: &Path) -> Vec<std::ffi::OsString> {
         "-p",
         "firmware",
         "--bin",
-        board.name,
+        board.bin,
         "--features",
-        board.name,
+        board.features,
         "--target",
         board.target,
         "--profile",

@@ -1,5 +1,6 @@
-//! Grey pictures on the host: tiles in a grid, PNG files, and the plot of a training run.
+//! Pictures on the host, grey ones above all: tiles in a grid, PNG files, and the plot of a training run.
 
+mod color;
 mod grid;
 pub mod plot;
 pub mod terminal;
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use image::ImageEncoder;
 
+pub use color::ColorImage;
 pub use grid::{Grid, grid};
 
 use crate::files::{FileError, write_atomically};
@@ -132,6 +134,24 @@ impl GrayImage {
         }
     }
 
+    /// Every so-many-th pixel of every so-many-th row, each the mean of those that it stands for.
+    pub fn every(&self, step: usize) -> Self {
+        let step = step.max(1);
+        let (width, height) = (self.width / step, self.height / step);
+        let mean = |at: usize| {
+            let (x, y) = (at % width * step, at / width * step);
+            let rows = (y..y + step).map(|y| &self.pixels[y * self.width + x..][..step]);
+            let sum: usize = rows.flatten().map(|&level| usize::from(level)).sum();
+            // The mean of bytes is one.
+            (sum / (step * step)) as u8
+        };
+        Self {
+            width,
+            height,
+            pixels: (0..width * height).map(mean).collect(),
+        }
+    }
+
     /// The picture as a PNG file's bytes, 8 bits grey.
     ///
     /// # Errors
@@ -213,6 +233,17 @@ mod tests {
     fn tanh_values_become_grey_levels() {
         let picture = GrayImage::from_tanh(5, 1, &[-1.0, 0.0, 1.0, 7.0, f32::NAN]).unwrap();
         assert_eq!(picture.pixels, [0, 128, 255, 255, 0]);
+    }
+
+    #[test]
+    fn a_smaller_picture_has_the_means() {
+        let picture = GrayImage::new(5, 2, vec![0, 2, 10, 10, 99, 4, 6, 10, 10, 99]).unwrap();
+        let small = picture.every(2);
+        assert_eq!(
+            (small.width, small.height, small.pixels),
+            (2, 1, vec![3, 10])
+        );
+        assert_eq!(picture.every(1), picture);
     }
 
     #[test]

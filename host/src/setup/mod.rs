@@ -1,8 +1,8 @@
 //! Finds what is missing for the project and installs it.
 //!
 //! [`Setup::check`] only looks. [`Setup::install`] makes a plan from what is missing, shows its commands, asks, and
-//! runs them: rustup for Rust's target, the system's package manager for QEMU, pip for ONNX Runtime and the ONNX checker.
-//! The last two are optional: where they cannot be had, the report says why, and fewer runtimes take part in the checks.
+//! runs them: rustup for Rust's target, the system's package manager for QEMU, Node and Chromium, pip for ONNX Runtime and
+//! the ONNX checker. All but the target and QEMU are optional: where they cannot be had, the report says why, and fewer runtimes take part in the checks.
 
 #[cfg(test)]
 mod fake;
@@ -17,11 +17,28 @@ pub use report::{Report, Tool, ToolState};
 pub use system::{CommandLine, Os, System, ThisMachine};
 
 use crate::emulator::QEMU_PROGRAM;
+use crate::emulator::pico::NODE_PROGRAM;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Rust's name of the board's processor.
-pub const RUST_TARGET: &str = "thumbv7m-none-eabi";
+/// Rust's names of the boards' processors.
+pub const RUST_TARGETS: [&str; 4] = [
+    "thumbv6m-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv7m-none-eabi",
+    "thumbv8m.main-none-eabihf",
+];
+
+/// The oldest Node that runs the emulated Pico.
+const OLDEST_NODE: u32 = 18;
+
+/// Names of Chromium and its kin.
+pub const CHROMIUM_PROGRAMS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
 
 /// Something needed could not be installed.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +72,8 @@ pub enum SetupError {
     },
     /// Rust without rustup.
     #[error(
-        "Rust's target {RUST_TARGET} is missing and there is no rustup to add it; install Rust from https://rustup.rs"
+        "Rust's targets {} are not all here and there is no rustup to add them; install Rust from https://rustup.rs",
+        RUST_TARGETS.join(", ")
     )]
     NoRustup,
     /// The commands went well, and it is still not there.
@@ -94,6 +112,8 @@ impl<'a> Setup<'a> {
         let state = |tool| match tool {
             Tool::RustTarget => self.check_target(),
             Tool::Qemu => self.check_qemu(),
+            Tool::Node => self.check_node(),
+            Tool::Chromium => self.check_chromium(),
             Tool::OnnxRuntime => {
                 let named = self.system.variable("ORT_DYLIB_PATH").map(PathBuf::from);
                 python::check_runtime(self.system, &self.workspace, named)
@@ -177,7 +197,8 @@ impl<'a> Setup<'a> {
             if self.system.find("rustup").is_none() {
                 return Err(SetupError::NoRustup);
             }
-            let command = CommandLine::new("rustup", ["target", "add", RUST_TARGET]);
+            let targets = ["target", "add"].into_iter().chain(RUST_TARGETS);
+            let command = CommandLine::new("rustup", targets);
             plans.push(Plan {
                 tools: vec![Tool::RustTarget],
                 steps: vec![Step::required(command)],
@@ -189,10 +210,16 @@ impl<'a> Setup<'a> {
                 steps: packages::install_qemu(self.system)?,
             });
         }
-        let optional: Vec<Tool> = missing
+        let (packages, optional): (Vec<Tool>, Vec<Tool>) = missing
             .into_iter()
             .filter(|tool| tool.is_optional())
-            .collect();
+            .partition(|tool| matches!(tool, Tool::Node | Tool::Chromium));
+        if let Some(steps) = packages::install_optional(self.system, &packages) {
+            plans.push(Plan {
+                tools: packages,
+                steps,
+            });
+        }
         if !optional.is_empty() {
             plans.extend(python::install(self.system, &self.workspace, optional));
         }
@@ -225,20 +252,66 @@ impl<'a> Setup<'a> {
             let command = CommandLine::new("rustc", arguments.iter().copied());
             Some(self.system.output(&command)?.trim().to_owned())
         };
-        let folder = ask(&["--print", "target-libdir", "--target", RUST_TARGET]).map(PathBuf::from);
-        let core = folder
-            .as_deref()
-            .and_then(|folder| system::find_file(folder, |name| name.starts_with("libcore-")));
-        match core {
-            Some(_) => ToolState::Found {
-                version: ask(&["--version"]).unwrap_or_default(),
-                path: folder,
+        let mut found = None;
+        for target in RUST_TARGETS {
+            let folder = ask(&["--print", "target-libdir", "--target", target]).map(PathBuf::from);
+            let Some(folder) = folder else {
+                return ToolState::Missing {
+                    reason: "rustc cannot be run".into(),
+                };
+            };
+            if system::find_file(&folder, |name| name.starts_with("libcore-")).is_none() {
+                return ToolState::Missing {
+                    reason: format!("{} has no libcore", folder.display()),
+                };
+            }
+            found = Some(folder);
+        }
+        ToolState::Found {
+            version: ask(&["--version"]).unwrap_or_default(),
+            path: found,
+        }
+    }
+
+    fn check_node(&self) -> ToolState {
+        let version = self
+            .system
+            .output(&CommandLine::new(NODE_PROGRAM, ["--version"]));
+        let major = version.as_deref().and_then(|version| {
+            let digits = version.trim().strip_prefix('v')?.split('.').next()?;
+            digits.parse::<u32>().ok()
+        });
+        match (version, major) {
+            (Some(version), Some(major)) if major >= OLDEST_NODE => ToolState::Found {
+                version: version.trim().into(),
+                path: self.system.find(NODE_PROGRAM),
             },
-            None => ToolState::Missing {
-                reason: match folder {
-                    Some(folder) => format!("{} has no libcore", folder.display()),
-                    None => "rustc cannot be run".into(),
-                },
+            (Some(version), _) => ToolState::OptionalMissing {
+                reason: format!(
+                    "{NODE_PROGRAM} is {:?}, expected version {OLDEST_NODE} or later",
+                    version.trim()
+                ),
+            },
+            (None, _) => ToolState::OptionalMissing {
+                reason: format!("{NODE_PROGRAM} is not in PATH; it runs the emulated Pico"),
+            },
+        }
+    }
+
+    fn check_chromium(&self) -> ToolState {
+        let found = CHROMIUM_PROGRAMS
+            .into_iter()
+            .find_map(|name| Some((name, self.system.find(name)?)));
+        match found {
+            Some((name, path)) => ToolState::Found {
+                version: name.into(),
+                path: Some(path),
+            },
+            None => ToolState::OptionalMissing {
+                reason: format!(
+                    "none of {} is in PATH; it tests the page",
+                    CHROMIUM_PROGRAMS.join(", ")
+                ),
             },
         }
     }

@@ -1,7 +1,8 @@
-//! QEMU by the system's package manager.
+//! QEMU, Node and Chromium by the system's package manager.
 
 use super::SetupError;
 use super::plan::Step;
+use super::report::Tool;
 use super::system::{CommandLine, Os, System};
 
 /// A package manager.
@@ -47,32 +48,58 @@ impl PackageManager {
 /// [`SetupError::NoPackageManager`] and [`SetupError::NotRoot`].
 pub(super) fn install_qemu(system: &dyn System) -> Result<Vec<Step>, SetupError> {
     let manager = PackageManager::choose(system).ok_or(SetupError::NoPackageManager)?;
+    let mut names = match manager {
+        PackageManager::Brew => vec!["qemu"],
+        _ => vec!["qemu-system-arm"],
+    };
+    if manager == PackageManager::Apt && system.has_desktop() {
+        // QEMU's window is a package of its own there.
+        names.push("qemu-system-gui");
+    }
+    install(system, manager, &names)
+}
+
+/// The commands that install what the emulated Pico wants; `None` where there is nothing to install it with.
+pub(super) fn install_optional(system: &dyn System, tools: &[Tool]) -> Option<Vec<Step>> {
+    let manager = PackageManager::choose(system)?;
+    let names = tools.iter().flat_map(|tool| match (tool, manager) {
+        (Tool::Node, PackageManager::Apt | PackageManager::Pacman) => &["nodejs", "npm"][..],
+        (Tool::Node, PackageManager::Dnf) => &["nodejs"],
+        (Tool::Node, PackageManager::Brew) => &["node"],
+        // A desktop program there, and not one of these packages.
+        (Tool::Chromium, PackageManager::Brew) => &[],
+        (Tool::Chromium, _) => &["chromium"],
+        _ => &[],
+    });
+    let names: Vec<&str> = names.copied().collect();
+    if names.is_empty() {
+        return None;
+    }
+    install(system, manager, &names).ok()
+}
+
+fn install(
+    system: &dyn System,
+    manager: PackageManager,
+    names: &[&str],
+) -> Result<Vec<Step>, SetupError> {
     let program = manager.program();
-    let step = |words: &[&str]| Step::required(CommandLine::new(program, words.iter().copied()));
+    let step = |words: &[&str]| {
+        let words = words.iter().chain(names).copied();
+        Step::required(CommandLine::new(program, words))
+    };
     let steps = match manager {
         PackageManager::Apt => {
-            let mut words = vec![
-                "install",
-                "-y",
-                "--no-install-recommends",
-                "qemu-system-arm",
-            ];
-            if system.has_desktop() {
-                // QEMU's window is a package of its own there.
-                words.push("qemu-system-gui");
-            }
             // A fresh container has no package lists. One broken third-party list is no reason to give up.
             let update = Step {
                 may_fail: true,
-                ..step(&["update"])
+                command: CommandLine::new(program, ["update"]),
             };
-            vec![update, step(&words)]
+            vec![update, step(&["install", "-y", "--no-install-recommends"])]
         }
-        PackageManager::Dnf => vec![step(&["install", "-y", "qemu-system-arm"])],
-        PackageManager::Pacman => {
-            vec![step(&["-Sy", "--needed", "--noconfirm", "qemu-system-arm"])]
-        }
-        PackageManager::Brew => vec![step(&["install", "qemu"])],
+        PackageManager::Dnf => vec![step(&["install", "-y"])],
+        PackageManager::Pacman => vec![step(&["-Sy", "--needed", "--noconfirm"])],
+        PackageManager::Brew => vec![step(&["install"])],
     };
     // Homebrew refuses to run as root, and asks for itself where it needs to.
     if manager == PackageManager::Brew || system.is_root() {
@@ -132,6 +159,24 @@ mod tests {
         );
         let mac = Fake::new(Os::MacOs).with_programs(&["brew", "apt-get", "sudo"]);
         assert_eq!(commands(&mac), ["brew install qemu"]);
+    }
+
+    #[test]
+    fn node_and_chromium_are_packages() {
+        let both = [Tool::Node, Tool::Chromium];
+        let commands = |fake: &Fake| -> Vec<String> {
+            let steps = install_optional(fake, &both).unwrap_or_default();
+            steps.iter().map(|step| step.command.to_string()).collect()
+        };
+        let linux = |program: &'static str| Fake::linux().with_programs(&[program]).with_root();
+        assert_eq!(
+            commands(&linux("apt-get"))[1],
+            "apt-get install -y --no-install-recommends nodejs npm chromium"
+        );
+        assert_eq!(commands(&linux("dnf")), ["dnf install -y nodejs chromium"]);
+        let mac = Fake::new(Os::MacOs).with_programs(&["brew"]);
+        assert_eq!(commands(&mac), ["brew install node"]);
+        assert!(commands(&Fake::linux()).is_empty());
     }
 
     #[test]

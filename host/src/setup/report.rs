@@ -10,6 +10,10 @@ pub enum Tool {
     RustTarget,
     /// QEMU with the board's machine.
     Qemu,
+    /// Node, which runs the emulated Pico.
+    Node,
+    /// Chromium, which tests the page with the emulated Pico.
+    Chromium,
     /// ONNX Runtime's library, a second opinion on the exported models.
     OnnxRuntime,
     /// Python's `onnx` package, which checks ONNX files.
@@ -18,9 +22,11 @@ pub enum Tool {
 
 impl Tool {
     /// All, in the order in which they are installed.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::RustTarget,
         Self::Qemu,
+        Self::Node,
+        Self::Chromium,
         Self::OnnxRuntime,
         Self::OnnxChecker,
     ];
@@ -28,8 +34,10 @@ impl Tool {
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {
-            Self::RustTarget => "Rust target thumbv7m-none-eabi",
+            Self::RustTarget => "Rust targets thumbv6m, v7m, v7em, v8m",
             Self::Qemu => "QEMU (qemu-system-arm)",
+            Self::Node => "Node (runs the emulated Pico)",
+            Self::Chromium => "Chromium (tests the page)",
             Self::OnnxRuntime => "ONNX Runtime",
             Self::OnnxChecker => "ONNX checker (Python's onnx)",
         }
@@ -37,7 +45,7 @@ impl Tool {
 
     /// Whether the project works without it, with fewer checks.
     pub fn is_optional(self) -> bool {
-        matches!(self, Self::OnnxRuntime | Self::OnnxChecker)
+        !matches!(self, Self::RustTarget | Self::Qemu)
     }
 }
 

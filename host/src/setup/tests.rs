@@ -3,7 +3,7 @@
 use super::fake::Fake;
 use super::*;
 
-const RUSTC: &str = "rustc --print target-libdir --target thumbv7m-none-eabi";
+const RUSTC: &str = "rustc --print target-libdir --target";
 const QEMU: &str = "qemu-system-arm --version";
 
 /// A folder that looks like the standard library of the target.
@@ -14,8 +14,11 @@ fn library() -> tempfile::TempDir {
 }
 
 fn with_target(fake: Fake, library: &tempfile::TempDir) -> Fake {
-    fake.answering(RUSTC, library.path().to_str().unwrap())
-        .answering("rustc --version", "rustc 1.95.0\n")
+    let path = library.path().to_str().unwrap();
+    let fake = fake.answering("rustc --version", "rustc 1.95.0\n");
+    RUST_TARGETS.iter().fold(fake, |fake, target| {
+        fake.answering(&format!("{RUSTC} {target}"), path)
+    })
 }
 
 /// Runs an installation and returns what was written.
@@ -40,7 +43,7 @@ fn where_everything_needed_is_there_nothing_runs() {
     );
     assert!(fake.ran.borrow().is_empty() && output.is_empty());
     let text = report.to_string();
-    assert_eq!(text.lines().count(), 4);
+    assert_eq!(text.lines().count(), 6);
     assert!(text.contains("optional: there is no Python"), "{text}");
 }
 
@@ -55,7 +58,8 @@ fn every_command_is_said_before_it_runs() {
     let (result, output) = install(&fake, false);
     assert!(result.unwrap().is_sufficient());
     let ran = fake.ran.borrow();
-    assert_eq!(ran.len(), 2);
+    // QEMU's, and those of what is optional.
+    assert_eq!(ran.len(), 4);
     for command in ran.iter() {
         assert!(output.contains(&format!("$ {command}\n")), "{output}");
     }
@@ -124,13 +128,19 @@ fn the_target_comes_from_rustup() {
     let library = library();
     let path = library.path().to_str().unwrap();
     let empty = tempfile::tempdir().unwrap();
-    let fake = Fake::linux()
-        .with_programs(&["rustup"])
+    // All but one are there.
+    let missing = format!("{RUSTC} thumbv6m-none-eabi");
+    let fake = with_target(Fake::linux().with_programs(&["rustup"]), &library)
         .answering(QEMU, "QEMU 8")
-        .answering(RUSTC, empty.path().to_str().unwrap())
-        .installing("rustup", RUSTC, path);
+        .answering(&missing, empty.path().to_str().unwrap())
+        .installing("rustup", &missing, path);
     assert!(install(&fake, true).0.unwrap().is_sufficient());
-    assert_eq!(*fake.ran.borrow(), ["rustup target add thumbv7m-none-eabi"]);
+    assert_eq!(
+        *fake.ran.borrow(),
+        [
+            "rustup target add thumbv6m-none-eabi thumbv7em-none-eabihf thumbv7m-none-eabi thumbv8m.main-none-eabihf"
+        ]
+    );
     let without = Fake::linux().answering(QEMU, "QEMU 8");
     assert!(matches!(
         install(&without, true).0,
@@ -168,4 +178,23 @@ fn only_what_is_optional_may_be_declined() {
         .interactive(false);
     assert!(install(&fake, false).0.unwrap().is_sufficient());
     assert_eq!((fake.asked.get(), fake.ran.borrow().len()), (1, 0));
+}
+
+#[test]
+fn an_old_node_is_not_enough() {
+    for (version, found) in [
+        ("v20.20.2\n", true),
+        ("v18.0.0", true),
+        ("v16.1.0", false),
+        ("?", false),
+    ] {
+        let fake = Fake::linux().answering("node --version", version);
+        let report = Setup::new(&fake, Path::new("/")).check();
+        let state = report.state(Tool::Node).unwrap();
+        assert_eq!(
+            matches!(state, ToolState::Found { .. }),
+            found,
+            "{version}: {state:?}"
+        );
+    }
 }

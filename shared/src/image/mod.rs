@@ -59,6 +59,8 @@ pub use error::{ImageError, OpFault, WriteError};
 pub use reader::{Goldens, Image, Ops};
 pub use writer::{GoldenRepr, ImageRepr};
 
+use serde::{Deserialize, Serialize};
+
 /// First bytes of every image.
 pub const MAGIC: [u8; 4] = *b"TGIM";
 
@@ -81,7 +83,7 @@ pub const MAX_OPS: usize = 4096;
 pub const ALIGNMENT: usize = 16;
 
 /// How the output's elements become grey levels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum PixelRange {
     /// -1 is black, 1 is white (tanh): at exponent -7, `grey = q + 128`.
     #[default]

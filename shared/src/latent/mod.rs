@@ -8,6 +8,7 @@ pub mod pcg;
 
 use crate::arithmetic::{rhe, saturate};
 use pcg::{Pcg32, split_mix_64};
+use serde::{Deserialize, Serialize};
 
 /// Every input is int8 at this exponent: `real = q * 2^-5`, so `-4.0..=3.97`.
 pub const EXPONENT: i8 = -5;
@@ -49,7 +50,7 @@ pub enum Prior {
 }
 
 /// A point in latent space: everything that decides one picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Point {
     /// Chooses the latent vector.
     pub seed: u32,
@@ -58,7 +59,7 @@ pub struct Point {
 }
 
 /// What a generator is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Latent {
     /// The picture of one point.
     At(Point),

@@ -5,6 +5,7 @@ use super::super::view::tests::any_view;
 use super::*;
 use crate::engine::tests::Network;
 use crate::panel::FrameBuffer;
+use embedded_graphics::pixelcolor::Gray8;
 use proptest::prelude::*;
 use std::{string::String, vec, vec::Vec};
 
@@ -14,6 +15,99 @@ fn drawn(view: View, image: &[u8]) -> Result<FrameBuffer, DrawError<core::conver
     let mut arena = vec![0; engine.image().arena_len()];
     draw(view, &engine, &mut arena, &mut frame, &mut ())?;
     Ok(frame)
+}
+
+/// A panel that nothing may be drawn beside.
+struct Strict {
+    size: Size,
+    levels: Vec<u8>,
+}
+
+impl Strict {
+    fn new(width: u32, height: u32) -> Self {
+        Self {
+            size: Size::new(width, height),
+            levels: vec![0; (width * height) as usize],
+        }
+    }
+
+    fn level(&self, x: i32, y: i32) -> u8 {
+        self.levels[(y * self.size.width as i32 + x) as usize]
+    }
+}
+
+impl OriginDimensions for Strict {
+    fn size(&self) -> Size {
+        self.size
+    }
+}
+
+impl DrawTarget for Strict {
+    type Color = Gray8;
+    type Error = core::convert::Infallible;
+
+    fn draw_iter<I: IntoIterator<Item = Pixel<Gray8>>>(
+        &mut self,
+        pixels: I,
+    ) -> Result<(), Self::Error> {
+        for Pixel(at, colour) in pixels {
+            assert!(self.bounding_box().contains(at), "a pixel at {at}");
+            self.levels[(at.y * self.size.width as i32 + at.x) as usize] = colour.luma();
+        }
+        Ok(())
+    }
+}
+
+fn drawn_large(view: View, image: &[u8]) -> Strict {
+    let engine = Engine::new(shared::image::Image::new_checked(image).unwrap());
+    let mut panel = Strict::new(240, 240);
+    let mut arena = vec![0; engine.image().arena_len()];
+    draw(view, &engine, &mut arena, &mut panel, &mut ()).unwrap();
+    panel
+}
+
+#[test]
+fn a_large_panel_has_a_large_picture_and_its_text_below() {
+    let point = LatentPoint {
+        seed: u32::MAX,
+        label: Some(7),
+    };
+    let panel = drawn_large(View::Digit { point }, &white_picture(10, (28, 28)));
+    for y in 4..172 {
+        assert!(
+            (36..204).all(|x| panel.level(x, y) == 255),
+            "row {y} of the picture"
+        );
+        assert_eq!(
+            (panel.level(34, y), panel.level(205, y)),
+            (51, 51),
+            "row {y} of the frame"
+        );
+    }
+    let lit = |rows: core::ops::Range<i32>| {
+        let row = |y| (0..240).filter(|&x| panel.level(x, y) > 0).count();
+        rows.map(row).sum::<usize>()
+    };
+    assert!(lit(188..208) > 10, "the label");
+    assert!(lit(218..238) > 100, "the seed");
+    assert_eq!(lit(174..178) + lit(239..240), 0);
+}
+
+#[test]
+fn one_bit_panels_have_whole_letters() {
+    let image = white_picture(10, (8, 8));
+    let engine = Engine::new(shared::image::Image::new_checked(&image).unwrap());
+    let view = View::Grid {
+        seed: 3,
+        label: Some(1),
+    };
+    let mut arena = vec![0; engine.image().arena_len()];
+    let mut frame = crate::panel::MonoFrame::new();
+    draw(view, &engine, &mut arena, &mut frame, &mut ()).unwrap();
+    let grey = drawn(view, &image).unwrap();
+    for (at, on) in frame.pixels().enumerate().skip(128 * 56) {
+        assert_eq!(on, grey.level(at % 128, at / 128) > 0, "pixel {at}");
+    }
 }
 
 /// A part of the frame as text, black as dots.
@@ -96,7 +190,7 @@ fn pictures_of_any_size_fill_and_keep_their_cell() {
                 let Rectangle {
                     top_left,
                     size: Size { width, height },
-                } = cell(view, i);
+                } = Layout::of(frame.size()).cell(view, i);
                 let (left, top) = (top_left.x as usize, top_left.y as usize);
                 let white = |x: usize, y: usize| frame.level(left + x, top + y) == 15;
                 let (w, h) = (width as usize, height as usize);
@@ -224,6 +318,9 @@ proptest! {
             latent.labels().iter().all(|label| label.map_or(classes == 0, |label| label < classes))
         });
         prop_assert_eq!(drawn(view, &image).is_ok(), accepted);
+        if accepted {
+            drawn_large(view, &image);
+        }
     }
 
     #[test]

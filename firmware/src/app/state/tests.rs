@@ -56,6 +56,13 @@ fn select_goes_around_the_modes() {
 }
 
 #[test]
+fn the_first_picture_is_that_of_the_splash() {
+    for classes in [0, 3, 10, 255] {
+        assert_eq!(press(&mut app(classes), &[Select]), View::first(classes));
+    }
+}
+
+#[test]
 fn arrows_in_every_mode() {
     for (buttons, expected) in [
         (&[Right, Right][..], "digit seed=2 label=7"),

@@ -19,17 +19,22 @@ use cortex_m::peripheral::NVIC;
 use cortex_m_rt::entry;
 use defmt::Display2Format;
 use defmt_semihosting as _;
-use firmware::app::line::LineBuffer;
-use firmware::app::{Device, Event, Ports};
-use firmware::engine::Engine;
+use firmware::app::{self, Device, Event, Identity, Next, Ports, Receiver};
+use firmware::slot::{BootError, NoSlot, Running};
 use interrupts::Interrupt;
 use panel::Panel;
 use serial::{ReceiveQueue, Serial};
-use shared::image::{ALIGNMENT, Image};
+use shared::image::ALIGNMENT;
+use shared::protocol::{LogLevel, Refusal, SlotState};
 use time::Stopwatch;
 
 /// Scratch memory for models of every size that this board takes; part of its budget.
 const ARENA_LEN: usize = 16 * 1024;
+
+const IDENTITY: Identity = Identity {
+    board: "lm3s6965evb",
+    firmware: env!("CARGO_PKG_VERSION"),
+};
 
 #[repr(C, align(16))]
 struct Aligned<T: ?Sized>(T);
@@ -58,21 +63,14 @@ fn main() -> ! {
     panel::connect();
     // Its bus cannot fail.
     let _ = PANEL.init();
-    match Image::new_checked(&MODEL.0) {
-        Ok(image) if image.arena_len() <= ARENA_LEN => run(image, ARENA, PANEL, serial),
-        Ok(image) => refuse(
-            format_args!(
-                "the model needs an arena of {} bytes, this board has {ARENA_LEN}; export a smaller one",
-                image.arena_len()
-            ),
-            PANEL,
-            &mut serial,
-        ),
-        Err(error) => refuse(format_args!("{error}"), PANEL, &mut serial),
+    match Running::built_in(&MODEL.0, SlotState::Absent, ARENA, &mut ()) {
+        Ok(running) => run(&running, ARENA, PANEL, serial),
+        Err(error) => refuse(&error, PANEL, &mut serial),
     }
 }
 
-fn run(image: Image<'static>, arena: &mut [i8], panel: &mut Panel, mut serial: Serial) -> ! {
+fn run(running: &Running<'static>, arena: &mut [i8], panel: &mut Panel, mut serial: Serial) -> ! {
+    let image = running.engine.image();
     defmt::info!(
         "boot: lm3s6965evb, model {=str}, image {=usize} bytes {=u32:08x}, arena {=usize} of {=usize} bytes, version {=str}",
         image.name(),
@@ -80,15 +78,15 @@ fn run(image: Image<'static>, arena: &mut [i8], panel: &mut Panel, mut serial: S
         image.crc(),
         image.arena_len(),
         ARENA_LEN,
-        env!("CARGO_PKG_VERSION")
+        IDENTITY.firmware
     );
-    let (mut device, result) = Device::new(Engine::new(image), arena);
-    match result {
-        Ok(goldens) => defmt::info!("self-test: {=usize} golden pictures equal", goldens),
-        Err(error) => defmt::error!("self-test: {}", Display2Format(&error)),
+    match &running.self_test {
+        Ok(goldens) => defmt::info!("self-test: {=usize} golden pictures equal", *goldens),
+        Err(error) => defmt::error!("self-test: {}", Display2Format(error)),
     }
+    let mut device = Device::new(running, IDENTITY);
     let mut stopwatch = Stopwatch::default();
-    let mut lines = LineBuffer::new();
+    let mut receiver = Receiver::new();
     let _ = device.redraw(arena, panel, &mut stopwatch);
     let _ = writeln!(serial, "ready lm3s6965evb {:08x}", image.crc());
     loop {
@@ -98,14 +96,21 @@ fn run(image: Image<'static>, arena: &mut [i8], panel: &mut Panel, mut serial: S
                 screen: panel,
                 probe: &mut stopwatch,
                 serial,
+                slot: &mut NoSlot,
             };
-            if let Err(error) = device.handle(event, ports) {
-                defmt::error!("{}", Display2Format(&error));
+            match device.handle(event, ports) {
+                // Without a slot there is nothing to restart with.
+                Ok(Next::Continue | Next::Restart(_)) => {}
+                Err(error) if device.log_level() >= LogLevel::Error => {
+                    defmt::error!("{}", Display2Format(&error));
+                }
+                Err(_) => {}
             }
+            stopwatch.log_level = device.log_level();
         };
         while let Some(byte) = serial.next() {
-            if let Some(line) = lines.push(byte) {
-                handle(Event::Line(line), &mut serial);
+            if let Some(event) = receiver.push(byte) {
+                handle(event, &mut serial);
             }
         }
         if let Some(button) = time::next_button() {
@@ -118,18 +123,20 @@ fn run(image: Image<'static>, arena: &mut [i8], panel: &mut Panel, mut serial: S
 }
 
 /// Shows why there is nothing to run, and answers every line with it.
-fn refuse(why: core::fmt::Arguments<'_>, panel: &mut Panel, serial: &mut Serial) -> ! {
+fn refuse(why: &BootError, panel: &mut Panel, serial: &mut Serial) -> ! {
     let mut text = heapless::String::<200>::new();
-    let _ = text.write_fmt(why);
+    let _ = write!(text, "{why}");
     failure::show("no model to run", &text, panel);
     defmt::error!("no model to run: {=str}", text.as_str());
     let _ = writeln!(serial, "error {text}");
-    let mut lines = LineBuffer::new();
+    let mut receiver = Receiver::new();
     loop {
         while let Some(byte) = serial.next() {
-            if lines.push(byte).is_some() {
-                let _ = writeln!(serial, "error {text}");
-            }
+            let _ = match receiver.push(byte) {
+                Some(Event::Frame(frame)) => app::refuse(frame, Refusal::NoModel, serial),
+                Some(_) => writeln!(serial, "error {text}"),
+                None => Ok(()),
+            };
         }
         sleep(serial);
     }

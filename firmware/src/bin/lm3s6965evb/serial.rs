@@ -4,10 +4,11 @@ use crate::mmio::{PORT_A, RCGC1, RCGC2, uart0};
 use core::cell::RefCell;
 use core::fmt;
 use critical_section::Mutex;
+use firmware::app;
 use heapless::spsc::{Consumer, Producer, Queue};
 
-/// Received bytes that wait.
-pub type ReceiveQueue = Queue<u8, 256>;
+/// Received bytes that wait: a frame may come whole while a picture is computed.
+pub type ReceiveQueue = Queue<u8, 512>;
 
 const RECEIVE_EMPTY: u32 = 1 << 4;
 const TRANSMIT_FULL: u32 = 1 << 5;
@@ -80,7 +81,13 @@ pub fn receive() {
 
 impl fmt::Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
+        app::Serial::send(self, text.as_bytes())
+    }
+}
+
+impl app::Serial for Serial {
+    fn send(&mut self, bytes: &[u8]) -> fmt::Result {
+        for &byte in bytes {
             while uart0::FR.read() & TRANSMIT_FULL != 0 {}
             uart0::DR.write(u32::from(byte));
         }

@@ -10,6 +10,7 @@ use firmware::app::{Button, Probe, Releases, Stats, TICK_HZ};
 use firmware::engine::Observer;
 use heapless::Deque;
 use shared::latent::Latent;
+use shared::protocol::LogLevel;
 
 /// The clock after reset, without the PLL: 12.5 MHz in QEMU; on glass the internal oscillator's 12 MHz, give or take.
 const CLOCK_HZ: u32 = 12_500_000;
@@ -132,6 +133,8 @@ pub struct Stopwatch {
     started: u32,
     lapped: u32,
     ticks: u32,
+    /// What to tell of.
+    pub log_level: LogLevel,
 }
 
 impl Observer for Stopwatch {
@@ -148,7 +151,7 @@ impl Observer for Stopwatch {
         // SAFETY: no critical section is built on this mask.
         unsafe { NVIC::unmask(Interrupt::Timer0A) };
         match self.latent {
-            Some(Latent::At(point)) => {
+            Some(Latent::At(point)) if self.log_level >= LogLevel::Info => {
                 defmt::info!(
                     "picture: seed {}, label {}, {} ticks",
                     point.seed,
@@ -156,7 +159,7 @@ impl Observer for Stopwatch {
                     self.ticks
                 );
             }
-            Some(Latent::Between { from, to, step }) => {
+            Some(Latent::Between { from, to, step }) if self.log_level >= LogLevel::Debug => {
                 defmt::debug!(
                     "picture: walk {} to {}, step {}, {} ticks",
                     from.seed,
@@ -165,7 +168,7 @@ impl Observer for Stopwatch {
                     self.ticks
                 );
             }
-            None => {}
+            Some(_) | None => {}
         }
     }
 }

@@ -19,16 +19,21 @@ use cortex_m::peripheral::NVIC;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
 use defmt::Display2Format;
 use defmt_semihosting as _;
-use firmware::app::line::LineBuffer;
-use firmware::app::{Device, Event, Ports};
-use firmware::engine::Engine;
+use firmware::app::{self, Device, Event, Identity, Next, Ports, Receiver};
 use firmware::panel::FrameBuffer;
+use firmware::slot::{BootError, NoSlot, Running};
 use serial::{ReceiveQueue, Serial};
-use shared::image::{ALIGNMENT, Image};
+use shared::image::ALIGNMENT;
+use shared::protocol::{LogLevel, Refusal, SlotState};
 use time::Stopwatch;
 
 /// Scratch memory for models of every size that this board takes; part of its budget.
 const ARENA_LEN: usize = 80 * 1024;
+
+const IDENTITY: Identity = Identity {
+    board: "netduinoplus2",
+    firmware: env!("CARGO_PKG_VERSION"),
+};
 
 #[repr(C, align(16))]
 struct Aligned<T: ?Sized>(T);
@@ -51,20 +56,19 @@ fn main() -> ! {
     time::start(peripherals.SYST);
     // SAFETY: no critical section is built on this mask, and the handler is ready.
     unsafe { NVIC::unmask(Usart1) };
-    match Image::new_checked(&MODEL.0) {
-        Ok(image) if image.arena_len() <= ARENA_LEN => run(image, ARENA, FRAME, serial),
-        Ok(image) => refuse(
-            format_args!(
-                "the model needs an arena of {} bytes, this board has {ARENA_LEN}; export a smaller one",
-                image.arena_len()
-            ),
-            &mut serial,
-        ),
-        Err(error) => refuse(format_args!("{error}"), &mut serial),
+    match Running::built_in(&MODEL.0, SlotState::Absent, ARENA, &mut ()) {
+        Ok(running) => run(&running, ARENA, FRAME, serial),
+        Err(error) => refuse(&error, &mut serial),
     }
 }
 
-fn run(image: Image<'static>, arena: &mut [i8], frame: &mut FrameBuffer, mut serial: Serial) -> ! {
+fn run(
+    running: &Running<'static>,
+    arena: &mut [i8],
+    frame: &mut FrameBuffer,
+    mut serial: Serial,
+) -> ! {
+    let image = running.engine.image();
     defmt::info!(
         "boot: netduinoplus2, model {=str}, image {=usize} bytes {=u32:08x}, arena {=usize} of {=usize} bytes, version {=str}",
         image.name(),
@@ -72,15 +76,15 @@ fn run(image: Image<'static>, arena: &mut [i8], frame: &mut FrameBuffer, mut ser
         image.crc(),
         image.arena_len(),
         ARENA_LEN,
-        env!("CARGO_PKG_VERSION")
+        IDENTITY.firmware
     );
-    let (mut device, result) = Device::new(Engine::new(image), arena);
-    match result {
-        Ok(goldens) => defmt::info!("self-test: {=usize} golden pictures equal", goldens),
-        Err(error) => defmt::error!("self-test: {}", Display2Format(&error)),
+    match &running.self_test {
+        Ok(goldens) => defmt::info!("self-test: {=usize} golden pictures equal", *goldens),
+        Err(error) => defmt::error!("self-test: {}", Display2Format(error)),
     }
+    let mut device = Device::new(running, IDENTITY);
     let mut stopwatch = Stopwatch::default();
-    let mut lines = LineBuffer::new();
+    let mut receiver = Receiver::new();
     let _ = device.redraw(arena, frame, &mut stopwatch);
     let _ = writeln!(serial, "ready netduinoplus2 {:08x}", image.crc());
     loop {
@@ -90,14 +94,20 @@ fn run(image: Image<'static>, arena: &mut [i8], frame: &mut FrameBuffer, mut ser
                 screen: frame,
                 probe: &mut stopwatch,
                 serial,
+                slot: &mut NoSlot,
             };
-            if let Err(error) = device.handle(event, ports) {
-                defmt::error!("{}", Display2Format(&error));
+            match device.handle(event, ports) {
+                // Without a slot there is nothing to restart with.
+                Ok(Next::Continue | Next::Restart(_)) => {}
+                Err(error) if device.log_level() >= LogLevel::Error => {
+                    defmt::error!("{}", Display2Format(&error));
+                }
+                Err(_) => {}
             }
         };
         while let Some(byte) = serial.next() {
-            if let Some(line) = lines.push(byte) {
-                handle(Event::Line(line), &mut serial);
+            if let Some(event) = receiver.push(byte) {
+                handle(event, &mut serial);
             }
         }
         if time::ticked() {
@@ -108,17 +118,19 @@ fn run(image: Image<'static>, arena: &mut [i8], frame: &mut FrameBuffer, mut ser
 }
 
 /// Answers every line with the reason why there is nothing to run.
-fn refuse(why: core::fmt::Arguments<'_>, serial: &mut Serial) -> ! {
+fn refuse(why: &BootError, serial: &mut Serial) -> ! {
     let mut text = heapless::String::<200>::new();
-    let _ = text.write_fmt(why);
+    let _ = write!(text, "{why}");
     defmt::error!("no model to run: {=str}", text.as_str());
     let _ = writeln!(serial, "error {text}");
-    let mut lines = LineBuffer::new();
+    let mut receiver = Receiver::new();
     loop {
         while let Some(byte) = serial.next() {
-            if lines.push(byte).is_some() {
-                let _ = writeln!(serial, "error {text}");
-            }
+            let _ = match receiver.push(byte) {
+                Some(Event::Frame(frame)) => app::refuse(frame, Refusal::NoModel, serial),
+                Some(_) => writeln!(serial, "error {text}"),
+                None => Ok(()),
+            };
         }
         sleep(serial);
     }

@@ -5,10 +5,11 @@ use crate::mmio::{GPIOA_AFRH, GPIOA_MODER, RCC_AHB1ENR, RCC_APB2ENR, usart1};
 use core::cell::RefCell;
 use core::fmt;
 use critical_section::Mutex;
+use firmware::app;
 use heapless::spsc::{Consumer, Producer, Queue};
 
-/// Received bytes that wait.
-pub type ReceiveQueue = Queue<u8, 256>;
+/// Received bytes that wait: a frame may come whole while a picture is computed.
+pub type ReceiveQueue = Queue<u8, 512>;
 
 const RECEIVED_BYTE: u32 = 1 << 5;
 const TRANSMIT_EMPTY: u32 = 1 << 7;
@@ -76,7 +77,13 @@ pub fn receive() {
 
 impl fmt::Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
+        app::Serial::send(self, text.as_bytes())
+    }
+}
+
+impl app::Serial for Serial {
+    fn send(&mut self, bytes: &[u8]) -> fmt::Result {
+        for &byte in bytes {
             while usart1::SR.read() & TRANSMIT_EMPTY == 0 {}
             usart1::DR.write(u32::from(byte));
         }

@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Bound, RangeBounds};
 
-use crate::board::BOARDS;
+use crate::firmware_build::BOARDS;
 
 use super::{Config, ConfigError, Family, Model, Objective};
 

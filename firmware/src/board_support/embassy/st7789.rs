@@ -1,0 +1,167 @@
+//! The display: an ST7789 with 240x240 pixels on SPI, by mipidsi, behind a frame of grey levels.
+
+use embassy_time::{Duration, Instant};
+use embedded_graphics::pixelcolor::raw::RawU16;
+use embedded_graphics::{pixelcolor::Gray8, pixelcolor::Rgb565, prelude::*, primitives::Rectangle};
+use embedded_hal::delay::DelayNs;
+use embedded_hal::digital::OutputPin;
+use firmware::panel::{GreyFrame, Screen, rgb565};
+use mipidsi::dcs::{
+    BitsPerPixel, EnterNormalMode, ExitSleepMode, InterfaceExt, PixelFormat, SetAddressMode,
+    SetDisplayOn, SetInvertMode, SetPixelFormat,
+};
+use mipidsi::interface::Interface;
+use mipidsi::models::{Model, ModelInitError};
+use mipidsi::options::{ColorInversion, ModelOptions};
+use mipidsi::{Builder, Display};
+
+/// The controller, set up in the time that its data sheet asks for: mipidsi's own [`ST7789`](mipidsi::models::ST7789)
+/// takes 300 ms. Sitronix, ST7789V data sheet, version 1.3, chapters 7.4.5 and 9.1.12.
+pub struct St7789;
+
+/// From the end of reset to the command that ends sleep, in microseconds.
+const RESET_TIME: u32 = 120_000;
+
+/// From that command to the next.
+const WAKE_TIME: u32 = 5_000;
+
+impl Model for St7789 {
+    type ColorFormat = Rgb565;
+    const FRAMEBUFFER_SIZE: (u16, u16) = (240, 320);
+
+    fn init<DELAY: DelayNs, DI: Interface>(
+        &mut self,
+        di: &mut DI,
+        delay: &mut DELAY,
+        options: &ModelOptions,
+    ) -> Result<SetAddressMode, ModelInitError<DI::Error>> {
+        let address_mode = SetAddressMode::from(options);
+        delay.delay_us(RESET_TIME);
+        di.write_command(ExitSleepMode)?;
+        delay.delay_us(WAKE_TIME);
+        di.write_command(address_mode)?;
+        di.write_command(SetInvertMode::new(options.invert_colors))?;
+        let bits = BitsPerPixel::from_rgb_color::<Self::ColorFormat>();
+        di.write_command(SetPixelFormat::new(PixelFormat::with_all(bits)))?;
+        di.write_command(EnterNormalMode)?;
+        Ok(address_mode)
+    }
+}
+
+/// Waits, and does something meanwhile, once.
+struct Meanwhile<F>(Option<F>);
+
+impl<F: FnOnce()> DelayNs for Meanwhile<F> {
+    fn delay_ns(&mut self, ns: u32) {
+        let end = Instant::now() + Duration::from_nanos(u64::from(ns));
+        if ns >= 1000 * RESET_TIME
+            && let Some(work) = self.0.take()
+        {
+            work();
+        }
+        while Instant::now() < end {}
+    }
+}
+
+/// The display with its frame; [`Screen::flush`] sends it.
+pub struct Panel<I: Interface<Word = u8>, R: OutputPin> {
+    display: Display<I, St7789, R>,
+    frame: &'static mut GreyFrame,
+    /// Marks of the rows that it shows; `None` before it is on.
+    shown: Option<[u32; GreyFrame::HEIGHT]>,
+}
+
+/// The display does not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PanelError;
+
+impl<I: Interface<Word = u8>, R: OutputPin> Panel<I, R> {
+    /// Resets and sets up the display; `splash` draws the first frame while it needs its time.
+    pub fn new(
+        wires: I,
+        reset: R,
+        frame: &'static mut GreyFrame,
+        splash: impl FnOnce(&mut GreyFrame),
+    ) -> Result<Self, PanelError> {
+        let meanwhile = || splash(frame);
+        // A module's picture is right when its colours are inverted: it is a panel of the kind IPS.
+        let display = Builder::new(St7789, wires)
+            .reset_pin(reset)
+            .display_size(GreyFrame::WIDTH as u16, GreyFrame::HEIGHT as u16)
+            .invert_colors(ColorInversion::Inverted)
+            .init(&mut Meanwhile(Some(meanwhile)))
+            .map_err(|_| PanelError)?;
+        Ok(Self {
+            display,
+            frame,
+            shown: None,
+        })
+    }
+}
+
+impl<I: Interface<Word = u8>, R: OutputPin> OriginDimensions for Panel<I, R> {
+    fn size(&self) -> Size {
+        self.frame.size()
+    }
+}
+
+impl<I: Interface<Word = u8>, R: OutputPin> DrawTarget for Panel<I, R> {
+    type Color = Gray8;
+    type Error = PanelError;
+
+    fn draw_iter<P: IntoIterator<Item = Pixel<Gray8>>>(
+        &mut self,
+        pixels: P,
+    ) -> Result<(), PanelError> {
+        self.frame.draw_iter(pixels).map_err(|never| match never {})
+    }
+
+    fn fill_contiguous<C: IntoIterator<Item = Gray8>>(
+        &mut self,
+        area: &Rectangle,
+        colours: C,
+    ) -> Result<(), PanelError> {
+        self.frame
+            .fill_contiguous(area, colours)
+            .map_err(|never| match never {})
+    }
+
+    fn fill_solid(&mut self, area: &Rectangle, colour: Gray8) -> Result<(), PanelError> {
+        self.frame
+            .fill_solid(area, colour)
+            .map_err(|never| match never {})
+    }
+
+    fn clear(&mut self, colour: Gray8) -> Result<(), PanelError> {
+        self.frame.clear(colour).map_err(|never| match never {})
+    }
+}
+
+impl<I: Interface<Word = u8>, R: OutputPin> Screen for Panel<I, R> {
+    /// Sends the rows that changed.
+    fn flush(&mut self) -> Result<(), PanelError> {
+        let rows = self.frame.levels().as_chunks::<{ GreyFrame::WIDTH }>().0;
+        let on = self.shown.is_some();
+        let shown = self.shown.get_or_insert([0; GreyFrame::HEIGHT]);
+        let changed = self.frame.row_marks().zip(shown);
+        for (y, (row, (mark, shown))) in (0u16..).zip(rows.iter().zip(changed)) {
+            if on && mark == *shown {
+                continue;
+            }
+            let colours = row
+                .iter()
+                .map(|&level| Rgb565::from(RawU16::new(rgb565(level))));
+            self.display
+                .set_pixels(0, y, GreyFrame::WIDTH as u16 - 1, y, colours)
+                .map_err(|_| PanelError)?;
+            *shown = mark;
+        }
+        if !on {
+            // SAFETY: the display's own state is not changed but for being on.
+            unsafe { self.display.dcs() }
+                .write_command(SetDisplayOn)
+                .map_err(|_| PanelError)?;
+        }
+        Ok(())
+    }
+}

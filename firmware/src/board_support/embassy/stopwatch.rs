@@ -1,0 +1,66 @@
+//! Measures pictures in microseconds, and feeds the watchdog with every layer: a device that computes nothing and waits
+//! for nothing is reset.
+
+use embassy_time::Instant;
+use firmware::app::{Probe, Stats};
+use firmware::engine::Observer;
+use shared::latent::Latent;
+use shared::layer::Op;
+
+pub struct Stopwatch {
+    started: u32,
+    lapped: u32,
+    ticks: u32,
+}
+
+impl Stopwatch {
+    pub const fn new() -> Self {
+        Self {
+            started: 0,
+            lapped: 0,
+            ticks: 0,
+        }
+    }
+}
+
+/// Microseconds, modulo 2^32: differences are right.
+fn now() -> u32 {
+    Instant::now().as_micros() as u32
+}
+
+impl Observer for Stopwatch {
+    fn begin(&mut self, _: Latent) {
+        self.started = now();
+        self.lapped = self.started;
+    }
+
+    fn layer(&mut self, _: usize, _: &Op<'_>, _: &[i8]) {
+        crate::chip::feed_watchdog();
+    }
+
+    fn end(&mut self) {
+        self.ticks = now().wrapping_sub(self.started);
+    }
+}
+
+impl Probe for Stopwatch {
+    fn stats(&self) -> Stats {
+        Stats {
+            stack: crate::stack::high_water(),
+            ticks: self.ticks,
+        }
+    }
+
+    fn lap(&mut self) -> u32 {
+        let before = self.lapped;
+        self.lapped = now();
+        self.lapped.wrapping_sub(before)
+    }
+
+    fn skip(&mut self) {
+        let before = self.lapped;
+        self.lapped = now();
+        let skipped = self.lapped.wrapping_sub(before);
+        self.started = self.started.wrapping_add(skipped);
+    }
+}

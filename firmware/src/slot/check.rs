@@ -1,0 +1,74 @@
+//! What an image must be before it runs from the slot.
+
+use crate::engine::{Engine, Observer, SelfTestError};
+use shared::image::Image;
+use shared::protocol::Refusal;
+
+/// What a device can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Scratch memory in bytes.
+    pub arena: usize,
+    /// The most multiplications and elements written a picture, in millions, for models from the slot: a hostile one
+    /// could compute for hours.
+    pub million_steps: u32,
+}
+
+impl Limits {
+    /// Whether an image fits.
+    pub(super) fn check(&self, image: &Image<'_>) -> Result<(), Refusal> {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        if image.arena_len() > self.arena {
+            return Err(Refusal::Arena {
+                needed: count(image.arena_len()),
+                available: count(self.arena),
+            });
+        }
+        let steps = image.ops().map(|op| {
+            let (from, to) = (image.region(op.input()), image.region(op.output()));
+            op.kind.macs(&from, &to).saturating_add(u64::from(to.len()))
+        });
+        let steps = steps.fold(0, u64::saturating_add);
+        let millions = u32::try_from(steps.div_ceil(1_000_000)).unwrap_or(u32::MAX);
+        if millions > self.million_steps {
+            return Err(Refusal::Work {
+                millions,
+                allowed: self.million_steps,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Checks bytes that are to be an image with this checksum, down to its self-test; gives its number of golden vectors.
+pub(super) fn check(
+    bytes: &[u8],
+    crc: u32,
+    limits: &Limits,
+    arena: &mut [i8],
+    observer: &mut dyn Observer,
+) -> Result<usize, Refusal> {
+    let image = Image::new_checked(bytes).map_err(|_| Refusal::Image)?;
+    if image.crc() != crc {
+        return Err(Refusal::Checksum);
+    }
+    limits.check(&image)?;
+    if image.goldens().len() == 0 {
+        return Err(Refusal::NoGoldens);
+    }
+    Engine::new(image)
+        .self_test_observed(arena, observer)
+        .map_err(|error| refusal(&error))
+}
+
+/// A failed self-test as it is told over the line.
+pub(crate) fn refusal(error: &SelfTestError<'_>) -> Refusal {
+    let count = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    match error {
+        SelfTestError::Mismatch(mismatch) => Refusal::SelfTest {
+            golden: count(mismatch.golden),
+            op: mismatch.op.map(count),
+        },
+        SelfTestError::Engine(_) => Refusal::Engine,
+    }
+}
