@@ -26,6 +26,12 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os != "none") {
         return;
     }
+    // The other targets' are in .cargo/config.toml, which cannot name this one.
+    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv8m.main")) {
+        for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
+            println!("cargo::rustc-link-arg-bins={argument}");
+        }
+    }
     if let Err(message) = prepare(&board) {
         println!("cargo::error={message}");
     }

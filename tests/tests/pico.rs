@@ -7,7 +7,7 @@ use host::emulator::Machine;
 use host::emulator::pico::{Event, Pace, Pico, PicoOptions};
 use host::firmware_build::Display;
 use host::link::replay::replay;
-use host::link::upload::{Outcome, upload};
+use host::link::upload::upload;
 use host::link::{Client, LinkError, open};
 use host::model_folder::GOLDEN;
 use host::pack::golden::GoldenFile;
@@ -79,23 +79,16 @@ fn every_mode(board: &str, display: Display) {
     screen(&mut pico);
     press(&mut pico, Button::Right);
     screen(&mut pico);
-    assert!(matches!(
-        press(&mut pico, Button::Select),
-        View::Grid { .. }
-    ));
+    let view = press(&mut pico, Button::Select);
+    assert!(matches!(view, View::Grid { .. }), "{view}");
     screen(&mut pico);
-    assert!(matches!(
-        press(&mut pico, Button::Select),
-        View::Walk { .. }
-    ));
-    let View::Walk { paused: true, .. } = press(&mut pico, Button::Left) else {
-        panic!("not paused")
-    };
+    let view = press(&mut pico, Button::Select);
+    assert!(matches!(view, View::Walk { .. }), "{view}");
+    let view = press(&mut pico, Button::Left);
+    assert!(matches!(view, View::Walk { paused: true, .. }), "{view}");
     screen(&mut pico);
-    assert!(matches!(
-        press(&mut pico, Button::Select),
-        View::Number { .. }
-    ));
+    let view = press(&mut pico, Button::Select);
+    assert!(matches!(view, View::Number { .. }), "{view}");
     screen(&mut pico);
     press(&mut pico, Button::Down);
     screen(&mut pico);
@@ -332,7 +325,8 @@ fn an_upload_cut_at_each_block_leaves_the_old_model_running() {
         handle.shutdown(Shutdown::Both).unwrap();
         let sent = sender.join().unwrap();
         if !failed {
-            assert!(matches!(sent, Ok(Outcome::Uploaded)), "{sent:?}");
+            // Where the last cut was in the record, it was whole already.
+            assert!(sent.is_ok(), "{sent:?}");
             break;
         }
         assert!(

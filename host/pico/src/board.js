@@ -160,11 +160,13 @@ export class Board {
    * Runs until emulated time has gone on by `nanos`, or `instructions` are done, or power has failed.
    */
   run(nanos, instructions = Infinity) {
-    const end = this.nanos + nanos;
+    let rest = nanos;
     let left = instructions;
-    while (this.nanos < end && left > 0) {
+    while (rest > 0 && left > 0) {
+      const { clock } = this.chip;
+      const start = clock.nanosCounter;
       try {
-        left = this.#runChip(end - this.past.nanos, left);
+        left = this.#runChip(start + rest, left);
       } catch (error) {
         if (!(error instanceof PowerLoss)) {
           throw error;
@@ -172,9 +174,12 @@ export class Board {
         this.#reset('power');
         return;
       }
-      if (this.watchdogBarked) {
-        this.#reset('watchdog');
+      if (!this.watchdogBarked) {
+        return;
       }
+      // The new chip's time starts at 0: what is left is counted, not when it ends.
+      rest -= clock.nanosCounter - start;
+      this.#reset('watchdog');
     }
   }
 

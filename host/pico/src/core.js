@@ -1,7 +1,7 @@
 // What the library's core does otherwise than the real one, set right.
 
 /** Units of the chip that the library has no model of, and whose settings change nothing here. */
-const QUIET = new Set(['ROSC_BASE', 'VREG_AND_CHIP_RESET_BASE', 'USB']);
+const QUIET = new Set(['ROSC_BASE', 'VREG_AND_CHIP_RESET_BASE', 'USB', 'I2C0', 'I2C1']);
 
 /**
  * Sleep: an interrupt that is pending wakes the core, also where it came before the core lay down, and also where

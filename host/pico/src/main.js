@@ -50,7 +50,11 @@ function say(message) {
 
 board.onSerial = (bytes) => clients.forEach((socket) => socket.write(bytes));
 board.onOpen = () => say({ event: 'open' });
-board.onReset = (cause) => say({ event: 'reset', cause });
+board.onReset = (cause) => {
+  // A real port would vanish and come back. Here it stays, and a zero says that what stood before it was never ended.
+  clients.forEach((socket) => socket.write(Uint8Array.of(0)));
+  say({ event: 'reset', cause });
+};
 board.onComplaint = (text) => say({ event: 'complaint', text });
 
 function now() {

@@ -7,8 +7,9 @@ const context = canvas.getContext('2d');
 /** Words for the screens that the firmware's `status` line names. */
 const MODES = { selftest: 'Self-test', digit: 'Digit', grid: 'Grid', walk: 'Walk', number: 'Number' };
 const KEYS = { ArrowUp: 'up', ArrowDown: 'down', ArrowLeft: 'left', ArrowRight: 'right', ' ': 'select' };
-/** What the program was started from, to start it again. */
+/** What the board was started from last, to start it again, and what it shall be started from. */
 let firmware = null;
+let candidate = null;
 let loading = '';
 
 function say(text) {
@@ -59,6 +60,7 @@ const handlers = {
     say(done ? `${loading} is on the board and starts.` : `Uploading ${loading} to the board.`);
   },
   started() {
+    firmware = candidate;
     complain('');
     $('progress').hidden = true;
     say(`${loading} starts.`);
@@ -151,6 +153,7 @@ $('xip').addEventListener('change', () => worker.postMessage({ do: 'xip', on: $(
 $('restart').addEventListener('click', () => firmware && start(firmware.name, firmware.bytes));
 
 function start(name, bytes) {
+  candidate = { name, bytes };
   loading = name;
   worker.postMessage({ do: 'start', uf2: bytes });
 }
@@ -162,7 +165,6 @@ async function open(file) {
     const bytes = await file.arrayBuffer();
     loading = file.name;
     if (file.name.toLowerCase().endsWith('.uf2')) {
-      firmware = { name: file.name, bytes };
       start(file.name, bytes);
     } else if (file.name.toLowerCase().endsWith('.tgm')) {
       worker.postMessage({ do: 'model', bytes });
@@ -225,8 +227,7 @@ try {
   if (!answer.ok) {
     throw new Error(`the server answered ${answer.status}`);
   }
-  firmware = { name: 'The firmware', bytes: await answer.arrayBuffer() };
-  start(firmware.name, firmware.bytes);
+  start('The firmware', await answer.arrayBuffer());
 } catch (error) {
   say('No firmware yet.');
   complain(`firmware.uf2 cannot be loaded (${error.message}); choose a .uf2 file.`);

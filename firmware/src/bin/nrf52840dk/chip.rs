@@ -13,14 +13,14 @@ use core::cell::RefCell;
 use critical_section::Mutex;
 use embassy_executor::InterruptExecutor;
 use embassy_nrf::config::{Config, HfclkSource};
-use embassy_nrf::gpio::{Input, Level, Output, OutputDrive, Pull};
+use embassy_nrf::gpio::{AnyPin, Input, Level, Output, OutputDrive, Pull};
 use embassy_nrf::interrupt::{InterruptExt, Priority};
 use embassy_nrf::peripherals::{SPI3, USBD};
 use embassy_nrf::spim::{self, Spim};
 use embassy_nrf::usb::vbus_detect::{self, HardwareVbusDetect};
 use embassy_nrf::usb::{self, Driver};
 use embassy_nrf::wdt::{self, Watchdog, WatchdogHandle};
-use embassy_nrf::{interrupt, pac};
+use embassy_nrf::{Peri, interrupt, pac};
 use embedded_hal_bus::spi::{ExclusiveDevice, NoDelay};
 use firmware::slot::Start;
 use mipidsi::interface::SpiInterface;
@@ -123,7 +123,7 @@ pub fn start(
         spawner.spawn(buttons);
     }
 
-    let high = |pin| Output::new(pin, Level::High, OutputDrive::Standard);
+    let high = |pin: Peri<'static, AnyPin>| Output::new(pin, Level::High, OutputDrive::Standard);
     let mut config = spim::Config::default();
     config.frequency = spim::Frequency::M32;
     config.mode = spim::MODE_3;

@@ -1,10 +1,9 @@
 //! What Node writes: answers and events, a line of JSON each.
 
 use super::super::inbox::{Inbox, Writer};
-use super::super::log::read_lines;
 use serde::Deserialize;
 use serde_json::Value;
-use std::io::{PipeWriter, Read, Write};
+use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
 use std::sync::Arc;
 
 /// What the emulated board did by itself.
@@ -66,7 +65,7 @@ pub(super) fn spawn_reader(
 ) {
     std::thread::spawn(move || {
         let (answers, events) = (Writer(answers), Writer(events));
-        read_lines(stream, |line| match serde_json::from_str(&line) {
+        each_line(stream, |line| match serde_json::from_str(&line) {
             Ok(Line::Answer { id, content }) => answers.0.push((id, content)),
             Ok(Line::Log {
                 event: LogTag::Log,
@@ -81,6 +80,22 @@ pub(super) fn spawn_reader(
             }),
         });
     });
+}
+
+/// A picture has 345,600 digits, a profile some hundred thousand bytes.
+const LINE_LIMIT: u64 = 64 << 20;
+
+/// Calls `emit` with each line until the stream ends, fails, or sends one that is too long.
+fn each_line(stream: impl Read, mut emit: impl FnMut(String)) {
+    let mut reader = BufReader::new(stream);
+    let mut line = Vec::new();
+    while let Ok(1..) = (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut line) {
+        if line.pop() != Some(b'\n') {
+            return;
+        }
+        emit(String::from_utf8_lossy(&line).into_owned());
+        line.clear();
+    }
 }
 
 /// Bytes from two hexadecimal digits each.
@@ -101,15 +116,27 @@ mod tests {
 
     #[test]
     fn lines_are_sorted() {
-        let lines = "{\"id\":7,\"width\":3}\nnonsense\n{\"event\":\"log\",\"data\":\"01ff\"}\n\
+        let long = "0".repeat(500_000);
+        let lines = format!("{{\"id\":8,\"rgb\":\"{long}\"}}\n");
+        let lines = lines
+            + "{\"id\":7,\"width\":3}\nnonsense\n{\"event\":\"log\",\"data\":\"01ff\"}\n\
                      {\"event\":\"reset\",\"cause\":\"watchdog\"}\n";
         let (answers, events) = (Arc::new(Inbox::new(1)), Arc::new(Inbox::new(1)));
         let (mut reader, writer) = std::io::pipe().unwrap();
-        spawn_reader(lines.as_bytes(), answers.clone(), events.clone(), writer);
+        spawn_reader(
+            std::io::Cursor::new(lines),
+            answers.clone(),
+            events.clone(),
+            writer,
+        );
         let mut log = Vec::new();
         reader.read_to_end(&mut log).unwrap();
         assert_eq!(log, [1, 255]);
         let soon = Instant::now() + Duration::from_secs(10);
+        match answers.pop(soon) {
+            Popped::Item((8, content)) => assert_eq!(content["rgb"], long),
+            other => panic!("{other:?}"),
+        }
         match answers.pop(soon) {
             Popped::Item((7, content)) => assert_eq!(content["width"], 3),
             other => panic!("{other:?}"),
