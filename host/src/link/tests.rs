@@ -103,7 +103,7 @@ fn what_was_damaged_is_asked_again() {
         matches!(given_up, Err(LinkError::Refused(_))),
         "{given_up:?}"
     );
-    assert_eq!(*asked.lock().unwrap(), 4);
+    assert_eq!(*asked.lock().unwrap(), 8);
 }
 
 #[test]
