@@ -1,5 +1,5 @@
-//! Prepares a board's program: its memory layout for the linker, and the model that it carries. Does nothing for the
-//! library, so that the host needs no model.
+//! Prepares a board's program: its memory layout and the linker's arguments, and the model that it carries. Does nothing for
+//! the library, so that the host needs no model.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -26,12 +26,6 @@ fn main() {
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os != "none") {
         return;
     }
-    // The other targets' are in .cargo/config.toml, which cannot name this one.
-    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv8m.main")) {
-        for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
-            println!("cargo::rustc-link-arg-bins={argument}");
-        }
-    }
     if let Err(message) = prepare(&board) {
         println!("cargo::error={message}");
     }
@@ -54,6 +48,13 @@ fn prepare(board: &str) -> Result<(), String> {
     println!("cargo::rerun-if-changed={memory}");
     println!("cargo::rustc-link-search={}", out.display());
     copy(Path::new(&memory), &out.join("memory.x"))?;
+    for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
+        println!("cargo::rustc-link-arg-bins={argument}");
+    }
+    // The RP2040's second stage, by which it reads its flash memory: embassy-rp brings it.
+    if fs::read_to_string(&memory).is_ok_and(|memory| memory.contains("BOOT2 ")) {
+        println!("cargo::rustc-link-arg-bins=-Tlink-rp.x");
+    }
 
     let named = env::var_os(VARIABLE).map(PathBuf::from);
     let model = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT));

@@ -4,7 +4,7 @@
 use crate::files::{self, FileError};
 use crate::firmware_build::{BOARDS, BoardBuild, Segment};
 use crate::repository::{self, NoRepository};
-use firmware::slot::Record;
+use firmware::slot::{Limits, Record};
 use serde::Deserialize;
 use shared::image::Image;
 use shared::protocol::BLOCK_LEN;
@@ -77,6 +77,10 @@ pub struct Slot {
     pub bank: u32,
     /// Banks, one behind the other.
     pub banks: u32,
+    /// The most multiplications and elements written a picture, in millions, of a model that the device runs.
+    pub million_steps: u32,
+    /// The same for its whole self-test.
+    pub million_test_steps: u32,
 }
 
 impl Slot {
@@ -168,7 +172,7 @@ impl Board {
     /// [`BoardError`].
     pub fn find(name: &str) -> Result<Self, BoardError> {
         let build = BOARDS
-            .into_iter()
+            .iter()
             .find(|board| board.name == name)
             .ok_or_else(|| BoardError::Unknown {
                 given: name.to_owned(),
@@ -250,6 +254,19 @@ impl Board {
         self.budget.flash_total - self.budget.flash_program
     }
 
+    /// What its device asks of a model before it runs it. A board without a slot runs what it was built with, however long
+    /// that takes.
+    pub fn limits(&self) -> Limits {
+        let (million_steps, million_test_steps) = self.slot.map_or((u32::MAX, u32::MAX), |slot| {
+            (slot.million_steps, slot.million_test_steps)
+        });
+        Limits {
+            arena: usize::try_from(self.capacity.arena).unwrap_or(usize::MAX),
+            million_steps,
+            million_test_steps,
+        }
+    }
+
     /// Instructions in one tick of the board's counter under `-icount`; `None` for a board that QEMU does not have.
     pub fn instructions_per_tick(&self) -> Option<u64> {
         self.count.map(|count| count.tick_ns >> count.icount_shift)
@@ -257,7 +274,8 @@ impl Board {
 }
 
 fn names() -> String {
-    BOARDS.map(|board| board.name).join(", ")
+    let names: Vec<_> = BOARDS.iter().map(|board| board.name).collect();
+    names.join(", ")
 }
 
 #[cfg(test)]
@@ -299,11 +317,34 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_those_of_the_program() {
+        let program = "firmware/src/board_support/embassy/run.rs";
+        let program = std::fs::read_to_string(repository::root().unwrap().join(program)).unwrap();
+        for build in BOARDS {
+            let board = Board::find(build.name).unwrap();
+            let limits = board.limits();
+            if board.slot.is_none() {
+                assert_eq!(limits.million_steps, u32::MAX);
+                continue;
+            }
+            for (name, value) in [
+                ("MILLION_STEPS", limits.million_steps),
+                ("MILLION_TEST_STEPS", limits.million_test_steps),
+            ] {
+                let line = format!("const {name}: u32 = {value};");
+                assert!(program.contains(&line), "{}: {line}", build.name);
+            }
+        }
+    }
+
+    #[test]
     fn a_slot_with_an_image_has_it_in_the_first_bank_alone() {
         let slot = Slot {
             address: 0x1010_0000,
             bank: 0x8_0000,
             banks: 2,
+            million_steps: 12,
+            million_test_steps: 100,
         };
         let bytes = std::fs::read(repository::root().unwrap().join("models/cgan/model.tgm"));
         let bytes = bytes.unwrap();
@@ -348,7 +389,10 @@ mod tests {
             ("ram=100", "rum=100"),
             ("tick_ns=80", "tick_ns=8"),
             ("flash=1000\nram", "flash=9\nram"),
-            ("[count]", "[slot]\naddress=0\nbank=256\nbanks=2\n[count]"),
+            (
+                "[count]",
+                "[slot]\naddress=0\nbank=256\nbanks=2\nmillion_steps=1\nmillion_test_steps=1\n[count]",
+            ),
         ] {
             let error = parse(&sound.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains("x.toml") && !error.contains('\n'), "{error}");

@@ -24,6 +24,16 @@ pub enum ModelError {
         /// Names of the folders under `models/`.
         shipped: String,
     },
+    /// No shipped model has this name.
+    #[error(
+        "{name} is none of the shipped models ({shipped}); name the folder that it came from with --model"
+    )]
+    NotShipped {
+        /// What it is called.
+        name: String,
+        /// Names of the folders under `models/`.
+        shipped: String,
+    },
     /// The folder lacks a file.
     #[error("{folder}: {file} is missing; write it with `thumbgen export`")]
     Incomplete {
@@ -78,6 +88,28 @@ impl ModelFiles {
         Err(ModelError::NotFound {
             given: given.to_owned(),
             shipped: shipped(&models).join(", "),
+        })
+    }
+
+    /// Finds a shipped model by its name, which is taken for nothing else: where somebody else says it, it is no path.
+    ///
+    /// # Errors
+    /// [`ModelError::NotShipped`].
+    pub fn find_shipped(name: &str) -> Result<Self, ModelError> {
+        let models = repository::root()
+            .map(|root| root.join("models"))
+            .unwrap_or_default();
+        let shipped = shipped(&models);
+        if !shipped.iter().any(|shipped| shipped == name) {
+            return Err(ModelError::NotShipped {
+                name: name.to_owned(),
+                shipped: shipped.join(", "),
+            });
+        }
+        let folder = models.join(name);
+        Ok(Self {
+            image: folder.join(IMAGE),
+            folder: Some(folder),
         })
     }
 
@@ -137,6 +169,35 @@ mod tests {
             error.contains("no-such-model") && !error.contains('\n'),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_shipped_model_s_name_is_no_path() {
+        assert!(
+            ModelFiles::find_shipped("cgan")
+                .unwrap()
+                .image()
+                .ends_with("models/cgan/model.tgm")
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(IMAGE), b"").unwrap();
+        let elsewhere = folder.path().display().to_string();
+        assert!(ModelFiles::find(&elsewhere).is_ok());
+        for name in [
+            &*elsewhere,
+            "",
+            ".",
+            "..",
+            "../models/cgan",
+            "cgan/",
+            "./cgan",
+        ] {
+            let found = ModelFiles::find_shipped(name);
+            assert!(
+                matches!(found, Err(ModelError::NotShipped { .. })),
+                "{name}: {found:?}"
+            );
+        }
     }
 
     #[test]

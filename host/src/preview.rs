@@ -4,7 +4,7 @@ use crate::files::{self, FileError};
 use crate::firmware_build::Display;
 use crate::picture::{ColorImage, GrayImage};
 use embedded_graphics::draw_target::DrawTarget;
-use firmware::app::{DrawError, View, draw};
+use firmware::app::{View, draw};
 use firmware::draw::FromGrey;
 use firmware::engine::{Engine, EngineError, Observer, Picture};
 use firmware::panel::{FrameBuffer, GreyFrame, HEIGHT, MonoFrame, WIDTH, rgb565};
@@ -179,12 +179,9 @@ impl Model {
         let image = self.image()?;
         let engine = Engine::new(image);
         let mut arena = vec![0; image.arena_len()];
-        draw(view, &engine, &mut arena, target, &mut ()).map_err(|error| match error {
-            DrawError::Engine(source) => PreviewError::Engine {
-                model: image.name().to_owned(),
-                source,
-            },
-            DrawError::Target(never) => match never {},
+        draw(view, &engine, &mut arena, target, &mut ()).map_err(|source| PreviewError::Engine {
+            model: image.name().to_owned(),
+            source,
         })
     }
 }

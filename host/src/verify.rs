@@ -7,12 +7,15 @@ use crate::programs;
 use crate::repository;
 use crate::setup::{Report, Tool, ToolState};
 use std::fmt;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Names the runtimes that the tests have to find, so that none is left out in silence: separated by commas.
 pub const REQUIRED_VARIABLE: &str = "THUMBGEN_REQUIRE";
+
+/// npm's program.
+const NPM_PROGRAM: &str = "npm";
 
 /// Which checks to run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,6 +117,13 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
             None => run.absent(tool.name(), tools.state(tool)),
         }
     }
+    match run.packages() {
+        Ok(()) => required.push("npm"),
+        Err(reason) => run.push(
+            "npm (builds the page's bundle again)",
+            Ending::Absent(reason),
+        ),
+    }
     tests.env(REQUIRED_VARIABLE, required.join(","));
     run.check(&format!("all tests, with {}", required.join(", ")), tests)?;
 
@@ -130,13 +140,13 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
         ]);
         run.check("lints", clippy)?;
         for board in BOARDS {
-            let mut program = run.cargo(["clippy", "-p", "firmware", "--profile", "firmware"]);
+            let mut program = run.cargo(["clippy", "-p", "firmware", "--profile", board.profile]);
             program.args(["--bin", board.bin, "--features", board.features]);
             program.args(["--target", board.target, "--target-dir", "target/firmware"]);
             program.args(["--", "-D", "warnings"]);
             run.check(&format!("lints of the program of {}", board.name), program)?;
             // Linking is where a program that is too large, or whose memory map is wrong, fails.
-            let mut program = run.cargo(["build", "-p", "firmware", "--profile", "firmware"]);
+            let mut program = run.cargo(["build", "-p", "firmware", "--profile", board.profile]);
             program.args(["--bin", board.bin, "--features", board.features]);
             program.args(["--target", board.target, "--target-dir", "target/firmware"]);
             run.check(&format!("program of {}", board.name), program)?;
@@ -157,6 +167,41 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
         run.licences()?;
     }
     Ok(run.summary)
+}
+
+/// Installs what a folder's `package-lock.json` names with `npm ci`, unless that was done since it last changed. What may
+/// run there are the packages' programs, not their install scripts.
+///
+/// # Errors
+/// In a line, what is missing or what npm said.
+pub fn install_packages(folder: &Path, npm: Option<PathBuf>) -> Result<(), String> {
+    let changed = |name: &str| {
+        folder
+            .join(name)
+            .metadata()
+            .and_then(|data| data.modified())
+    };
+    // npm writes it last.
+    let installed = changed("node_modules/.package-lock.json").ok();
+    if installed.is_some() && installed >= changed("package-lock.json").ok() {
+        return Ok(());
+    }
+    let npm = npm.ok_or("npm is not in PATH; run `thumbgen setup`")?;
+    let output = Command::new(npm)
+        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("npm does not start: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let why = said.lines().map(str::trim).find(|line| !line.is_empty());
+    Err(format!(
+        "`npm ci` failed, which wants a network: {}",
+        why.unwrap_or("it said nothing")
+    ))
 }
 
 struct Run {
@@ -193,6 +238,19 @@ impl Run {
         Ok(())
     }
 
+    /// Installs the packages that tests of the page want, which takes npm and a network. Gives the reason where that is not
+    /// to be had: a machine without a network tests the rest.
+    fn packages(&self) -> Result<(), String> {
+        self.console.step("packages of the page, by npm");
+        install_packages(&self.root.join("host/pico"), programs::find(NPM_PROGRAM))
+    }
+
+    fn push(&mut self, name: &str, ending: Ending) {
+        self.summary
+            .checks
+            .push((name.to_owned(), ending, Duration::ZERO));
+    }
+
     fn absent(&mut self, name: &str, state: Option<&ToolState>) {
         let reason = match state {
             Some(ToolState::Missing { reason } | ToolState::OptionalMissing { reason }) => {
@@ -200,23 +258,69 @@ impl Run {
             }
             Some(ToolState::Found { .. }) | None => "not looked for".to_owned(),
         };
-        self.summary
-            .checks
-            .push((name.to_owned(), Ending::Absent(reason), Duration::ZERO));
+        self.push(name, Ending::Absent(reason));
     }
 
     fn licences(&mut self) -> Result<(), Failure> {
         let Some(program) = programs::find("cargo-deny") else {
             let reason = "cargo-deny is not here; `cargo install --locked cargo-deny`".to_owned();
-            let absent = Ending::Absent(reason);
-            self.summary
-                .checks
-                .push(("licences".to_owned(), absent, Duration::ZERO));
+            self.push("licences", Ending::Absent(reason));
             return Ok(());
         };
         let mut deny = Command::new(program);
         deny.current_dir(&self.root)
             .args(["check", "licenses", "bans", "sources"]);
         self.check("licences", deny)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn packages_are_installed_once_and_their_absence_has_a_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("package-lock.json"), "{}").unwrap();
+        let npm = |body: &str| {
+            std::fs::write(path("npm"), format!("#!/bin/sh\n{body}\n")).unwrap();
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(path("npm"), mode).unwrap();
+            install_packages(folder.path(), Some(path("npm")))
+        };
+        let reason = install_packages(folder.path(), None).unwrap_err();
+        assert!(reason.contains("setup"), "{reason}");
+        let reason = npm("echo on its way; echo >&2; echo npm error code EAI_AGAIN >&2; exit 1")
+            .unwrap_err();
+        assert!(
+            reason.contains("network: npm error code EAI_AGAIN"),
+            "{reason}"
+        );
+        let install = "mkdir -p node_modules; echo > node_modules/.package-lock.json";
+        assert_eq!(npm(&format!("[ \"$1\" = ci ] && {install}")), Ok(()));
+        // Nothing runs again, and nothing needs to be there.
+        assert_eq!(npm("exit 1"), Ok(()));
+        assert_eq!(install_packages(folder.path(), None), Ok(()));
+    }
+
+    #[test]
+    fn what_did_not_take_part_is_said() {
+        let mut summary = Summary::default();
+        let absent = Ending::Absent("no network".to_owned());
+        summary
+            .checks
+            .push(("npm".to_owned(), absent, Duration::ZERO));
+        let text = summary.to_string();
+        assert!(
+            text.contains("npm  did not take part: no network"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("0 checks passed, 0 failed, 1 did not take part"),
+            "{text}"
+        );
+        assert_eq!(summary.failed(), 0);
     }
 }

@@ -4,7 +4,7 @@ use crate::firmware;
 use host::board::Board;
 use host::emulator::Machine;
 use host::emulator::pico::{NODE_PROGRAM, Pace, Pico, PicoOptions};
-use host::firmware_build::{Container, segments};
+use host::firmware_build::Container;
 use host::{programs, session};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,9 +42,7 @@ pub fn build(board: &str, image: &Path) -> Firmware {
     let board = Board::find(board).unwrap_or_else(|error| panic!("{error}"));
     let elf = firmware(&board, image).elf;
     let bytes = std::fs::read(&elf).unwrap_or_else(|error| panic!("{error}"));
-    let mut parts = segments(&bytes).unwrap_or_else(|error| panic!("{error}"));
-    parts.extend(board.slot.iter().flat_map(|slot| slot.emptied()));
-    let file = Container::Uf2.pack(board.build, &bytes, &parts);
+    let file = Container::Uf2.pack(&board, &bytes);
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
     let uf2 = folder.path().join("firmware.uf2");
     std::fs::write(&uf2, file.unwrap_or_else(|error| panic!("{error}")))

@@ -15,12 +15,14 @@ use std::time::Duration;
 pub const IDENTITY: Identity = Identity {
     board: "simulated",
     firmware: env!("CARGO_PKG_VERSION"),
+    arena: LIMITS.arena,
 };
 
 /// What it can do.
 pub const LIMITS: Limits = Limits {
     arena: 64 * 1024,
     million_steps: 20,
+    million_test_steps: 2000,
 };
 
 /// The device, switched off.

@@ -82,7 +82,7 @@ fn flash_ram_stack_and_instructions_are_within_the_budget() {
 fn programs_of_boards_that_one_can_buy_are_within_the_budget() {
     let image = files("cgan").image().to_owned();
     let image_len = std::fs::metadata(&image).unwrap().len();
-    for build in BOARDS.into_iter().filter(|board| board.chip.is_some()) {
+    for build in BOARDS.iter().filter(|board| board.chip.is_some()) {
         let board = Board::find(build.name).unwrap();
         let (name, budget) = (build.name, &board.budget);
         let built = firmware(&board, &image);

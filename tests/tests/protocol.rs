@@ -4,7 +4,7 @@
 use firmware::oracle::model::Model as RandomModel;
 use host::link::replay::{Place, replay};
 use host::link::upload::{Outcome, upload};
-use host::link::{Client, LinkError};
+use host::link::{Client, Limits, LinkError, Port};
 use host::pack::golden::GoldenFile;
 use shared::image::Image;
 use shared::latent::pcg::Pcg32;
@@ -15,6 +15,9 @@ use shared::protocol::{
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tests::simulated::{LIMITS, Machine, MemoryPort, mutate, switch_on};
@@ -158,15 +161,15 @@ fn an_upload_that_is_cut_leaves_the_old_model_running() {
 }
 
 /// A port for one client after the other.
-struct Shared(Arc<Mutex<MemoryPort>>);
+struct Shared<P>(Arc<Mutex<P>>);
 
-impl Read for Shared {
+impl<P: Port> Read for Shared<P> {
     fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().read(space)
     }
 }
 
-impl Write for Shared {
+impl<P: Port> Write for Shared<P> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -176,9 +179,16 @@ impl Write for Shared {
     }
 }
 
-/// A line that damages one piece in a hundred: slower, and right.
+/// A line that damages one piece in a hundred: slower, and right. Where a zero is lost, only silence tells, so that most of
+/// the time goes by in waiting: here for less than for a device over a wire.
 #[test]
 fn a_noisy_line_is_slow_and_right() {
+    let limits = Limits {
+        short: Duration::from_millis(300),
+        long: Duration::from_secs(1),
+        after_damage: Duration::from_millis(50),
+        ..Limits::default()
+    };
     let random = |seed| {
         RandomModel::random(seed, 5)
             .image(&[point(1, 0), point(2, 0)])
@@ -187,7 +197,7 @@ fn a_noisy_line_is_slow_and_right() {
     let (old, new) = (random(1), random(2));
     for seed in 0..3 {
         let port = switch_on(&old, 2, new.len()).noisy(seed, 100);
-        let mut client = client(port);
+        let mut client = Client::with_limits(Box::new(port), limits);
         let sent = upload(&mut client, &new, |_, _| ());
         assert_eq!(sent.unwrap(), Outcome::Uploaded, "seed {seed}");
         let picture = client.generate(Latent::At(point(5, 0))).unwrap();
@@ -252,6 +262,8 @@ struct Hostile<'i> {
     random: Pcg32,
     image: &'i [u8],
     offset: usize,
+    /// Of what takes an emulated board long (full blocks, whole uploads, running the model), only one in so many is sent.
+    long_one_in: u32,
 }
 
 impl<'i> Hostile<'i> {
@@ -260,6 +272,7 @@ impl<'i> Hostile<'i> {
             random: Pcg32::new(seed, 12),
             image,
             offset: 0,
+            long_one_in: 1,
         }
     }
 
@@ -288,7 +301,7 @@ impl<'i> Hostile<'i> {
 
     /// The next frame, or what may pass for one.
     fn frame(&mut self) -> Vec<u8> {
-        if self.below(300) == 0 {
+        if self.below(300 * self.long_one_in) == 0 {
             return self.upload();
         }
         let noise: Vec<u8> = (0..self.below(40))
@@ -307,7 +320,13 @@ impl<'i> Hostile<'i> {
             seed: self.random.next_u32(),
             label,
         };
-        let request = match self.below(40) {
+        let mut kind = self.below(40);
+        let long = matches!(kind, 4 | 9..14 | 17..34);
+        if long && self.below(self.long_one_in) > 0 {
+            // Any of the short ones below.
+            kind = 34 + self.below(6);
+        }
+        let request = match kind {
             0..4 => return noise,
             4 => return [&noise[..], b"\ndigit 1 2\n"].concat(),
             5..9 => Request::Hello,
@@ -479,22 +498,44 @@ fn kinds_of(bytes: &[u8]) -> Vec<String> {
     kinds
 }
 
-/// The same, shorter, against the emulated board and over its UART; then its golden vectors.
+/// As many against the emulated board, over its UART: after every thousand it answers, and after some it draws right.
 #[test]
-fn frames_of_every_kind_leave_the_emulated_board_alive() {
+fn a_hundred_thousand_frames_leave_the_emulated_board_alive() {
+    const FRAMES: usize = 100_000;
+    const AT_ONCE: usize = 1000;
     let gan = model("gan");
+    let cgan = model("cgan");
+    // Its uploads are refused as any are, and short.
+    let other = RandomModel::random(2, 4).image(&[point(1, 0)]).unwrap();
+    // What came before a question is answered before it, damage and all.
+    let patient = Limits {
+        short: Duration::from_secs(30),
+        after_damage: Duration::from_secs(30),
+        ..Limits::default()
+    };
     let mut qemu = boot("cgan");
     {
-        let mut port = qemu.port().unwrap();
-        let mut hostile = Hostile::new(3, gan.bytes());
-        for _ in 0..1000 {
-            port.write_all(&hostile.frame()).unwrap();
+        let port = Arc::new(Mutex::new(qemu.port().unwrap()));
+        let mut hostile = Hostile::new(3, &other);
+        // The emulated UART passes some fifty bytes a millisecond.
+        hostile.long_one_in = 50;
+        for round in 1..=FRAMES / AT_ONCE {
+            let mut frames: Vec<u8> = (0..AT_ONCE).flat_map(|_| hostile.frame()).collect();
+            // A line's end for whatever came before.
+            frames.extend(b"\0\n");
+            port.lock().unwrap().write_all(&frames).unwrap();
+            // Each a new one: its numbers stay below those of the frames.
+            let mut client = Client::with_limits(Box::new(Shared(port.clone())), patient);
+            let hello = client.hello().unwrap();
+            assert_eq!((&*hello.board, &*hello.model), ("lm3s6965evb", "cgan"));
+            assert_eq!((hello.slot, hello.banks), (SlotState::Absent, 0));
+            if round % 20 == 0 {
+                let asked = Latent::At(point(round as u32, 5));
+                let picture = client.generate(asked).unwrap();
+                assert_eq!(checksums(&picture), cgan.checksums(asked).unwrap());
+            }
         }
-        port.write_all(b"\0\n").unwrap();
-        let mut client = Client::new(Box::new(port));
-        let hello = client.hello().unwrap();
-        assert_eq!((&*hello.board, &*hello.model), ("lm3s6965evb", "cgan"));
-        assert_eq!((hello.slot, hello.banks), (SlotState::Absent, 0));
+        let mut client = Client::new(Box::new(Shared(port)));
         let refused = upload(&mut client, gan.bytes(), |_, _| ());
         assert!(
             matches!(refused, Err(LinkError::Refused(Refusal::NoSlot))),
@@ -512,12 +553,112 @@ fn frames_of_every_kind_leave_the_emulated_board_alive() {
     assert_eq!(qemu.exit_code().unwrap(), None);
 }
 
+/// A simulated device behind a TCP port, for one visitor; gives the requests that came.
+fn serve(listener: TcpListener, built_in: &[u8]) -> Vec<u8> {
+    let (mut from_host, _) = listener.accept().unwrap();
+    from_host.set_nodelay(true).unwrap();
+    let mut to_host = from_host.try_clone().unwrap();
+    let mut seen = Vec::new();
+    let receive = || {
+        let mut block = [0; 4096];
+        let count = from_host.read(&mut block).ok().filter(|&count| count > 0)?;
+        seen.extend(&block[..count]);
+        Some(block[..count].to_vec())
+    };
+    // A host that went away is no reason to stop.
+    Machine::new(built_in, 0, 0).run(receive, &mut |bytes| drop(to_host.write_all(bytes)));
+    seen
+}
+
+/// Runs `thumbgen` with a simulated device; gives what it said and what it asked the device to log.
+fn with_device(built_in: &[u8], folder: &Path, arguments: &[&str]) -> (Output, Vec<LogLevel>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (output, seen) = std::thread::scope(|scope| {
+        let served = scope.spawn(|| serve(listener, built_in));
+        let output = tests::thumbgen()
+            .args(arguments)
+            .args(["--port", &format!("tcp:{address}")])
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        // A command that never came leaves nobody waiting.
+        drop(TcpStream::connect(address));
+        (output, served.join().unwrap())
+    });
+    let mut decoder = Decoder::new();
+    let mut levels = Vec::new();
+    for byte in seen {
+        if let Some(Piece::Frame(Ok(content))) = decoder.push(byte)
+            && let Ok((_, Request::Log(level))) = decode(content)
+        {
+            levels.push(level);
+        }
+    }
+    (output, levels)
+}
+
+#[test]
+fn commands_choose_what_a_device_logs() {
+    let (cgan, folder) = (model("cgan"), tempfile::tempdir().unwrap());
+    let run = |arguments: &[&str]| with_device(cgan.bytes(), folder.path(), arguments);
+    for (name, level) in [
+        ("off", LogLevel::Off),
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+    ] {
+        let sample = ["-q", "sample", "--digit", "3", "--log", name];
+        let (output, levels) = run(&sample);
+        assert!(output.status.success(), "{}", tests::complaint(&output));
+        assert_eq!(levels, [level]);
+    }
+    let (output, levels) = run(&["-q", "verify", "--log", "debug"]);
+    assert!(output.status.success(), "{}", tests::complaint(&output));
+    assert_eq!(levels, [LogLevel::Debug]);
+    let (output, levels) = run(&["-q", "sample", "--digit", "3"]);
+    assert!(output.status.success() && levels.is_empty());
+    for wrong in [
+        &["verify", "--log", "info"][..],
+        &["sample", "--log", "info"],
+    ] {
+        let output = tests::thumbgen().args(wrong).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+    let (output, _) = run(&["verify", "--log", "loud"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// A device's name for its model is no path: golden vectors are not taken from where it leads.
+#[test]
+fn what_a_device_calls_its_model_leads_nowhere() {
+    let random = RandomModel::random(1, 4).image(&[point(1, 0)]).unwrap();
+    let name = Image::new_checked(&random).unwrap().name().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join(&name);
+    std::fs::create_dir(&place).unwrap();
+    std::fs::write(place.join(host::model_folder::IMAGE), &random).unwrap();
+    std::fs::write(place.join(host::model_folder::GOLDEN), "{").unwrap();
+    let (output, _) = with_device(&random, folder.path(), &["-q", "verify"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = tests::complaint(&output);
+    assert!(
+        said.contains(&name) && said.contains("none of the shipped models"),
+        "{said}"
+    );
+    // Where the user names it, it is.
+    let (output, _) = with_device(&random, folder.path(), &["-q", "verify", "--model", &name]);
+    let said = tests::complaint(&output);
+    assert!(!said.contains("none of the shipped models"), "{said}");
+}
+
 /// The emulated board behind a TCP port, as `thumbgen emulate --serve` has it, for `verify` and `sample`.
 #[test]
 fn commands_talk_to_the_emulated_board_over_tcp() {
     use std::sync::atomic::{AtomicBool, Ordering};
     let mut qemu = boot("cgan");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = format!("tcp:{}", listener.local_addr().unwrap());
     let stop = AtomicBool::new(false);
     let folder = tempfile::tempdir().unwrap();
@@ -563,9 +704,11 @@ fn ports_that_are_none_are_named() {
         assert!(error.to_string().contains(port), "{error}");
     }
     // A port where nobody answers.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = host::link::open(&format!("tcp:{}", listener.local_addr().unwrap())).unwrap();
     drop(listener.accept().unwrap());
     std::thread::sleep(Duration::from_millis(50));
-    assert!(matches!(Client::new(port).hello(), Err(LinkError::Io(_))));
+    let error = Client::new(port).hello().unwrap_err();
+    assert!(matches!(error, LinkError::Io(_)), "{error}");
+    assert!(error.to_string().contains("tcp:127.0.0.1:"), "{error}");
 }

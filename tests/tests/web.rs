@@ -7,6 +7,7 @@ use host::setup::CHROMIUM_PROGRAMS;
 use host::{programs, repository};
 use serde_json::{Value, json};
 use shared::latent::Point;
+use shared::protocol::{BLOCK_LEN, Decoder, Frame, Piece, Refusal, Reply, Request};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -141,6 +142,66 @@ fn the_page_in_chromium() {
         complaint(&output)
     );
     assert_eq!(said.matches("equal: ").count(), 11, "{said}");
+}
+
+/// The page writes a few messages by hand: their numbers are those of the protocol.
+#[test]
+fn the_page_speaks_the_protocol() {
+    /// The number of a message or a refusal: the first byte that postcard writes for it.
+    fn number(frame: Frame, at: usize) -> usize {
+        let mut decoder = Decoder::new();
+        let mut found = None;
+        let sent = frame.send(|piece| {
+            for &byte in piece {
+                if let Some(Piece::Frame(Ok(content))) = decoder.push(byte) {
+                    found = Some(usize::from(content[at]));
+                }
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+        sent.unwrap();
+        found.unwrap()
+    }
+    let script = std::fs::read_to_string(project().join("web/upload.js")).unwrap();
+    let constant = |name: &str| -> usize {
+        let (_, rest) = script.split_once(&format!("const {name} = ")).unwrap();
+        rest.split(';').next().unwrap().parse().unwrap()
+    };
+    let request = |request: Request<'_>| number(Frame::new(1, &request).unwrap(), 1);
+    let reply = |reply: Reply<'_>| number(Frame::new(1, &reply).unwrap(), 1);
+    let (offset, bytes) = (0, &[0; 256][..]);
+    for (name, expected) in [
+        ("BEGIN", request(Request::Begin { len: 1, crc: 1 })),
+        ("BLOCK", request(Request::Block { offset, bytes })),
+        ("FINISH", request(Request::Finish)),
+        ("BEGUN", reply(Reply::Begun { offset })),
+        ("WRITTEN", reply(Reply::Written { offset })),
+        ("FINISHED", reply(Reply::Finished { crc: 1 })),
+        ("REFUSED", reply(Reply::Refused(Refusal::Engine))),
+        ("BLOCK_LEN", BLOCK_LEN),
+    ] {
+        assert_eq!(constant(name), expected, "{name}");
+    }
+    let (_, list) = script.split_once("const REFUSALS = [\n").unwrap();
+    let (list, _) = list.split_once("];").unwrap();
+    let texts: Vec<&str> = list.lines().map(str::trim).collect();
+    let place = |refusal| number(Frame::new(1, &Reply::Refused(refusal)).unwrap(), 2);
+    let (millions, allowed) = (1, 1);
+    let last = Refusal::TestWork { millions, allowed };
+    for (refusal, expected) in [
+        (Refusal::Malformed, "does not know this request"),
+        (Refusal::Flash, "cannot be written"),
+        (
+            Refusal::Work { millions, allowed },
+            "too long for a picture",
+        ),
+        (Refusal::NoGoldens, "no golden vectors"),
+        (last, "so many golden vectors"),
+    ] {
+        let found = texts[place(refusal)];
+        assert!(found.contains(expected), "{found}");
+    }
+    assert_eq!(place(last) + 1, texts.len());
 }
 
 /// What is committed is what the sources and the lock file give.

@@ -11,6 +11,7 @@ use std::{string::String, vec, vec::Vec};
 pub const IDENTITY: Identity = Identity {
     board: "bench",
     firmware: "1.2.3",
+    arena: 1000,
 };
 
 /// What came over the line.

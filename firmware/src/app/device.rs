@@ -1,10 +1,10 @@
 //! A whole device but its hardware: one event in, a drawn screen and an answered line out.
 
 use super::line::Request;
-use super::screen::{DrawError, draw};
+use super::screen::draw;
 use super::view::Label;
 use super::{App, Event, Fault, SelfTest, View};
-use crate::engine::{Engine, Observer, SelfTestError};
+use crate::engine::{Engine, EngineError, Observer, SelfTestError};
 use crate::panel::Screen;
 use crate::slot::{Running, Slot, Start};
 use core::fmt::{self, Write};
@@ -57,6 +57,8 @@ pub struct Identity {
     pub board: &'static str,
     /// Version of the firmware.
     pub firmware: &'static str,
+    /// Scratch memory for models, in bytes.
+    pub arena: usize,
 }
 
 /// What the board does after an event.
@@ -86,9 +88,12 @@ pub struct Ports<'p, S, P, W, U> {
 /// Why an event was not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError<E> {
-    /// The view was not drawn.
+    /// The engine refuses a picture of the view.
     #[error(transparent)]
-    Draw(#[from] DrawError<E>),
+    Engine(#[from] EngineError),
+    /// The panel does not show the view.
+    #[error("the display does not take pixels; check its wiring")]
+    Panel(E),
     /// The answer was not sent.
     #[error("the serial line does not take the answer; check its wiring")]
     Serial(#[from] fmt::Error),
@@ -121,9 +126,27 @@ impl<'a> Device<'a> {
         }
     }
 
+    /// The same device with an engine whose image lies elsewhere.
+    pub fn with_engine<'b>(self, engine: Engine<'b>) -> Device<'b> {
+        Device {
+            engine,
+            app: self.app,
+            drawn: self.drawn,
+            identity: self.identity,
+            source: self.source,
+            slot: self.slot,
+            log_level: self.log_level,
+        }
+    }
+
     /// Which messages the board shall log.
     pub fn log_level(&self) -> LogLevel {
         self.log_level
+    }
+
+    /// Chooses them: a device that another follows hands its level on.
+    pub fn set_log_level(&mut self, level: LogLevel) {
+        self.log_level = level;
     }
 
     /// What the screen shall show.
@@ -166,6 +189,7 @@ impl<'a> Device<'a> {
             }
             Some(Request::Golden(latent)) => {
                 let mut line = ChecksumLine {
+                    probe,
                     serial,
                     sent: Ok(()),
                 };
@@ -215,17 +239,17 @@ impl<'a> Device<'a> {
     /// Draws the view where it is not on the screen.
     ///
     /// # Errors
-    /// [`DrawError`] where the panel fails.
+    /// [`DeviceError`] where the panel fails.
     pub fn redraw<S: Screen>(
         &mut self,
         arena: &mut [i8],
         screen: &mut S,
         observer: &mut impl Observer,
-    ) -> Result<(), DrawError<S::Error>> {
+    ) -> Result<(), DeviceError<S::Error>> {
         let view = self.app.view();
         if self.drawn != Some(view) {
-            draw(view, &self.engine, arena, screen, observer)?;
-            screen.flush().map_err(DrawError::Target)?;
+            draw(view, &self.engine, arena, screen.frame_mut(), observer)?;
+            screen.flush().map_err(DeviceError::Panel)?;
             self.drawn = Some(view);
         }
         Ok(())
@@ -253,18 +277,19 @@ fn summary(engine: &Engine<'_>, result: &Result<usize, SelfTestError<'_>>) -> Se
 }
 
 /// Writes `golden <what> <crc of the input> <crc of each operation's output>` as the engine goes.
-struct ChecksumLine<'w, W> {
+struct ChecksumLine<'w, P, W> {
+    probe: &'w mut P,
     serial: &'w mut W,
     sent: fmt::Result,
 }
 
-impl<W: Write> ChecksumLine<'_, W> {
+impl<P, W: Write> ChecksumLine<'_, P, W> {
     fn send(&mut self, text: fmt::Arguments<'_>) {
         self.sent = self.sent.and_then(|()| self.serial.write_fmt(text));
     }
 }
 
-impl<W: Write> Observer for ChecksumLine<'_, W> {
+impl<P: Probe, W: Write> Observer for ChecksumLine<'_, P, W> {
     fn begin(&mut self, latent: Latent) {
         let point = |Point { seed, label }| (seed, Label(label));
         match latent {
@@ -283,8 +308,9 @@ impl<W: Write> Observer for ChecksumLine<'_, W> {
         self.send(format_args!(" {:08x}", checksum::of_activations(input)));
     }
 
-    fn layer(&mut self, _: usize, _: &Op<'_>, output: &[i8]) {
+    fn layer(&mut self, index: usize, op: &Op<'_>, output: &[i8]) {
         self.send(format_args!(" {:08x}", checksum::of_activations(output)));
+        self.probe.layer(index, op, output);
     }
 }
 
@@ -314,8 +340,9 @@ impl<P: Probe, W: Write> Observer for ProfileLine<'_, P, W> {
         self.lap();
     }
 
-    fn layer(&mut self, _: usize, _: &Op<'_>, _: &[i8]) {
+    fn layer(&mut self, index: usize, op: &Op<'_>, output: &[i8]) {
         self.lap();
+        self.probe.layer(index, op, output);
     }
 
     fn end(&mut self) {

@@ -34,7 +34,7 @@ impl Device<'_> {
         let mut next = Next::Continue;
         let reply = match request {
             Err(refusal) => Err(refusal),
-            Ok(Request::Hello) => Ok(Reply::Hello(self.hello(arena.len(), slot))),
+            Ok(Request::Hello) => Ok(Reply::Hello(self.hello(slot))),
             Ok(Request::Generate(latent)) => self.generate(number, latent, arena, probe, serial)?,
             Ok(Request::SelfTest) => {
                 let result = self.test(arena, probe);
@@ -80,7 +80,7 @@ impl Device<'_> {
         Ok(next)
     }
 
-    fn hello(&self, arena: usize, slot: &impl Slot) -> Hello<&str> {
+    fn hello(&self, slot: &impl Slot) -> Hello<&str> {
         let image = self.engine.image();
         let output = image.output();
         // Images and arenas have at most 16 MiB.
@@ -96,7 +96,7 @@ impl Device<'_> {
             image_len: count(image.len()),
             image_crc: image.crc(),
             arena_len: count(image.arena_len()),
-            arena_capacity: count(arena),
+            arena_capacity: count(self.identity.arena),
             latent_len: saturated(image.latent_len()),
             classes: image.classes(),
             ops: saturated(image.op_count()),

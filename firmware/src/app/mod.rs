@@ -22,6 +22,6 @@ pub use device::{Device, DeviceError, Identity, Next, Ports, Probe, Serial, Stat
 pub use frames::refuse;
 pub use number::Number;
 pub use receiver::Receiver;
-pub use screen::{DrawError, draw, draw_message};
+pub use screen::{draw, draw_message};
 pub use state::{App, Event, TICK_HZ};
 pub use view::{Fault, GRID_COLUMNS, GRID_LEN, GRID_ROWS, SelfTest, View, ViewError};

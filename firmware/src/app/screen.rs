@@ -7,6 +7,7 @@ use super::view::Label;
 use super::{Fault, Number, SelfTest, View};
 use crate::draw::{Filter, FromGrey, Scaled};
 use crate::engine::{Engine, EngineError, Observer};
+use core::convert::Infallible;
 use core::fmt::{self, Write};
 use embedded_graphics::{
     image::Image,
@@ -18,17 +19,6 @@ use embedded_graphics::{
 use layout::{Layout, Line, Paragraph};
 use shared::latent::{Point as LatentPoint, WALK_STEPS};
 
-/// Why a view cannot be drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DrawError<E> {
-    /// The engine refuses one of its pictures.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The target fails.
-    #[error("the display does not take pixels; check its wiring")]
-    Target(E),
-}
-
 // Grey levels, those of a panel with 16 of them among them.
 const BLACK: u8 = 0;
 const FRAME: u8 = 3 * 17;
@@ -39,22 +29,22 @@ const WHITE: u8 = 255;
 /// [`Engine::generate`], and the observer sees every picture of the view.
 ///
 /// # Errors
-/// [`DrawError`] where the model does not accept a label of the view, or the target fails.
-pub fn draw<D: DrawTarget<Color: FromGrey>>(
+/// [`EngineError`] where the model does not accept a label of the view.
+pub fn draw<D: DrawTarget<Color: FromGrey, Error = Infallible>>(
     view: View,
     engine: &Engine<'_>,
     arena: &mut [i8],
     target: &mut D,
     observer: &mut impl Observer,
-) -> Result<(), DrawError<D::Error>> {
-    let mut painter = Painter::new(target).map_err(DrawError::Target)?;
+) -> Result<(), EngineError> {
+    let mut painter = infallible(Painter::new(target));
     for (i, latent) in view.latents(engine.image().classes()).enumerate() {
         let picture = engine.generate(arena, latent, observer)?;
         let cell = painter.layout.cell(view, i);
         let scaled = Scaled::fit(picture, cell.size, Filter::Bilinear);
-        painter.picture(&scaled, cell).map_err(DrawError::Target)?;
+        infallible(painter.picture(&scaled, cell));
     }
-    match view {
+    infallible(match view {
         View::SelfTest(result) => painter.self_test(result, engine),
         View::Digit { point } => painter.digit(point),
         View::Grid { seed, label } => painter.grid(seed, label, engine.image().classes()),
@@ -69,24 +59,26 @@ pub fn draw<D: DrawTarget<Color: FromGrey>>(
             cursor,
             seed,
         } => painter.number(number, cursor, seed),
-    }
-    .map_err(DrawError::Target)
+    });
+    Ok(())
+}
+
+/// What memory took.
+fn infallible<T>(result: Result<T, Infallible>) -> T {
+    result.unwrap_or_else(|never| match never {})
 }
 
 /// Draws a title and a text of any length, as far as it fits: for what stops the device.
-///
-/// # Errors
-/// The target's.
-pub fn draw_message<D: DrawTarget<Color: FromGrey>>(
+pub fn draw_message<D: DrawTarget<Color: FromGrey, Error = Infallible>>(
     title: &str,
     text: &str,
     target: &mut D,
-) -> Result<(), D::Error> {
-    let mut painter = Painter::new(target)?;
+) {
+    let mut painter = infallible(Painter::new(target));
     let layout = painter.layout;
-    painter.fill(layout.title_bar, WHITE)?;
-    painter.text(title, At::Left, layout.title, BLACK)?;
-    painter.wrapped(text, At::Left, layout.message, WHITE)
+    infallible(painter.fill(layout.title_bar, WHITE));
+    infallible(painter.text(title, At::Left, layout.title, BLACK));
+    infallible(painter.wrapped(text, At::Left, layout.message, WHITE));
 }
 
 /// Where a text is along its line.

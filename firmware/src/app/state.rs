@@ -23,7 +23,7 @@ pub enum Event<'l> {
     Line(Result<&'l str, LineError>),
     /// A frame's content came over the UART; or bytes that looked like one. The app leaves it to the device.
     Frame(Result<&'l [u8], FrameError>),
-    /// `1 / TICK_HZ` seconds passed.
+    /// The board's tick: `1 / TICK_HZ` seconds passed, or less on a faster board.
     Tick,
 }
 

@@ -107,38 +107,39 @@ impl Axis {
     }
 }
 
-/// A level of a column, times 256: mixed from the row that `y` is in and the next, which counts nothing below the last.
+/// One row of the source at places along it, times 256: mixed from the columns that a place is between. The column behind
+/// the last counts nothing.
 #[inline(never)]
-fn column(picture: &Picture<'_>, x: u32, y: u32) -> u32 {
-    let (row, part) = (y / 256, y % 256);
-    let level = |row: u32| u32::from(picture.grey(x as usize, row as usize));
-    level(row) * (256 - part) + level(row + 1) * part
-}
-
-/// The levels of one row of the target, `y` down the source, at places along it.
-#[inline(never)]
-fn fill(picture: &Picture<'_>, y: u32, places: &[u32], levels: &mut [u8]) {
+fn line(picture: &Picture<'_>, row: u32, places: &[u32], line: &mut [u16]) {
+    let grey = |x: u32| u32::from(picture.grey(x as usize, row as usize));
     // No picture is so wide. Not that the first column is taken for its right neighbour.
     let mut left = u32::MAX - 1;
-    let (mut second, mut base, mut slope) = (0, 0, 0u32);
-    for (&place, level) in places.iter().zip(levels) {
-        let x = place / 256;
+    let (mut first, mut second) = (0, 0);
+    for (&place, level) in places.iter().zip(line) {
+        let (x, part) = (place / 256, place % 256);
         if x != left {
-            let first = if x.wrapping_sub(1) == left {
+            first = if x.wrapping_sub(1) == left {
                 second
             } else {
-                column(picture, x, y)
+                grey(x)
             };
-            // As of rows, the column behind the last counts nothing.
-            second = column(picture, x + 1, y);
-            slope = second.wrapping_sub(first);
-            // For rounding.
-            base = first * 256 + (1 << 15);
+            second = grey(x + 1);
             left = x;
         }
-        // first * (256 - part) + second * part. Weights sum to 2^16 and levels have 8 bits, so the sum has 24 and the
-        // rounded result eight.
-        *level = (base.wrapping_add(slope.wrapping_mul(place % 256)) >> 16) as u8;
+        // Weights sum to 2^8 and levels have eight bits.
+        *level = (first * (256 - part) + second * part) as u16;
+    }
+}
+
+/// The levels of one row of the target, from two lines of the source and how far it is from the first to the second, in
+/// 1/256.
+#[inline(never)]
+fn mix(above: &[u16], below: &[u16], part: u32, levels: &mut [u8]) {
+    for ((&above, &below), level) in above.iter().zip(below).zip(levels) {
+        let (above, below) = (u32::from(above), u32::from(below));
+        // above * (256 - part) + below * part, rounded: a sum of 24 bits, a result of eight.
+        let slope = below.wrapping_sub(above).wrapping_mul(part);
+        *level = ((above * 256 + (1 << 15)).wrapping_add(slope) >> 16) as u8;
     }
 }
 
@@ -155,6 +156,7 @@ impl<C: FromGrey> ImageDrawable for Scaled<'_, C> {
         let Size { width, height } = self.size;
         let mut columns = Axis::new(self.filter, width, self.picture.width());
         let (mut places, mut levels) = ([0; STRIP], [0; STRIP]);
+        let (mut above, mut below) = ([0; STRIP], [0; STRIP]);
         for left in (0..width).step_by(STRIP) {
             let count = STRIP.min((width - left) as usize);
             let (places, levels) = (&mut places[..count], &mut levels[..count]);
@@ -162,8 +164,21 @@ impl<C: FromGrey> ImageDrawable for Scaled<'_, C> {
             let mut rows = Axis::new(self.filter, height, self.picture.height());
             // Panels have fewer than 2^31 pixels a side.
             let left = left as i32;
+            // The source's row that `above` has; none yet.
+            let mut upper = u32::MAX;
             for row in 0..height as i32 {
-                fill(&self.picture, rows.next(), places, levels);
+                let y = rows.next();
+                if y / 256 != upper {
+                    let next = upper.wrapping_add(1);
+                    upper = y / 256;
+                    if upper == next && row > 0 {
+                        above = below;
+                    } else {
+                        line(&self.picture, upper, places, &mut above);
+                    }
+                    line(&self.picture, upper + 1, places, &mut below);
+                }
+                mix(&above, &below, y % 256, levels);
                 let colours = (left..).zip(&*levels);
                 let colours = colours.map(|(x, &level)| C::from_grey(level, Point::new(x, row)));
                 let area = Rectangle::new(Point::new(left, row), Size::new(count as u32, 1));

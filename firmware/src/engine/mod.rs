@@ -4,6 +4,7 @@
 //! input and every operation's output, for checksums, counting and logs.
 
 mod picture;
+mod resident;
 mod self_test;
 
 pub use picture::Picture;

@@ -1,6 +1,5 @@
 //! The picture of the 128x64 panel with 16 grey levels, in its own format.
 
-use super::Screen;
 use core::convert::Infallible;
 use embedded_graphics::{pixelcolor::Gray4, prelude::*, primitives::Rectangle};
 
@@ -102,11 +101,7 @@ impl DrawTarget for FrameBuffer {
     }
 }
 
-impl Screen for FrameBuffer {
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
+super::screen_in_memory!(FrameBuffer);
 
 #[cfg(test)]
 mod tests {

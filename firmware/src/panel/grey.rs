@@ -1,7 +1,7 @@
 //! The picture of the 240x240 colour panel: grey levels, which take half the memory of its colours.
 
-use super::Screen;
 use core::convert::Infallible;
+use core::ops::Range;
 use embedded_graphics::{pixelcolor::Gray8, prelude::*, primitives::Rectangle};
 
 /// 240 rows of 240 bytes, 255 is white. What the host draws here is what the device shows, by way of [`rgb565`].
@@ -31,23 +31,90 @@ impl GreyFrame {
         &self.levels
     }
 
-    /// A number for each row that changes when the row does; that two rows have the same by chance is as likely as one in
-    /// 2^32.
-    pub fn row_marks(&self) -> impl Iterator<Item = u32> + '_ {
+    /// Its rows, and what tells whether they changed.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let rows = self.levels.as_chunks::<{ Self::WIDTH }>().0;
-        rows.iter().map(|row| {
-            let words = row.as_chunks::<4>().0;
-            // FNV-1a, by words instead of bytes. Fowler, Noll, Vo: RFC 9923.
-            words.iter().fold(0x811C_9DC5, |mark, word| {
-                (mark ^ u32::from_ne_bytes(*word)).wrapping_mul(0x0100_0193)
-            })
-        })
+        rows.iter().map(|levels| Row { levels })
     }
 
     /// The part of a row that an area covers.
     fn span(&mut self, y: i32, left: i32, width: u32) -> Option<&mut [u8]> {
         let start = usize::try_from(y).ok()? * Self::WIDTH + usize::try_from(left).ok()?;
         self.levels.get_mut(start..start + width as usize)
+    }
+}
+
+/// FNV-1a with 32 bits, by words instead of bytes. Fowler, Noll, Vo: RFC 9923.
+const BASIS: u32 = 0x811C_9DC5;
+const PRIME: u32 = 0x0100_0193;
+
+/// A row of a frame.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'f> {
+    levels: &'f [u8; GreyFrame::WIDTH],
+}
+
+impl<'f> Row<'f> {
+    /// Its grey levels.
+    pub const fn levels(&self) -> &'f [u8; GreyFrame::WIDTH] {
+        self.levels
+    }
+
+    /// What the row looks like.
+    pub fn look(&self) -> Look {
+        let words = self.levels.as_chunks::<4>().0;
+        let mark = words.iter().fold(BASIS, |mark, word| {
+            (mark ^ u32::from_ne_bytes(*word)).wrapping_mul(PRIME)
+        });
+        let is_lit = |word: &[u8; 4]| *word != [0; 4];
+        // Fewer than 256 columns.
+        let column = |word: usize| (4 * word) as u8;
+        let start = words.iter().position(is_lit).map_or(0, column);
+        let end = words.iter().rposition(is_lit);
+        let end = end.map_or(0, |last| column(last + 1));
+        Look { mark, start, end }
+    }
+}
+
+const _: () = assert!(GreyFrame::WIDTH < 256, "columns are bytes");
+
+/// What a row of a frame looks like: two rows that look the same are the same, but for one chance in 2^32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    mark: u32,
+    /// The columns outside of which all is black.
+    start: u8,
+    end: u8,
+}
+
+impl Look {
+    /// Of a black row.
+    pub const BLACK: Self = Self {
+        mark: {
+            let (mut mark, mut words) = (BASIS, GreyFrame::WIDTH / 4);
+            while words > 0 {
+                mark = mark.wrapping_mul(PRIME);
+                words -= 1;
+            }
+            mark
+        },
+        start: 0,
+        end: 0,
+    };
+
+    /// The columns that must be sent where a row that looked so shall look otherwise; none where it shall not.
+    pub fn columns_to(self, other: Self) -> Range<usize> {
+        if self == other {
+            return 0..0;
+        }
+        // A black row has no columns, and must not count with its zeros.
+        let spans = [self, other]
+            .into_iter()
+            .filter(|look| look.start < look.end);
+        let (start, end) = spans.fold((u8::MAX, 0), |(start, end), look| {
+            (start.min(look.start), end.max(look.end))
+        });
+        usize::from(start)..usize::from(end)
     }
 }
 
@@ -124,11 +191,7 @@ impl DrawTarget for GreyFrame {
     }
 }
 
-impl Screen for GreyFrame {
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
+super::screen_in_memory!(GreyFrame);
 
 #[cfg(test)]
 mod tests {
@@ -174,22 +237,32 @@ mod tests {
     }
 
     #[test]
-    fn marks_tell_rows_apart() {
+    fn looks_tell_rows_apart_and_what_to_send() {
         let mut frame = Box::new(GreyFrame::new());
-        let before: std::vec::Vec<u32> = frame.row_marks().collect();
-        for x in [0, 1, 7, 239] {
+        let looks = |frame: &GreyFrame| -> std::vec::Vec<Look> {
+            frame.rows().map(|row| row.look()).collect()
+        };
+        let black = looks(&frame);
+        assert!(black.iter().all(|&look| look == Look::BLACK));
+        let mut before = black.clone();
+        let mut last = None;
+        for x in [0, 1, 7, 239, 120] {
             let pixel = Pixel(Point::new(x, 9), Gray8::new(1));
             frame.clear(Gray8::BLACK).unwrap();
             frame.draw_iter([pixel]).unwrap();
-            let changed = frame
-                .row_marks()
-                .zip(&before)
-                .map(|(now, &before)| now != before);
-            assert!(
-                changed.enumerate().all(|(y, changed)| changed == (y == 9)),
-                "{x}"
-            );
+            let now = looks(&frame);
+            for (y, (&now, &before)) in now.iter().zip(&before).enumerate() {
+                let columns = before.columns_to(now);
+                assert_eq!(columns.is_empty(), y != 9, "{x}");
+                for changed in [Some(x), last].into_iter().flatten().filter(|_| y == 9) {
+                    assert!(columns.contains(&(changed as usize)), "{x}: {columns:?}");
+                }
+            }
+            (before, last) = (now, Some(x));
         }
+        // Back to black: what was lit is sent, by whole words.
+        assert_eq!(before[9].columns_to(Look::BLACK), 120..124);
+        assert_eq!(before[9].columns_to(before[9]), 0..0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The picture of a 128x64 panel with one bit a pixel, in the format of the SSD1306.
 
-use super::{HEIGHT, Screen, WIDTH};
+use super::{HEIGHT, WIDTH};
 use core::convert::Infallible;
 use embedded_graphics::{pixelcolor::BinaryColor, prelude::*};
 
@@ -81,11 +81,7 @@ impl DrawTarget for MonoFrame {
     }
 }
 
-impl Screen for MonoFrame {
-    fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
+super::screen_in_memory!(MonoFrame);
 
 #[cfg(test)]
 mod tests {

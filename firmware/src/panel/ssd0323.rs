@@ -5,7 +5,6 @@
 //! remapping, multiplexing, timing), so those are **unproven on glass**.
 
 use super::{FrameBuffer, Screen};
-use embedded_graphics::{pixelcolor::Gray4, prelude::*, primitives::Rectangle};
 use embedded_hal::{digital::OutputPin, spi::SpiDevice};
 
 /// Why nothing reached the panel.
@@ -90,35 +89,14 @@ impl<S: SpiDevice, P: OutputPin> Ssd0323<S, P> {
     }
 }
 
-impl<S, P> OriginDimensions for Ssd0323<S, P> {
-    fn size(&self) -> Size {
-        self.frame.size()
-    }
-}
-
-impl<S: SpiDevice, P: OutputPin> DrawTarget for Ssd0323<S, P> {
-    type Color = Gray4;
+impl<S: SpiDevice, P: OutputPin> Screen for Ssd0323<S, P> {
+    type Frame = FrameBuffer;
     type Error = PanelError<S::Error, P::Error>;
 
-    fn draw_iter<I: IntoIterator<Item = Pixel<Gray4>>>(
-        &mut self,
-        pixels: I,
-    ) -> Result<(), Self::Error> {
-        self.frame.draw_iter(pixels).map_err(|never| match never {})
+    fn frame_mut(&mut self) -> &mut FrameBuffer {
+        &mut self.frame
     }
 
-    fn fill_solid(&mut self, area: &Rectangle, colour: Gray4) -> Result<(), Self::Error> {
-        self.frame
-            .fill_solid(area, colour)
-            .map_err(|never| match never {})
-    }
-
-    fn clear(&mut self, colour: Gray4) -> Result<(), Self::Error> {
-        self.frame.clear(colour).map_err(|never| match never {})
-    }
-}
-
-impl<S: SpiDevice, P: OutputPin> Screen for Ssd0323<S, P> {
     fn flush(&mut self) -> Result<(), Self::Error> {
         self.send()
     }
@@ -129,6 +107,7 @@ mod tests {
     extern crate std;
     use super::*;
     use core::cell::RefCell;
+    use embedded_graphics::{pixelcolor::Gray4, prelude::*};
     use embedded_hal::{digital, spi};
     use std::{rc::Rc, vec::Vec};
 
@@ -195,6 +174,7 @@ mod tests {
         let wires = Fake::default();
         let mut panel = Ssd0323::new(wires.clone(), wires.clone());
         panel
+            .frame_mut()
             .draw_iter([
                 Pixel(Point::new(0, 0), Gray4::new(0xA)),
                 Pixel(Point::new(127, 63), Gray4::new(3)),

@@ -4,7 +4,6 @@
 //! Proven on an emulated panel, **unproven on glass**.
 
 use super::{MonoFrame, Screen};
-use embedded_graphics::{pixelcolor::BinaryColor, prelude::*};
 use embedded_hal::i2c::I2c;
 
 /// The address of nearly every module.
@@ -47,11 +46,13 @@ const INIT: [u8; 26] = [
 /// The whole panel as the window that pixels go to: columns, then pages.
 const WINDOW: [u8; 7] = [COMMANDS, 0x21, 0, 127, 0x22, 0, 7];
 
-/// The panel with its frame; [`Screen::flush`] sends it.
+/// The panel with its frame; [`Screen::flush`] sends it, and sets the panel up where it is not: a panel that did not answer
+/// may have been plugged in since.
 #[derive(Debug)]
 pub struct Ssd1306<I> {
     bus: I,
     frame: MonoFrame,
+    is_set_up: bool,
 }
 
 impl<I: I2c> Ssd1306<I> {
@@ -60,25 +61,8 @@ impl<I: I2c> Ssd1306<I> {
         Self {
             bus,
             frame: MonoFrame::new(),
+            is_set_up: false,
         }
-    }
-
-    /// Sets the panel up and shows the frame.
-    ///
-    /// # Errors
-    /// [`BusError`] where the panel does not answer.
-    pub fn init(&mut self) -> Result<(), BusError<I::Error>> {
-        self.write(&INIT)?;
-        self.send()
-    }
-
-    /// Sets the panel up and shows a frame.
-    ///
-    /// # Errors
-    /// [`BusError`] where the panel does not answer.
-    pub fn show(&mut self, frame: &MonoFrame) -> Result<(), BusError<I::Error>> {
-        self.frame.clone_from(frame);
-        self.init()
     }
 
     /// What is or will be shown.
@@ -91,6 +75,9 @@ impl<I: I2c> Ssd1306<I> {
     }
 
     fn send(&mut self) -> Result<(), BusError<I::Error>> {
+        if !self.is_set_up {
+            self.write(&INIT)?;
+        }
         self.write(&WINDOW)?;
         let mut transfer = [PIXELS; 1 + 128];
         for index in 0..8 {
@@ -102,31 +89,18 @@ impl<I: I2c> Ssd1306<I> {
     }
 }
 
-impl<I> OriginDimensions for Ssd1306<I> {
-    fn size(&self) -> Size {
-        self.frame.size()
-    }
-}
-
-impl<I: I2c> DrawTarget for Ssd1306<I> {
-    type Color = BinaryColor;
+impl<I: I2c> Screen for Ssd1306<I> {
+    type Frame = MonoFrame;
     type Error = BusError<I::Error>;
 
-    fn draw_iter<T: IntoIterator<Item = Pixel<BinaryColor>>>(
-        &mut self,
-        pixels: T,
-    ) -> Result<(), Self::Error> {
-        self.frame.draw_iter(pixels).map_err(|never| match never {})
+    fn frame_mut(&mut self) -> &mut MonoFrame {
+        &mut self.frame
     }
 
-    fn clear(&mut self, colour: BinaryColor) -> Result<(), Self::Error> {
-        self.frame.clear(colour).map_err(|never| match never {})
-    }
-}
-
-impl<I: I2c> Screen for Ssd1306<I> {
     fn flush(&mut self) -> Result<(), Self::Error> {
-        self.send()
+        let sent = self.send();
+        self.is_set_up = sent.is_ok();
+        sent
     }
 }
 
@@ -134,6 +108,7 @@ impl<I: I2c> Screen for Ssd1306<I> {
 mod tests {
     extern crate std;
     use super::*;
+    use embedded_graphics::{pixelcolor::BinaryColor, prelude::*};
     use embedded_hal::i2c::{ErrorKind, ErrorType, NoAcknowledgeSource, Operation};
     use std::{vec, vec::Vec};
 
@@ -176,8 +151,13 @@ mod tests {
     #[test]
     fn a_frame_is_a_window_and_eight_pages() {
         let mut panel = Ssd1306::new(Wires::new(99));
+        panel.flush().unwrap();
+        panel.bus.transfers.clear();
         let on = |x, y| Pixel(Point::new(x, y), BinaryColor::On);
-        panel.draw_iter([on(0, 0), on(127, 63)]).unwrap();
+        panel
+            .frame_mut()
+            .draw_iter([on(0, 0), on(127, 63)])
+            .unwrap();
         assert!(
             panel.bus.transfers.is_empty(),
             "nothing is sent before the flush"
@@ -201,7 +181,7 @@ mod tests {
     #[test]
     fn set_up_switches_off_then_on_and_clears() {
         let mut panel = Ssd1306::new(Wires::new(99));
-        panel.init().unwrap();
+        panel.flush().unwrap();
         let first = &panel.bus.transfers[0];
         assert_eq!((first[0], first[1], first[25]), (COMMANDS, 0xAE, 0xAF));
         assert!(
@@ -212,13 +192,18 @@ mod tests {
     }
 
     #[test]
-    fn a_panel_that_is_not_there_is_an_error() {
+    fn a_panel_that_is_not_there_is_an_error_and_is_set_up_when_it_comes() {
         for transfers in [0, 1, 2, 9] {
-            let error = Ssd1306::new(Wires::new(transfers)).init().unwrap_err();
+            let mut panel = Ssd1306::new(Wires::new(transfers));
+            let error = panel.flush().unwrap_err();
             assert_eq!(
                 error.0,
                 ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address)
             );
+            panel.bus = Wires::new(99);
+            panel.flush().unwrap();
+            assert_eq!(panel.bus.transfers[0], INIT);
+            assert_eq!(panel.bus.transfers.len(), 1 + 1 + 8);
         }
     }
 }

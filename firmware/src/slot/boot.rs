@@ -34,9 +34,12 @@ pub struct Running<'b> {
 /// The built-in model cannot run: the program was built with a wrong one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BootError {
-    /// It is no image.
-    #[error(transparent)]
-    Image(#[from] ImageError),
+    /// It is no image. The reason is not in the message: whoever built the program was told, and the messages of all that
+    /// can be wrong with an image take 4 KB of flash.
+    #[error(
+        "the model is damaged or for another firmware; build the firmware again, with its model"
+    )]
+    Image(#[source] ImageError),
     /// It is too large.
     #[error(
         "the model needs an arena of {needed} bytes, this board has {available}; export a smaller one"
@@ -60,7 +63,7 @@ impl<'b> Running<'b> {
         arena: &mut [i8],
         observer: &mut dyn Observer,
     ) -> Result<Self, BootError> {
-        let image = Image::new_checked(image)?;
+        let image = Image::new_checked(image).map_err(BootError::Image)?;
         let (needed, available) = (image.arena_len(), arena.len());
         if needed > available {
             return Err(BootError::Arena { needed, available });

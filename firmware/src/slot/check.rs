@@ -12,11 +12,16 @@ pub struct Limits {
     /// The most multiplications and elements written a picture, in millions, for models from the slot: a hostile one
     /// could compute for hours.
     pub million_steps: u32,
+    /// The same for all golden vectors together: the device tests a model before it answers anybody.
+    pub million_test_steps: u32,
 }
 
 impl Limits {
-    /// Whether an image fits.
-    pub(super) fn check(&self, image: &Image<'_>) -> Result<(), Refusal> {
+    /// Whether an image may run from the slot of a device with these limits; it need not be good.
+    ///
+    /// # Errors
+    /// [`Refusal::Arena`], [`Refusal::Work`], [`Refusal::NoGoldens`], [`Refusal::TestWork`].
+    pub fn check(&self, image: &Image<'_>) -> Result<(), Refusal> {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         if image.arena_len() > self.arena {
             return Err(Refusal::Arena {
@@ -29,11 +34,27 @@ impl Limits {
             op.kind.macs(&from, &to).saturating_add(u64::from(to.len()))
         });
         let steps = steps.fold(0, u64::saturating_add);
-        let millions = u32::try_from(steps.div_ceil(1_000_000)).unwrap_or(u32::MAX);
-        if millions > self.million_steps {
+        // More than 2^32 is too much for every board, and a division of 64 bits takes a kilobyte of flash.
+        let millions = |steps| u32::try_from(steps).unwrap_or(u32::MAX).div_ceil(1_000_000);
+        let allowed = self.million_steps;
+        if millions(steps) > allowed {
             return Err(Refusal::Work {
-                millions,
-                allowed: self.million_steps,
+                millions: millions(steps),
+                allowed,
+            });
+        }
+        let goldens = image.goldens().len();
+        if goldens == 0 {
+            return Err(Refusal::NoGoldens);
+        }
+        let (steps, allowed) = (
+            steps.saturating_mul(goldens as u64),
+            self.million_test_steps,
+        );
+        if millions(steps) > allowed {
+            return Err(Refusal::TestWork {
+                millions: millions(steps),
+                allowed,
             });
         }
         Ok(())
@@ -53,9 +74,6 @@ pub(super) fn check(
         return Err(Refusal::Checksum);
     }
     limits.check(&image)?;
-    if image.goldens().len() == 0 {
-        return Err(Refusal::NoGoldens);
-    }
     Engine::new(image)
         .self_test_observed(arena, observer)
         .map_err(|error| refusal(&error))

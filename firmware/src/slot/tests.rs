@@ -24,6 +24,7 @@ const POINTS: [Point; 2] = [
 const LIMITS: Limits = Limits {
     arena: 400,
     million_steps: 1,
+    million_test_steps: 100,
 };
 
 /// A small model; each number gives another. Two of three sectors long with its record.
@@ -271,6 +272,7 @@ fn limits_are_those_of_the_device() {
         Limits {
             arena,
             million_steps,
+            ..LIMITS
         }
         .check(&image)
     };
@@ -286,6 +288,30 @@ fn limits_are_those_of_the_device() {
         allowed: 0,
     };
     assert_eq!(refusal(needed, 0), Err(slow));
+}
+
+/// Each picture is quick, and there are so many golden vectors that the device would test for hours before it answers.
+#[test]
+fn endless_self_tests_are_refused() {
+    let limits = Limits {
+        arena: 1000,
+        million_test_steps: 1,
+        ..LIMITS
+    };
+    let refusal = |goldens: u32| {
+        let points: Vec<Point> = (0..goldens)
+            .map(|seed| Point { seed, label: None })
+            .collect();
+        let image = Network::random(1, 3, 0, &[20], (20, 20)).image(&points);
+        limits.check(&Image::new_checked(&image).unwrap())
+    };
+    // 3 * 20 + 20 * 400 multiplications, 820 elements of which the table writes 400.
+    assert_eq!(refusal(100), Ok(()));
+    let slow = Refusal::TestWork {
+        millions: 2,
+        allowed: 1,
+    };
+    assert_eq!(refusal(200), Err(slow));
 }
 
 /// An image that is sent as another, out of order, in wrong pieces, or twice.

@@ -104,6 +104,11 @@ impl<'b, B: Bank> Upload<'b, B> {
         }
     }
 
+    /// Whether an image is on its way.
+    pub fn has_begun(&self) -> bool {
+        self.incoming.is_some()
+    }
+
     fn bank(&mut self) -> Result<&mut B, Refusal> {
         let why = if self.banks == 0 {
             Refusal::NoSlot

@@ -10,7 +10,7 @@
 
 import { RP2040 } from 'rp2040js';
 import { connectI2c, connectSpi } from './buses.js';
-import { logger, mendSleep } from './core.js';
+import { logger, mendSleep, mendTimer } from './core.js';
 import { Flash, PowerLoss } from './flash.js';
 import { Profile } from './profile.js';
 import { call, install } from './rom.js';
@@ -29,6 +29,7 @@ const VECTORS = FLASH_BASE + 0x100;
 const RAM_BASE = 0x20000000;
 const EXC_HARDFAULT = 3;
 const CAUSE_TIMER = 1;
+const TIMER = 0x40054;
 const WATCHDOG = 0x40058;
 const XIP_CTRL = 0x14000;
 
@@ -91,6 +92,8 @@ export class Board {
     }
     this.flash.bytes.set(scratch);
     this.powerOn();
+    // The boot ROM starts what was copied onto its drive by a reset of the watchdog.
+    this.chip.peripherals[WATCHDOG].reason = CAUSE_TIMER;
   }
 
   /** Takes power away and gives it back: RAM and the time are new, flash is as it was. */
@@ -238,6 +241,7 @@ export class Board {
     chip.flashView = new DataView(chip.flash.buffer);
     chip.logger = logger(chip, (text) => this.#complain(text));
     this.wake = mendSleep(chip.core);
+    mendTimer(chip.peripherals[TIMER]);
     install(chip.bootrom);
     this.cache.flush();
     chip.peripherals[XIP_CTRL] = xipControl(this.cache);

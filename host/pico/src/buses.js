@@ -42,7 +42,7 @@ export function connectSpi(chip, bus, pins, panel) {
  *
  * @param {import('rp2040js').RP2040} chip
  * @param {number} bus 0 or 1
- * @param {{start: () => void, write: (byte: number) => void}} panel
+ * @param {{unplugged: boolean, start: () => void, write: (byte: number) => void}} panel
  */
 export function connectI2c(chip, bus, panel) {
   const i2c = chip.i2c[bus];
@@ -55,7 +55,7 @@ export function connectI2c(chip, bus, panel) {
   let addressed = false;
   i2c.onStart = () => after(1, () => i2c.completeStart());
   i2c.onConnect = (address) => {
-    addressed = address === ADDRESS;
+    addressed = address === ADDRESS && !panel.unplugged;
     if (addressed) {
       panel.start();
     }

@@ -32,6 +32,27 @@ export function mendSleep(core) {
   return wake;
 }
 
+/** The timer's registers of its four alarms. */
+const ALARM0 = 0x10;
+const ALARM3 = 0x1c;
+
+/**
+ * The timer: an alarm goes off when the count of microseconds has reached it. The library lets it go off up to a
+ * microsecond before, because it drops the part of the present microsecond that is over. Firmware then finds that it is
+ * too early and sets the alarm again, by then for a time that has just passed: it sleeps for an hour.
+ */
+export function mendTimer(timer) {
+  const write = timer.writeUint32;
+  timer.writeUint32 = (offset, value) => {
+    write.call(timer, offset, value);
+    if (offset >= ALARM0 && offset <= ALARM3) {
+      const { nanos } = timer.clock;
+      const micros = (value - Math.floor(nanos / 1000)) >>> 0;
+      timer.alarms[(offset - ALARM0) / 4].clockAlarm.schedule(Math.max(0, micros * 1000 - (nanos % 1000)));
+    }
+  };
+}
+
 /**
  * The chip's voice. The library only says that the core has signalled an event (SEV); the core then does not go to
  * sleep at its next WFE.

@@ -117,6 +117,11 @@ const commands = {
     board.flash.bytes.set(fault, at);
     return { before };
   },
+  /** Pulls the wires of the OLED, or puts them back: a panel that had no power starts anew. */
+  unplug({ on }) {
+    board.panels.ssd1306.unplugged = on;
+    board.panels.ssd1306.reset();
+  },
   xip({ on }) {
     board.setXip(on);
   },

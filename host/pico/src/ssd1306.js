@@ -38,6 +38,8 @@ export class Ssd1306 {
     this.memory = new Uint8Array(WIDTH * PAGES);
     /** Counts bytes written: a picture that changed has a larger number. */
     this.written = 0;
+    /** Whether its wires are loose: it then does not answer. */
+    this.unplugged = false;
     this.reset();
   }
 

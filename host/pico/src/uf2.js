@@ -20,6 +20,8 @@ const NOT_MAIN_FLASH = 0x1;
 const FILE_CONTAINER = 0x1000;
 const HAS_FAMILY = 0x2000;
 const FAMILY_RP2040 = 0xe48bff56;
+/** The chip of the Pico 2: its absolute blocks, and its three kinds of programs. */
+const FAMILIES_RP2350 = [0xe48bff57, 0xe48bff59, 0xe48bff5a, 0xe48bff5b];
 /** Where the payload begins in a block, and the most that it can hold. */
 const PAYLOAD_AT = 32;
 const PAYLOAD_MAX = 476;
@@ -62,7 +64,8 @@ export function parseUf2(bytes) {
       continue;
     }
     if (flags & HAS_FAMILY && family !== FAMILY_RP2040) {
-      fail(`it is for another chip (family ${hex(family)}, expected ${hex(FAMILY_RP2040)})`);
+      const chip = FAMILIES_RP2350.includes(family) ? 'another chip, the RP2350 of a Pico 2' : 'another chip';
+      fail(`it is for ${chip} (family ${hex(family)}, expected ${hex(FAMILY_RP2040)} of a Pico)`);
     }
     if (number !== block || count !== blocks) {
       fail(`it says that it is number ${number} of ${count}; blocks are missing or out of order`);

@@ -79,7 +79,11 @@ test('the watchdog resets a program that hangs, and remembers why', () => {
   const resets = [];
   board.onReset = (cause) => resets.push([cause, Math.round(board.nanos / 1e5)]);
   board.run(400e3);
-  assert.equal(board.chip.core.registers[R4], 0);
+  // What the boot ROM leaves behind when it starts what was flashed; then power alone.
+  assert.equal(board.chip.core.registers[R4], 1, 'flashed');
+  board.powerOn();
+  board.run(400e3);
+  assert.equal(board.chip.core.registers[R4], 0, 'switched on');
   board.run(1.4e6);
   assert.deepEqual(
     resets.map(([cause]) => cause),
@@ -94,6 +98,24 @@ test('a watchdog that is fed does not bite', () => {
   const board = start([...watchdog, str(R2, R0, 4), 0xe7fd]);
   board.onReset = () => assert.fail('reset');
   board.run(3e6);
+});
+
+test('an alarm never goes off before its microsecond', () => {
+  const board = start([loop]);
+  const timer = board.chip.peripherals[0x40054];
+  const [alarm, raw] = [0x10, 0x34];
+  for (let round = 0; round < 200; round++) {
+    // Two cycles a turn, 16 ns: each round is in another part of the microsecond.
+    board.run(16);
+    const target = Math.floor(board.nanos / 1000) + 2;
+    timer.rawWriteValue = 1;
+    timer.writeUint32(raw, 1);
+    timer.writeUint32(alarm, target);
+    while (!(timer.readUint32(raw) & 1)) {
+      board.run(8);
+    }
+    assert.ok(board.nanos >= 1000 * target && board.nanos < 1000 * target + 100, `${board.nanos} for ${target}`);
+  }
 });
 
 test('a breakpoint outside the ROM is a hard fault', () => {

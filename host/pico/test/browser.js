@@ -119,7 +119,8 @@ async function run() {
   await shows('grid');
   await says('#status', 'Grid of eight');
   await page.focus('[data-button="right"]');
-  await page.keyboard.press('Enter');
+  // On a button that has the focus, space is that button's and not the board's mode.
+  await page.keyboard.press('Space');
   await shows('next grid');
 
   await page.type('#number', '2026');
@@ -130,7 +131,7 @@ async function run() {
   await page.type('#number', '7');
   await page.click('#number-form button');
   await shows('one digit');
-  await says('#picture-cycles', 'cycles');
+  await says('#picture-cycles', 'million');
   await photograph('wide', 1280, 900);
   await photograph('narrow', 390, 844);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -149,13 +150,21 @@ async function run() {
   await says('#problem', 'the board refuses the model');
   await drop('picture.png', task.broken);
   await says('#problem', 'expected a model folder');
+  await drop('huge.uf2', btoa('x'.repeat(9 << 20)));
+  await says('#problem', '10 MB, more than');
   await photograph('problem', 1280, 900);
   await page.keyboard.press('Tab');
   await shows('one digit');
 
   await drop('model.tgm', task.model);
   await says('#status', 'Uploading');
+  // A broken file beside it changes nothing, and the same model again starts anew where it was.
+  await drop('broken.uf2', task.broken);
+  await says('#problem', 'broken.uf2: ');
+  await says('#status', 'Uploading model.tgm');
+  await drop('again.tgm', task.model);
   await shows('other model');
+  await says('#running', 'again.tgm');
   await page.click('#restart');
   await shows('first');
   await drop('other.uf2', task.uf2);

@@ -16,7 +16,18 @@ test('the checksum is the usual CRC-32', () => {
 });
 
 test('frames come back, whatever is in them and around them', () => {
-  for (const message of [[1], [0], [0, 0, 0], Array.from({ length: 272 }, (_, i) => i & 255), new Array(270).fill(9)]) {
+  const nines = (length) => new Array(length).fill(9);
+  for (const message of [
+    [1],
+    [0],
+    [0, 0, 0],
+    Array.from({ length: 272 }, (_, i) => i & 255),
+    nines(270),
+    // A zero as the last byte of a full group, and right behind one.
+    [...nines(252), 0, 1],
+    [...nines(253), 0, 1],
+    [...nines(253), 0, 0],
+  ]) {
     const bytes = frame(7, message);
     assert.equal(bytes.subarray(2, -1).indexOf(0), -1, 'no zero within');
     const stream = [...new TextEncoder().encode('ready pico\nhalf a li'), ...bytes, ...new TextEncoder().encode('status x\n')];
@@ -69,6 +80,25 @@ test('an upload sends all of an image, in blocks', () => {
     }
   }
   assert.deepEqual(Uint8Array.from(sent), file);
+  assert.ok(upload.done);
+});
+
+test('an upload whose reply is lost begins again where it was, and gives up at last', () => {
+  const upload = new Upload(image(), 254);
+  let { number } = request(upload.begin());
+  assert.equal(number, 255, 'numbers go on from the upload before');
+  ({ number } = request(upload.reply(number, [5, 0])));
+  const late = number;
+  ({ number } = request(upload.again()));
+  assert.equal(upload.reply(late, [6, 0x80, 2]), null, 'a late answer');
+  const { message } = request(upload.reply(number, [5, 0x80, 2]));
+  assert.deepEqual(message.slice(0, 3), [4, 0x80, 2], 'the second block');
+  // A board that begins and never takes a block is not asked for ever.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    ({ number } = request(upload.again()));
+    upload.reply(number, [5, 0]);
+  }
+  assert.throws(() => upload.again(), /does not answer/);
   assert.ok(upload.done);
 });
 

@@ -8,6 +8,8 @@ const GROUP_LEN = 254;
 const BEGIN = 3;
 const BLOCK = 4;
 const FINISH = 5;
+/** How often an upload is begun again before the board counts as deaf. */
+const ATTEMPTS = 3;
 /** Replies. */
 const BEGUN = 5;
 const WRITTEN = 6;
@@ -34,6 +36,7 @@ const REFUSALS = [
   'the model would take too long for a picture',
   'the model has no golden vectors to test it with',
   'the model fails its self-test on the board',
+  'the model has so many golden vectors that testing it would take too long',
 ];
 
 /** A file that is no model, or one that the board refuses. */
@@ -79,7 +82,8 @@ export function frame(number, message) {
       bytes.push(0);
       return Uint8Array.from(bytes);
     }
-    at = stop === end ? stop + 1 : stop;
+    // A full group has no zero behind it: where one stands there, the next group is empty.
+    at = stop - at < GROUP_LEN ? stop + 1 : stop;
   }
 }
 
@@ -144,9 +148,10 @@ function unframe(bytes) {
 export class Upload {
   /**
    * @param {Uint8Array} image
+   * @param {number} [number] that of the last request before this upload: a late reply to it is none to this one
    * @throws {UploadError} for a file that is no model image
    */
-  constructor(image) {
+  constructor(image, number = 0) {
     const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
     if (image.length < 80 || view.getUint32(0) !== 0x5447494d) {
       throw new UploadError('not a model image: a model.tgm starts with TGIM');
@@ -157,14 +162,31 @@ export class Upload {
     }
     this.image = image;
     this.crc = view.getUint32(12, true);
-    this.number = 0;
+    this.number = number;
     this.offset = 0;
+    this.attempts = 0;
+    /** All of it is sent, and the board tests it. */
+    this.finishing = false;
     this.done = false;
   }
 
   /** The first request. */
   begin() {
+    this.finishing = false;
     return this.#request([BEGIN, ...varint(this.image.length), ...varint(this.crc)]);
+  }
+
+  /**
+   * The first request again, where no reply came: the board goes on where it was.
+   *
+   * @throws {UploadError} where that has not helped
+   */
+  again() {
+    if (++this.attempts > ATTEMPTS) {
+      this.done = true;
+      throw new UploadError('the board does not answer; its firmware may not take models');
+    }
+    return this.begin();
   }
 
   /** How much of the image the board has, 0 to 1. */
@@ -182,8 +204,10 @@ export class Upload {
       return null;
     }
     switch (message[0]) {
-      case BEGUN:
       case WRITTEN:
+        this.attempts = 0;
+      // Falls through.
+      case BEGUN:
         this.offset = unsigned(message, 1);
         return this.#next();
       case FINISHED:
@@ -199,6 +223,7 @@ export class Upload {
 
   #next() {
     if (this.offset >= this.image.length) {
+      this.finishing = true;
       return this.#request([FINISH]);
     }
     const bytes = this.image.subarray(this.offset, this.offset + BLOCK_LEN);

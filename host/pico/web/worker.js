@@ -14,11 +14,18 @@ const HOLD = 60 * MS;
 /** Between two pictures, and between two questions to the firmware. */
 const PICTURE_INTERVAL = 33;
 const QUESTION_INTERVAL = 500;
+/** How long the board may be silent in an upload, and while it tests a model, in emulated time. */
+const SILENCE = 3e9;
+const TEST_SILENCE = 60e9;
 
 const board = new Board();
 const encoder = new TextEncoder();
 let receiver = new Receiver();
 let upload = null;
+/** The file that is uploaded, when the board last heard of it, and the number of the last request. */
+let uploaded = '';
+let heard = 0;
+let number = 0;
 let running = false;
 let origin = 0;
 /** Changes of buttons, each not before its emulated time. */
@@ -44,9 +51,11 @@ board.onSerial = (bytes) => {
 };
 board.onReset = (cause) => {
   postMessage({ reset: cause });
-  if (upload) {
+  if (upload?.finishing) {
     upload = null;
-    fail(new UploadError('the board was reset before it had all of the model'));
+    fail(uploaded, new UploadError('the board was reset while it tested the model'));
+  } else if (upload) {
+    advance(() => upload.again());
   }
 };
 board.onOpen = () => postMessage({ open: true });
@@ -57,36 +66,39 @@ function advance(step) {
     const request = step();
     if (request) {
       board.send(request);
+      heard = board.nanos;
     }
-    postMessage({ progress: upload.progress, done: upload.done });
+    number = upload.number;
+    const { progress, finishing, done, crc } = upload;
+    postMessage({ progress, finishing, done, crc, name: uploaded });
     if (upload.done) {
       upload = null;
       asked = -1;
     }
   } catch (error) {
     upload = null;
-    fail(error);
+    fail(uploaded, error);
   }
 }
 
-function fail(error) {
+function fail(name, error) {
   if (!(error instanceof Uf2Error || error instanceof UploadError)) {
     throw error;
   }
-  postMessage({ error: error.message });
+  postMessage({ error: error.message, name, uploading: upload !== null });
 }
 
 const commands = {
-  start({ uf2 }) {
+  start({ uf2, name }) {
     try {
       board.load(new Uint8Array(uf2));
     } catch (error) {
-      return fail(error);
+      return fail(name, error);
     }
     [receiver, upload, presses, freeAt, shown, asked] = [new Receiver(), null, [], 0, -1, -1];
     origin = now() * MS;
     window = { wall: now(), nanos: 0, cycles: 0 };
-    postMessage({ started: true });
+    postMessage({ started: name });
     if (!running) {
       running = true;
       slice();
@@ -101,12 +113,13 @@ const commands = {
   line({ text }) {
     send(text);
   },
-  model({ bytes }) {
+  model({ bytes, name }) {
     try {
-      upload = new Upload(new Uint8Array(bytes));
+      upload = new Upload(new Uint8Array(bytes), number);
     } catch (error) {
-      return fail(error);
+      return fail(name, error);
     }
+    uploaded = name;
     advance(() => upload.begin());
   },
   xip({ on }) {
@@ -121,6 +134,17 @@ const again = new MessageChannel();
 again.port1.onmessage = slice;
 
 function slice() {
+  try {
+    proceed();
+  } catch (error) {
+    // A program may do what the emulator has no answer to. The next one starts a new chip.
+    running = false;
+    upload = null;
+    postMessage({ stopped: error.message });
+  }
+}
+
+function proceed() {
   const wall = now();
   const ahead = board.nanos - (wall * MS - origin);
   if (ahead < 0) {
@@ -132,6 +156,9 @@ function slice() {
       board.setButton(name, down);
     }
     board.run(Math.min(-ahead, 20 * MS), SLICE);
+  }
+  if (upload && board.nanos - heard > (upload.finishing ? TEST_SILENCE : SILENCE)) {
+    advance(() => upload.again());
   }
   report(wall);
   if (ahead < 0) {

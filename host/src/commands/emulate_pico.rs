@@ -79,14 +79,11 @@ pub(super) fn build(
     model: &str,
     console: Console,
 ) -> Result<(PathBuf, PathBuf), Failure> {
-    let (build, segments) = super::firmware::build(board, model, console)?;
-    let elf = files::read_at_most(&build.elf, ELF_LIMIT).or_fail(Class::Other)?;
-    let file = Container::Uf2
-        .pack(board.build, &elf, &segments)
-        .or_fail(Class::Input)?;
-    let uf2 = build.elf.with_extension("uf2");
+    let (elf, bytes) = super::firmware::build(board, model, console)?;
+    let file = Container::Uf2.pack(board, &bytes).or_fail(Class::Other)?;
+    let uf2 = elf.with_extension("uf2");
     files::write_atomically(&uf2, &file).or_fail(Class::Environment)?;
-    Ok((uf2, build.elf))
+    Ok((uf2, elf))
 }
 
 /// Boots, presses, sends; what the display shows then.

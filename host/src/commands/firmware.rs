@@ -3,8 +3,9 @@
 use crate::board::Board;
 use crate::console::{Console, print};
 use crate::failure::{Class, Failure, OrFail};
-use crate::firmware_build::{self, Container, FirmwareBuild, Segment};
+use crate::firmware_build::{self, Container};
 use crate::model_folder::ModelFiles;
+use crate::preview::Model;
 use crate::{files, repository};
 use std::path::PathBuf;
 
@@ -12,9 +13,9 @@ use std::path::PathBuf;
 #[command(after_long_help = "Examples:
   thumbgen firmware --board pico -o pico.uf2
   thumbgen firmware --board pico2 --model runs/cgan/model -o pico2.elf
-  thumbgen firmware --board nrf52840dk -o nrf.bin
+  thumbgen firmware --board nrf52840dk -o nrf.hex
 
-A UF2 file also empties the board's model slot, so that the model in the program is the one that runs.")]
+All but an .elf also empty the board's model slot, so that the model in the program is the one that runs.")]
 pub struct Args {
     /// Which board.
     #[arg(long, short)]
@@ -22,7 +23,7 @@ pub struct Args {
     /// Name of a shipped model, a model folder, a run folder, or a model image: the model in the program.
     #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
     model: String,
-    /// The file: .uf2, .elf or .bin.
+    /// The file: .uf2, .elf, .hex or .bin.
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
 }
@@ -30,35 +31,42 @@ pub struct Args {
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let container = Container::of(&args.out).or_fail(Class::Input)?;
     let board = Board::find(&args.board).or_fail(Class::Input)?;
-    let (build, segments) = build(&board, &args.model, console)?;
-    let elf = files::read_at_most(&build.elf, firmware_build::ELF_LIMIT).or_fail(Class::Other)?;
-    let file = container
-        .pack(board.build, &elf, &segments)
-        .or_fail(Class::Input)?;
+    // Before a build of half a minute.
+    container.check(&board).or_fail(Class::Input)?;
+    let (_, elf) = build(&board, &args.model, console)?;
+    let file = container.pack(&board, &elf).or_fail(Class::Other)?;
     files::write_atomically(&args.out, &file).or_fail(Class::Input)?;
     print(args.out.display());
     Ok(())
 }
 
-/// Builds a board's firmware with a model, and gives what goes to flash: the program, and an emptied slot.
+/// Builds a board's firmware with a model that will run on it; gives its ELF file's path and bytes.
 pub(super) fn build(
     board: &Board,
     model: &str,
     console: Console,
-) -> Result<(FirmwareBuild, Vec<Segment>), Failure> {
-    let model = ModelFiles::find(model).or_fail(Class::Input)?;
+) -> Result<(PathBuf, Vec<u8>), Failure> {
+    let files = ModelFiles::find(model).or_fail(Class::Input)?;
+    check(board, &files)?;
     let root = repository::root().or_fail(Class::Environment)?;
     console.step(format_args!(
         "building the firmware of {} with {}",
         board.build.name,
-        model.image().display()
+        files.image().display()
     ));
-    let build = firmware_build::build(&root, board.build, model.image(), &mut |line| {
+    let build = firmware_build::build(&root, board.build, files.image(), &mut |line| {
         console.note(line);
     })
     .map_err(|error| super::firmware_failure(&error))?;
     let elf = files::read_at_most(&build.elf, firmware_build::ELF_LIMIT).or_fail(Class::Other)?;
-    let mut segments = firmware_build::segments(&elf).or_fail(Class::Other)?;
-    segments.extend(board.slot.iter().flat_map(|slot| slot.emptied()));
-    Ok((build, segments))
+    Ok((build.elf, elf))
+}
+
+/// Reads a model, and checks that a board will run it.
+pub(super) fn check(board: &Board, files: &ModelFiles) -> Result<Model, Failure> {
+    let model = files.model().or_fail(Class::Input)?;
+    let image = model.image().or_fail(Class::Input)?;
+    firmware_build::check(board, &image)
+        .map_err(|error| Failure::from_error(error.class(), &error))?;
+    Ok(model)
 }

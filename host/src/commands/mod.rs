@@ -34,7 +34,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Install what is missing: Rust targets, QEMU, ONNX Runtime.
+    /// Install what is missing: Rust targets, QEMU, Node, Chromium, ONNX Runtime.
     Setup(setup::Args),
     /// The whole line in one command: train, export, build the firmware, boot it, show its display.
     Demo(demo::Args),

@@ -1,12 +1,13 @@
 //! `thumbgen sample`.
 
+use super::verify::Log;
 use crate::console::{Console, print};
 use crate::evaluate::progress::Progress;
 use crate::failure::{Class, Failure, OrFail};
 use crate::link::{Client, LinkError, open};
 use crate::model_folder::ModelFiles;
 use crate::picture::terminal::{Palette, render};
-use crate::picture::{GrayImage, Grid, grid};
+use crate::picture::{GrayImage, Grid, MAX_PIXELS, PictureError, grid};
 use crate::sample::{Arithmetic, Sampler};
 use shared::latent::{Latent, Point, WALK_STEPS};
 use std::path::PathBuf;
@@ -27,6 +28,8 @@ pub struct Args {
     /// Let the device at this serial port, or tcp:HOST:PORT, compute the pictures.
     #[arg(long, short, value_name = "PORT", conflicts_with_all = ["model", "float"])]
     port: Option<String>,
+    #[command(flatten)]
+    log: Log,
     /// Seed of the first picture; the next ones follow it.
     #[arg(long, short, default_value_t = 1)]
     seed: u32,
@@ -117,7 +120,19 @@ fn of_device(
     let failure = |error: LinkError| Failure::from_error(error.class(), &error);
     let mut client = Client::new(open(port).map_err(failure)?);
     let hello = client.hello().map_err(failure)?;
+    args.log.choose(&mut client).map_err(failure)?;
     let (latents, columns) = latents(args, hello.classes)?;
+    // Before hours of computing, and before memory is taken for it.
+    let (width, height) = (usize::from(hello.width), usize::from(hello.height));
+    if latents.len().saturating_mul(width * height) > MAX_PIXELS {
+        let rows = latents.len().div_ceil(columns.max(1));
+        return Err(PictureError::TooLarge {
+            width: columns.saturating_mul(width),
+            height: rows.saturating_mul(height),
+            limit: MAX_PIXELS,
+        })
+        .or_fail(Class::Input);
+    }
     let what = format!("{} computes with {}", hello.board, hello.model);
     let stage = Progress::new(console.is_quiet()).stage(&what, latents.len());
     let mut tiles = Vec::new();

@@ -9,6 +9,8 @@ use crate::link::{Client, LinkError, open};
 use crate::model_folder::{GOLDEN, ModelFiles};
 use crate::pack::golden::{GoldenFile, MAX_FILE_LEN};
 use crate::verify::{self, Options};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use shared::protocol::LogLevel;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
@@ -16,7 +18,8 @@ use crate::verify::{self, Options};
   thumbgen verify --yes --full     what continuous integration runs
   thumbgen verify --port /dev/ttyACM0                  a board replays the golden vectors of its model
   thumbgen verify --port tcp:127.0.0.1:7000 --model runs/cgan/model
-                                                       so does an emulated one (`emulate --serve`)")]
+                                                       so does an emulated one (`emulate --serve`)
+  thumbgen verify --port /dev/ttyACM0 --log error      the same; the board's log keeps to what goes wrong")]
 pub struct Args {
     /// Install what is missing without asking.
     #[arg(long, short)]
@@ -31,11 +34,43 @@ pub struct Args {
     /// The model folder with the golden vectors; where absent, the shipped one with the device's model's name.
     #[arg(long, short, value_name = "MODEL", requires = "port")]
     model: Option<String>,
+    #[command(flatten)]
+    log: Log,
+}
+
+/// What a device's log tells.
+#[derive(Debug, clap::Args)]
+pub(super) struct Log {
+    /// First choose what the device writes to its own log from now on, until it loses power: nothing, or this level and
+    /// those above it. The log does not come over the port: read it with a debug probe, or see what `emulate` prints.
+    #[arg(long = "log", value_name = "LEVEL", requires = "port", value_parser = log_level())]
+    level: Option<LogLevel>,
+}
+
+impl Log {
+    /// Tells the device, where something was chosen.
+    pub(super) fn choose(&self, client: &mut Client) -> Result<(), LinkError> {
+        self.level.map_or(Ok(()), |level| client.log_level(level))
+    }
+}
+
+/// Takes the names of log levels.
+fn log_level() -> impl TypedValueParser<Value = LogLevel> {
+    PossibleValuesParser::new(["off", "error", "warn", "info", "debug"]).map(|level| {
+        match &*level {
+            "off" => LogLevel::Off,
+            "error" => LogLevel::Error,
+            "warn" => LogLevel::Warn,
+            "debug" => LogLevel::Debug,
+            // Other names do not come here.
+            _ => LogLevel::Info,
+        }
+    })
 }
 
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     if let Some(port) = &args.port {
-        return on_device(port, args.model.as_deref(), console);
+        return on_device(port, args.model.as_deref(), &args.log, console);
     }
     let report = super::setup::install(args.yes, console)?;
     let summary = verify::verify(&report, Options { full: args.full }, console)?;
@@ -50,14 +85,20 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
 }
 
 /// Replays golden vectors on a device.
-fn on_device(port: &str, model: Option<&str>, console: Console) -> Result<(), Failure> {
+fn on_device(port: &str, model: Option<&str>, log: &Log, console: Console) -> Result<(), Failure> {
     let mut client = Client::new(open(port).map_err(failure)?);
     let hello = client.hello().map_err(failure)?;
     console.step(format_args!(
         "{} with firmware {} runs {}, {} bytes, {:08x}",
         hello.board, hello.firmware, hello.model, hello.image_len, hello.image_crc
     ));
-    let files = ModelFiles::find(model.unwrap_or(&hello.model)).or_fail(Class::Input)?;
+    log.choose(&mut client).map_err(failure)?;
+    // What the user names may be a path, what the device names may not.
+    let files = match model {
+        Some(model) => ModelFiles::find(model),
+        None => ModelFiles::find_shipped(&hello.model),
+    }
+    .or_fail(Class::Input)?;
     let json = files::read_at_most(&files.file(GOLDEN).or_fail(Class::Input)?, MAX_FILE_LEN);
     let golden = GoldenFile::from_json(&json.or_fail(Class::Input)?).or_fail(Class::Input)?;
     let stage = Progress::new(console.is_quiet()).stage("golden vectors", golden.vectors.len());

@@ -3,7 +3,7 @@
 use super::uf2::Family;
 
 /// All boards: those in QEMU from the smallest to the largest, then those that one can buy.
-pub const BOARDS: [&BoardBuild; 6] = [
+pub const BOARDS: &[&BoardBuild] = &[
     &LM3S6965EVB,
     &NETDUINOPLUS2,
     &PICO,
@@ -23,6 +23,8 @@ pub struct BoardBuild {
     pub features: &'static str,
     /// Rust's name of the processor.
     pub target: &'static str,
+    /// Cargo's profile that it is built with.
+    pub profile: &'static str,
     /// What shows the picture.
     pub display: Display,
     /// probe-rs's name of the chip; `None` for a board that only QEMU has.
@@ -50,6 +52,7 @@ pub const LM3S6965EVB: BoardBuild = BoardBuild {
     bin: "lm3s6965evb",
     features: "lm3s6965evb",
     target: "thumbv7m-none-eabi",
+    profile: "firmware",
     display: Display::Panel,
     chip: None,
     uf2: None,
@@ -62,6 +65,7 @@ pub const NETDUINOPLUS2: BoardBuild = BoardBuild {
     bin: "netduinoplus2",
     features: "netduinoplus2",
     target: "thumbv7m-none-eabi",
+    profile: "firmware",
     display: Display::Memory,
     chip: None,
     uf2: None,
@@ -73,6 +77,7 @@ pub const PICO: BoardBuild = BoardBuild {
     bin: "pico",
     features: "pico",
     target: "thumbv6m-none-eabi",
+    profile: "firmware-small",
     display: Display::St7789,
     chip: Some("RP2040"),
     uf2: Some(Family::RP2040),
@@ -92,6 +97,7 @@ pub const PICO2: BoardBuild = BoardBuild {
     bin: "pico2",
     features: "pico2",
     target: "thumbv8m.main-none-eabihf",
+    profile: "firmware-small",
     display: Display::St7789,
     chip: Some("RP235x"),
     uf2: Some(Family::RP2350_ARM_S),
@@ -103,6 +109,7 @@ pub const NRF52840DK: BoardBuild = BoardBuild {
     bin: "nrf52840dk",
     features: "nrf52840dk",
     target: "thumbv7em-none-eabihf",
+    profile: "firmware-small",
     display: Display::St7789,
     chip: Some("nRF52840_xxAA"),
     uf2: None,

@@ -1,6 +1,7 @@
-//! A firmware as the file that a tool takes: ELF, UF2 or the bare bytes.
+//! A firmware as the file that a tool takes: ELF, UF2, Intel HEX or the bare bytes.
 
-use super::{BoardBuild, Segment, uf2};
+use super::{ElfError, Segment, hex, segments, uf2};
+use crate::board::Board;
 use std::path::{Path, PathBuf};
 
 /// The kinds of files.
@@ -10,6 +11,8 @@ pub enum Container {
     Elf,
     /// For boards that show themselves as a drive: `.uf2`.
     Uf2,
+    /// For tools of chips' makers and of debug probes: `.hex`.
+    Hex,
     /// From the first byte of flash on, without an address: `.bin`.
     Bin,
 }
@@ -18,14 +21,32 @@ pub enum Container {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContainerError {
     /// The file's name does not say.
-    #[error("{0} has none of the endings .uf2, .elf and .bin, so it is not clear what to write")]
+    #[error(
+        "{0} has none of the endings .uf2, .elf, .hex and .bin, so it is not clear what to write"
+    )]
     Ending(PathBuf),
     /// The board takes no UF2 files.
-    #[error("{0} does not take UF2 files; write an .elf or a .bin")]
+    #[error("{0} does not take UF2 files; write an .elf, a .hex or a .bin")]
     NoUf2(&'static str),
     /// The program lies all over the address space.
-    #[error("the program spans {0} bytes, which does not go into one piece; write an .elf")]
+    #[error(
+        "the program spans {0} bytes, which does not go into one piece; write an .elf or a .hex"
+    )]
     Span(u64),
+    /// It is no program.
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+}
+
+/// What a firmware puts into a board's flash: its program, and an emptied slot, so that the model in the program is the one
+/// that runs.
+///
+/// # Errors
+/// [`ElfError`].
+pub fn flash_contents(board: &Board, elf: &[u8]) -> Result<Vec<Segment>, ElfError> {
+    let mut contents = segments(elf)?;
+    contents.extend(board.slot.iter().flat_map(|slot| slot.emptied()));
+    Ok(contents)
 }
 
 /// No board here has as much flash.
@@ -38,7 +59,12 @@ impl Container {
     /// [`ContainerError::Ending`].
     pub fn of(file: &Path) -> Result<Self, ContainerError> {
         let ending = file.extension().unwrap_or_default();
-        for (name, container) in [("elf", Self::Elf), ("uf2", Self::Uf2), ("bin", Self::Bin)] {
+        for (name, container) in [
+            ("elf", Self::Elf),
+            ("uf2", Self::Uf2),
+            ("hex", Self::Hex),
+            ("bin", Self::Bin),
+        ] {
             if ending.eq_ignore_ascii_case(name) {
                 return Ok(container);
             }
@@ -46,23 +72,31 @@ impl Container {
         Err(ContainerError::Ending(file.to_owned()))
     }
 
-    /// The file's bytes, from the ELF file and what it loads.
+    /// Whether a board takes such files.
+    ///
+    /// # Errors
+    /// [`ContainerError::NoUf2`].
+    pub fn check(self, board: &Board) -> Result<(), ContainerError> {
+        match self {
+            Self::Uf2 if board.build.uf2.is_none() => Err(ContainerError::NoUf2(board.build.name)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A firmware's file, from its ELF file. But for an ELF, it holds the board's [`flash_contents`].
     ///
     /// # Errors
     /// [`ContainerError`].
-    pub fn pack(
-        self,
-        board: &BoardBuild,
-        elf: &[u8],
-        segments: &[Segment],
-    ) -> Result<Vec<u8>, ContainerError> {
+    pub fn pack(self, board: &Board, elf: &[u8]) -> Result<Vec<u8>, ContainerError> {
         match self {
             Self::Elf => Ok(elf.to_vec()),
             Self::Uf2 => {
-                let family = board.uf2.ok_or(ContainerError::NoUf2(board.name))?;
-                Ok(uf2::write(segments, family))
+                let family = board.build.uf2;
+                let family = family.ok_or(ContainerError::NoUf2(board.build.name))?;
+                Ok(uf2::write(&flash_contents(board, elf)?, family))
             }
-            Self::Bin => flat(segments),
+            Self::Hex => Ok(hex::write(&flash_contents(board, elf)?).into_bytes()),
+            Self::Bin => flat(&flash_contents(board, elf)?),
         }
     }
 }
@@ -87,15 +121,8 @@ fn flat(segments: &[Segment]) -> Result<Vec<u8>, ContainerError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{NRF52840DK, PICO};
+    use super::super::elf::tests::sample;
     use super::*;
-
-    fn segment(address: u32, bytes: &[u8]) -> Segment {
-        Segment {
-            address,
-            bytes: bytes.to_vec(),
-        }
-    }
 
     #[test]
     fn endings_choose() {
@@ -103,27 +130,60 @@ mod tests {
         assert_eq!(of("a/b.uf2"), Ok(Container::Uf2));
         assert_eq!(of("B.ELF"), Ok(Container::Elf));
         assert_eq!(of("x.bin"), Ok(Container::Bin));
-        for name in ["uf2", "x.hex", ".uf2", ""] {
+        assert_eq!(of("x.hex"), Ok(Container::Hex));
+        for name in ["uf2", "x.txt", ".uf2", ""] {
             let error = of(name).unwrap_err().to_string();
             assert!(error.contains(".uf2"), "{error}");
         }
     }
 
     #[test]
+    fn a_file_has_the_program_and_an_empty_slot() {
+        let elf = sample(40);
+        let board = Board::find("pico").unwrap();
+        let slot = board.slot.unwrap();
+        let contents = flash_contents(&board, &elf).unwrap();
+        let [program, records @ ..] = contents.as_slice() else {
+            panic!("nothing in it")
+        };
+        assert_eq!((program.address, program.bytes.len()), (0, 24));
+        assert_eq!(records, slot.emptied());
+        let family = board.build.uf2.unwrap();
+        let pack = |container: Container| container.pack(&board, &elf).unwrap();
+        assert_eq!(pack(Container::Elf), elf);
+        // In whole pages, which are 0xFF behind the program.
+        let read = uf2::read(&pack(Container::Uf2), family).unwrap();
+        assert_eq!(read[0].bytes[..24], program.bytes);
+        assert_eq!(read[1..], slot.emptied());
+        let memory = hex::tests::read(&String::from_utf8(pack(Container::Hex)).unwrap());
+        let expected = contents
+            .iter()
+            .flat_map(|segment| (segment.address..).zip(&segment.bytes));
+        assert!(memory.iter().map(|(&at, byte)| (at, byte)).eq(expected));
+    }
+
+    #[test]
     fn bare_bytes_have_gaps_as_erased() {
+        let segment = |address, bytes: &[u8]| Segment {
+            address,
+            bytes: bytes.to_vec(),
+        };
         let segments = [segment(12, &[3]), segment(8, &[1, 2])];
-        let bin = Container::Bin.pack(&PICO, b"elf", &segments);
-        assert_eq!(bin, Ok(vec![1, 2, 0xFF, 0xFF, 3]));
-        assert_eq!(
-            Container::Elf.pack(&PICO, b"elf", &segments),
-            Ok(b"elf".to_vec())
-        );
-        let uf2 = Container::Uf2.pack(&PICO, b"elf", &segments).unwrap();
-        assert_eq!(uf2.len(), 512);
+        assert_eq!(flat(&segments), Ok(vec![1, 2, 0xFF, 0xFF, 3]));
         let far = [segment(0, &[1]), segment(u32::MAX, &[1])];
-        let error = Container::Bin.pack(&PICO, b"elf", &far);
-        assert_eq!(error, Err(ContainerError::Span(1 << 32)));
-        let error = Container::Uf2.pack(&NRF52840DK, b"elf", &segments);
-        assert_eq!(error, Err(ContainerError::NoUf2("nrf52840dk")));
+        assert_eq!(flat(&far), Err(ContainerError::Span(1 << 32)));
+    }
+
+    #[test]
+    fn what_a_board_does_not_take_is_refused() {
+        let board = Board::find("nrf52840dk").unwrap();
+        let error = ContainerError::NoUf2("nrf52840dk");
+        assert_eq!(Container::Uf2.check(&board), Err(error));
+        assert_eq!(Container::Hex.check(&board), Ok(()));
+        assert!(Container::Uf2.pack(&board, &sample(40)).is_err());
+        for container in [Container::Hex, Container::Bin] {
+            let error = container.pack(&board, b"no ELF").unwrap_err();
+            assert!(matches!(error, ContainerError::Elf(_)), "{error}");
+        }
     }
 }

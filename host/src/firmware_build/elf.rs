@@ -101,12 +101,12 @@ pub fn symbol(elf: &[u8], part: &str, len: u64) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// An ELF file for `machine` with one loaded segment of 24 bytes, and the sections `.text` (16 bytes), `.data`
     /// (8), `.bss` (100), `.uninit` (20), `.comment` (not loaded).
-    fn sample(machine: u16) -> Vec<u8> {
+    pub fn sample(machine: u16) -> Vec<u8> {
         const NAMES: &[u8] = b"\0.shstrtab\0";
         let (header, program, section) = (52u32, 32u32, 40u32);
         let text = header + program;

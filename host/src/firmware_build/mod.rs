@@ -6,14 +6,15 @@
 
 mod boards;
 mod cargo;
+mod check;
 mod container;
 mod elf;
+pub mod hex;
 pub mod uf2;
 
-pub use boards::{
-    BOARDS, BoardBuild, Display, LM3S6965EVB, NETDUINOPLUS2, NRF52840DK, PICO, PICO_SSD1306, PICO2,
-};
-pub use container::{Container, ContainerError};
+pub use boards::*;
+pub use check::{CheckError, check};
+pub use container::{Container, ContainerError, flash_contents};
 pub use elf::{ElfError, ElfSizes, Segment, segments, symbol};
 
 use crate::files::{self, FileError};
@@ -167,8 +168,7 @@ pub fn build(
     })
 }
 
-/// Rustflags meant for the host, or for Miri or coverage, replace the linker arguments of `.cargo/config.toml`, and the
-/// firmware would then link without its memory map. A target folder is given explicitly.
+/// Rustflags meant for the host, or for Miri or coverage, are none for a firmware. A target folder is given explicitly.
 const INHERITED_FROM_AN_OUTER_CARGO: [&str; 4] = [
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
@@ -188,7 +188,7 @@ fn arguments(board: &BoardBuild, target_dir: &Path) -> Vec<std::ffi::OsString> {
         "--target",
         board.target,
         "--profile",
-        "firmware",
+        board.profile,
         "--message-format",
         "json-render-diagnostics",
         "--target-dir",

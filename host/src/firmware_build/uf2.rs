@@ -23,15 +23,26 @@ const LAST_MAGIC: u32 = 0x0AB1_6F30;
 const NOT_FOR_FLASH: u32 = 0x1;
 const FAMILY: u32 = 0x2000;
 
-/// For which chips a block is.
+/// For which chips a block is, and how their boot ROMs' drives are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Family(pub u32);
+pub struct Family {
+    /// Its number in a block.
+    pub id: u32,
+    /// Name of the drive, and what its INFO_UF2.TXT says behind `Board-ID`.
+    pub drive: &'static str,
+}
 
 impl Family {
     /// RP2040.
-    pub const RP2040: Self = Self(0xE48B_FF56);
+    pub const RP2040: Self = Self {
+        id: 0xE48B_FF56,
+        drive: "RPI-RP2",
+    };
     /// RP2350, its Arm cores, in secure state.
-    pub const RP2350_ARM_S: Self = Self(0xE48B_FF59);
+    pub const RP2350_ARM_S: Self = Self {
+        id: 0xE48B_FF59,
+        drive: "RP2350",
+    };
 }
 
 /// A file that is no UF2, or not one for this chip.
@@ -115,7 +126,7 @@ pub fn write(segments: &[Segment], family: Family) -> Vec<u8> {
             PAGE as u32,
             number,
             count,
-            family.0,
+            family.id,
         ];
         let start = file.len();
         file.extend(head.iter().flat_map(|word| word.to_le_bytes()));
@@ -160,11 +171,11 @@ pub fn read(file: &[u8], family: Family) -> Result<Vec<Segment>, Uf2Error> {
             });
         }
         let found = if flags & FAMILY == 0 { 0 } else { word(7) };
-        if found != family.0 {
+        if found != family.id {
             return Err(Uf2Error::Family {
                 block,
                 found,
-                expected: family.0,
+                expected: family.id,
             });
         }
         if len == 0 || len > MOST || address.checked_add(len).is_none() {

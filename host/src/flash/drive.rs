@@ -2,8 +2,8 @@
 
 use super::FlashError;
 use crate::files;
-use crate::firmware_build::BoardBuild;
-use crate::firmware_build::uf2::Family;
+use crate::firmware_build::uf2::{self, Family};
+use crate::firmware_build::{BoardBuild, Segment};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,22 +17,16 @@ const INFO_LIMIT: u64 = 4 << 10;
 /// Name of the file that is written; it never shows, since the board takes it as it comes.
 const FILE: &str = "THUMBGEN.UF2";
 
-/// What INFO_UF2.TXT says of boards with these chips.
-fn board_id(board: &BoardBuild) -> Option<&'static str> {
-    match board.uf2? {
-        Family::RP2040 => Some("Board-ID: RPI-RP2"),
-        Family::RP2350_ARM_S => Some("Board-ID: RP2350"),
-        _ => None,
-    }
-}
-
 /// Whether a folder is the drive of a board with this chip.
 pub fn is_of(folder: &Path, board: &BoardBuild) -> bool {
     let Ok(info) = files::read_at_most(&folder.join(INFO), INFO_LIMIT) else {
         return false;
     };
     let info = String::from_utf8_lossy(&info).into_owned();
-    board_id(board).is_some_and(|id| info.lines().any(|line| line.trim() == id))
+    board.uf2.is_some_and(|family| {
+        let id = format!("Board-ID: {}", family.drive);
+        info.lines().any(|line| line.trim() == id)
+    })
 }
 
 /// Folders where this system shows drives.
@@ -73,24 +67,36 @@ fn mounted(mounts: &str) -> Vec<PathBuf> {
     fat.collect()
 }
 
-/// Writes a UF2 file to a board's drive: all of it, or an error.
+/// Whether a folder can be written to as the drive of a board; says for which chips, or what to do where it cannot.
 ///
 /// # Errors
-/// [`FlashError::NotADrive`], and [`FlashError::Cut`] where the drive went before the last byte.
-pub fn write(drive: &Path, board: &BoardBuild, uf2: &[u8]) -> Result<(), FlashError> {
-    if !is_of(drive, board) {
-        return Err(FlashError::NotADrive {
-            path: drive.to_owned(),
-            board: board.name,
-            expected: board_id(board).unwrap_or("anything"),
-        });
+/// [`FlashError::NoDrive`] for a board that has none, [`FlashError::NotADrive`] for another folder.
+pub fn check(drive: &Path, board: &BoardBuild) -> Result<Family, FlashError> {
+    let Some(family) = board.uf2 else {
+        return Err(FlashError::NoDrive { board: board.name });
+    };
+    if is_of(drive, board) {
+        return Ok(family);
     }
+    Err(FlashError::NotADrive {
+        path: drive.to_owned(),
+        board: board.name,
+        expected: family.drive,
+    })
+}
+
+/// Writes pieces of memory to a board's drive, as a UF2 file: all of it, or an error.
+///
+/// # Errors
+/// As [`check`], and [`FlashError::Cut`] where the drive went before the last byte.
+pub fn write(drive: &Path, board: &BoardBuild, contents: &[Segment]) -> Result<(), FlashError> {
+    let family = check(drive, board)?;
     let cut = |source| FlashError::Cut {
         path: drive.to_owned(),
         source,
     };
     let mut file = File::create(drive.join(FILE)).map_err(cut)?;
-    file.write_all(uf2).map_err(cut)?;
+    file.write_all(&uf2::write(contents, family)).map_err(cut)?;
     finish(file.sync_all(), || is_of(drive, board)).map_err(cut)
 }
 
@@ -131,15 +137,23 @@ pub(super) mod tests {
         assert!(!is_of(pico.path(), &PICO));
     }
 
+    fn contents() -> [Segment; 1] {
+        [Segment {
+            address: 0x1000_0000,
+            bytes: vec![7; 1000],
+        }]
+    }
+
     #[test]
     fn a_drive_gets_the_whole_file_and_other_folders_nothing() {
         let pico = drive("RPI-RP2");
-        write(pico.path(), &PICO, &[7; 2048]).unwrap();
-        assert_eq!(std::fs::read(pico.path().join(FILE)).unwrap(), [7; 2048]);
-        let error = write(pico.path(), &PICO2, &[7; 512]).unwrap_err();
+        write(pico.path(), &PICO, &contents()).unwrap();
+        let written = std::fs::read(pico.path().join(FILE)).unwrap();
+        assert_eq!(written, uf2::write(&contents(), Family::RP2040));
+        let error = write(pico.path(), &PICO2, &contents()).unwrap_err();
         assert!(matches!(error, FlashError::NotADrive { .. }), "{error}");
         let folder = tempfile::tempdir().unwrap();
-        let error = write(folder.path(), &PICO, &[7; 512])
+        let error = write(folder.path(), &PICO, &contents())
             .unwrap_err()
             .to_string();
         assert!(error.contains(INFO) && error.contains("RPI-RP2"), "{error}");
@@ -150,7 +164,7 @@ pub(super) mod tests {
     fn a_drive_that_takes_no_file_is_an_error() {
         let pico = drive("RPI-RP2");
         std::fs::create_dir(pico.path().join(FILE)).unwrap();
-        let error = write(pico.path(), &PICO, &[7; 512]).unwrap_err();
+        let error = write(pico.path(), &PICO, &contents()).unwrap_err();
         assert!(matches!(error, FlashError::Cut { .. }), "{error}");
     }
 

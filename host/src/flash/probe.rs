@@ -1,11 +1,14 @@
 //! probe-rs, run as a program.
 
 use super::FlashError;
-use crate::firmware_build::BoardBuild;
+use crate::files::FileError;
+use crate::firmware_build::{BoardBuild, Segment, hex};
 use crate::programs;
 use std::ffi::OsStr;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use tempfile::NamedTempFile;
 
 /// Its name.
 pub const PROGRAM: &str = "probe-rs";
@@ -29,28 +32,32 @@ fn has_probe(program: &Path) -> bool {
     })
 }
 
-/// Writes a file to a board's flash, then resets the board: an ELF file, or a UF2 file as its ending says.
+/// Writes pieces of memory to a board's flash, which keeps the rest, then resets the board.
 ///
 /// # Errors
-/// [`FlashError::NoProbeRs`] and [`FlashError::ProbeRs`].
-pub fn write(program: &Path, board: &BoardBuild, file: &Path) -> Result<(), FlashError> {
+/// [`FlashError::File`], [`FlashError::NoProbeRs`] and [`FlashError::ProbeRs`].
+pub fn write(program: &Path, board: &BoardBuild, contents: &[Segment]) -> Result<(), FlashError> {
     let chip = board
         .chip
         .ok_or(FlashError::OnlyEmulated { board: board.name })?;
     let chip = [OsStr::new("--chip"), OsStr::new(chip)];
-    let format = match file.extension() {
-        Some(ending) if ending == "uf2" => "uf2",
-        _ => "elf",
-    };
-    let download = ["download", "--verify", "--binary-format", format].map(OsStr::new);
-    let download = download.into_iter().chain(chip).chain([file.as_os_str()]);
-    for result in [
-        run(program, download),
-        run(program, [OsStr::new("reset")].into_iter().chain(chip)),
-    ] {
-        let output = result?;
+    // With addresses, unlike bare bytes; an ELF file would have the program alone.
+    let file = temporary(hex::write(contents).as_bytes())?;
+    let download = ["download", "--verify", "--binary-format", "hex"].map(OsStr::new);
+    let download = download.into_iter().chain(chip);
+    let download: Vec<_> = download.chain([file.path().as_os_str()]).collect();
+    let reset: Vec<_> = [OsStr::new("reset")].into_iter().chain(chip).collect();
+    for arguments in [download, reset] {
+        let uf2 = board.uf2.is_some();
+        let output = run(program, arguments).map_err(|source| FlashError::NoProbeRs {
+            program: program.to_owned(),
+            source,
+            uf2,
+        })?;
         if !output.status.success() {
             return Err(FlashError::ProbeRs {
+                board: board.name,
+                uf2,
                 status: output.status.to_string(),
                 message: last_words(&output.stderr),
             });
@@ -59,18 +66,22 @@ pub fn write(program: &Path, board: &BoardBuild, file: &Path) -> Result<(), Flas
     Ok(())
 }
 
-fn run<'a>(
-    program: &Path,
-    arguments: impl IntoIterator<Item = &'a OsStr>,
-) -> Result<Output, FlashError> {
+/// A file that is gone when it is dropped.
+fn temporary(bytes: &[u8]) -> Result<NamedTempFile, FileError> {
+    let folder = std::env::temp_dir();
+    let file = tempfile::Builder::new().suffix(".hex").tempfile_in(&folder);
+    let failed = |path: PathBuf| move |source| FileError::Write { path, source };
+    let mut file = file.map_err(failed(folder))?;
+    let written = file.write_all(bytes).and_then(|()| file.flush());
+    written.map_err(failed(file.path().to_owned()))?;
+    Ok(file)
+}
+
+fn run<'a>(program: &Path, arguments: impl IntoIterator<Item = &'a OsStr>) -> io::Result<Output> {
     Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .output()
-        .map_err(|source| FlashError::NoProbeRs {
-            program: program.to_owned(),
-            source,
-        })
 }
 
 /// The last lines, in one.
@@ -90,47 +101,71 @@ fn last_words(stderr: &[u8]) -> String {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::firmware_build::{LM3S6965EVB, PICO};
+    use crate::firmware_build::{LM3S6965EVB, NRF52840DK, PICO};
     use std::os::unix::fs::PermissionsExt;
 
-    /// A program that writes down how it was called, and does as told.
+    /// A program that writes down how it was called, keeps the file that it was given, and does as told.
     fn fake(folder: &Path, body: &str) -> PathBuf {
         let program = folder.join(PROGRAM);
-        let log = folder.join("calls");
-        std::fs::write(
-            &program,
-            format!("#!/bin/sh\necho \"$@\" >> '{}'\n{body}\n", log.display()),
-        )
-        .unwrap();
+        let script = format!(
+            "#!/bin/sh\ncd '{}'\necho \"$@\" >> calls\nfor last; do :; done\n\
+             if [ \"$1\" = download ]; then cp \"$last\" given; fi\n{body}\n",
+            folder.display()
+        );
+        std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         program
     }
 
-    #[test]
-    fn a_file_is_written_and_the_board_reset() {
-        let folder = tempfile::tempdir().unwrap();
-        let program = fake(folder.path(), "exit 0");
-        write(&program, &PICO, Path::new("x.uf2")).unwrap();
-        let calls = std::fs::read_to_string(folder.path().join("calls")).unwrap();
-        assert_eq!(
-            calls,
-            "download --verify --binary-format uf2 --chip RP2040 x.uf2\nreset --chip RP2040\n"
-        );
+    fn contents() -> [Segment; 2] {
+        [(0, vec![1, 2, 3]), (0x8_0000, vec![0xFF; 256])]
+            .map(|(address, bytes)| Segment { address, bytes })
     }
 
     #[test]
-    fn a_failure_is_one_line() {
+    fn every_piece_is_written_and_the_board_reset() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = fake(folder.path(), "exit 0");
+        write(&program, &NRF52840DK, &contents()).unwrap();
+        let calls = std::fs::read_to_string(folder.path().join("calls")).unwrap();
+        let (download, reset) = calls.split_once('\n').unwrap();
+        let expected = "download --verify --binary-format hex --chip nRF52840_xxAA ";
+        let file = download.strip_prefix(expected).unwrap();
+        assert!(
+            file.ends_with(".hex") && !Path::new(file).exists(),
+            "{file}"
+        );
+        assert_eq!(reset, "reset --chip nRF52840_xxAA\n");
+        let given = std::fs::read_to_string(folder.path().join("given")).unwrap();
+        assert_eq!(given, hex::write(&contents()));
+    }
+
+    #[test]
+    fn a_failure_is_one_line_and_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let program = fake(folder.path(), "echo one >&2; echo 'no chip' >&2; exit 3");
-        let error = write(&program, &PICO, Path::new("x.elf"))
-            .unwrap_err()
-            .to_string();
+        let fail = |program: &Path, board| {
+            let error = write(program, board, &contents()).unwrap_err().to_string();
+            assert!(!error.contains('\n'), "{error}");
+            error
+        };
+        let error = fail(&program, &PICO);
         assert!(
-            error.contains("no chip") && !error.contains('\n'),
+            error.contains("no chip") && error.contains("--drive"),
             "{error}"
         );
-        let error = write(&program, &LM3S6965EVB, Path::new("x.elf")).unwrap_err();
-        assert!(matches!(error, FlashError::OnlyEmulated { .. }));
+        let error = fail(&program, &NRF52840DK);
+        assert!(
+            error.contains("wired") && !error.contains("--drive"),
+            "{error}"
+        );
+        let error = fail(Path::new("/no/such/program"), &PICO);
+        assert!(
+            error.contains("install") && error.contains("--drive"),
+            "{error}"
+        );
+        let error = fail(&program, &LM3S6965EVB);
+        assert!(error.contains("only QEMU"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Conversations with a device that went wrong.
 
+use super::client::MAX_ELEMENTS;
 use crate::failure::Class;
 use shared::image::ImageError;
 use shared::protocol::{Refusal, SlotState};
@@ -19,9 +20,16 @@ pub enum LinkError {
         /// Why not.
         reason: String,
     },
-    /// The port failed.
-    #[error("the connection to the device broke off")]
+    /// The port failed. What [`open`](super::open) opened names itself in the reason.
+    #[error(
+        "the connection to the device broke off ({0}); see that it is plugged in and which port it has now, then try again"
+    )]
     Io(#[from] io::Error),
+    /// The port took no bytes for as long as it may.
+    #[error(
+        "the device takes nothing of what is sent ({0}); see that no other program uses its port, reset it, then try again"
+    )]
+    Blocked(#[source] io::Error),
     /// Nothing came.
     #[error(
         "no answer from the device within {} s; is this its port, and does its firmware know this version of the protocol?",
@@ -30,6 +38,27 @@ pub enum LinkError {
     Silent {
         /// How long was waited.
         limit: Duration,
+    },
+    /// An answer was begun again and again, or dripped.
+    #[error(
+        "the device did not come to the end of its answer within {} s; reset it, then try again",
+        limit.as_secs_f32()
+    )]
+    Unfinished {
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// A device whose pictures nobody can hold, or see.
+    #[error(
+        "the device says that its pictures have {height} x {width} x {channels} elements, expected 1 to {MAX_ELEMENTS}; flash its firmware again"
+    )]
+    Shape {
+        /// Rows.
+        height: u16,
+        /// Columns.
+        width: u16,
+        /// Channels.
+        channels: u16,
     },
     /// Answers were damaged again and again.
     #[error("the device's answers are damaged on the line; check the cable")]

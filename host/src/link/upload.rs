@@ -1,13 +1,10 @@
 //! Putting a model into a device's slot.
 
-use super::client::{Client, LONG, SHORT};
+use super::client::{Client, Wait};
 use super::error::LinkError;
 use shared::image::Image;
 use shared::protocol::{BLOCK_LEN, Hello, Refusal, Reply, Request, Source};
 use std::time::{Duration, Instant};
-
-/// How long a device may take until it runs what it was given.
-const RESTART_LIMIT: Duration = Duration::from_secs(60);
 
 /// Time between two looks at a device that starts.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
@@ -58,7 +55,7 @@ pub fn upload(
         Reply::Begun { offset } => Some(offset as usize),
         _ => None,
     };
-    let mut offset = client.ask(&begin, expected, SHORT, begun)?;
+    let mut offset = client.ask(&begin, expected, Wait::Short, begun)?;
     progress(offset, image.len());
     while let Some(bytes) = image.get(offset..).filter(|bytes| !bytes.is_empty()) {
         let bytes = bytes.get(..BLOCK_LEN).unwrap_or(bytes);
@@ -68,11 +65,11 @@ pub fn upload(
     let finished = client.ask(
         &Request::Finish,
         "that the upload is finished",
-        LONG,
+        Wait::Long,
         |reply| (reply == Reply::Finished { crc }).then_some(()),
     );
     match finished {
-        // Where the first answer was lost, the device has started anew and knows nothing of an upload.
+        // Where the first answer was lost, the upload is over: what runs tells whether it was good.
         Ok(()) | Err(LinkError::Refused(Refusal::NotBegun)) => {}
         Err(error) => return Err(error),
     }
@@ -85,7 +82,7 @@ fn release(client: &mut Client) -> Result<(), LinkError> {
     client.ask(
         &Request::Release,
         "that the slot is released",
-        SHORT,
+        Wait::Short,
         |reply| (reply == Reply::Released).then_some(()),
     )
 }
@@ -97,22 +94,29 @@ fn block(client: &mut Client, offset: usize, bytes: &[u8]) -> Result<usize, Link
         bytes,
     };
     let end = offset + bytes.len();
-    client.ask(&request, "that a block is written", SHORT, |reply| {
+    client.ask(&request, "that a block is written", Wait::Short, |reply| {
         let written = Reply::Written { offset: end as u32 };
         (reply == written).then_some(end)
     })
 }
 
-/// Waits until the device is as it should be.
+/// Waits until the device is as it should be. One that tests itself before it starts is silent meanwhile.
 fn wait(client: &mut Client, good: impl Fn(&Hello<String>) -> bool) -> Result<(), LinkError> {
-    let deadline = Instant::now() + RESTART_LIMIT;
+    let limit = client.limits().restart;
+    let deadline = Instant::now() + limit;
+    let mut last = Err(LinkError::Silent { limit });
     loop {
-        let hello = client.hello()?;
-        if good(&hello) {
-            return Ok(());
+        match client.hello() {
+            Ok(hello) if good(&hello) => return Ok(()),
+            Ok(hello) => last = Ok(hello.slot),
+            Err(LinkError::Silent { .. }) => {}
+            Err(error) => return Err(error),
         }
         if Instant::now() >= deadline {
-            return Err(LinkError::NotRunning { slot: hello.slot });
+            return Err(match last {
+                Ok(slot) => LinkError::NotRunning { slot },
+                Err(silent) => silent,
+            });
         }
         std::thread::sleep(BETWEEN_LOOKS);
     }

@@ -1,8 +1,8 @@
 //! Finds what is missing for the project and installs it.
 //!
 //! [`Setup::check`] only looks. [`Setup::install`] makes a plan from what is missing, shows its commands, asks, and
-//! runs them: rustup for Rust's target, the system's package manager for QEMU, Node and Chromium, pip for ONNX Runtime and
-//! the ONNX checker. All but the target and QEMU are optional: where they cannot be had, the report says why, and fewer runtimes take part in the checks.
+//! runs them: rustup for Rust's targets, the system's package manager for QEMU, Node and Chromium, pip for ONNX Runtime and
+//! the ONNX checker. All but the targets and QEMU are optional: where they cannot be had, the report says why, and fewer runtimes take part in the checks.
 
 #[cfg(test)]
 mod fake;
@@ -18,16 +18,16 @@ pub use system::{CommandLine, Os, System, ThisMachine};
 
 use crate::emulator::QEMU_PROGRAM;
 use crate::emulator::pico::NODE_PROGRAM;
+use crate::firmware_build::BOARDS;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Rust's names of the boards' processors.
-pub const RUST_TARGETS: [&str; 4] = [
-    "thumbv6m-none-eabi",
-    "thumbv7em-none-eabihf",
-    "thumbv7m-none-eabi",
-    "thumbv8m.main-none-eabihf",
-];
+/// Rust's names of the boards' processors, each once.
+pub fn rust_targets() -> Vec<&'static str> {
+    let targets: BTreeSet<_> = BOARDS.iter().map(|board| board.target).collect();
+    targets.into_iter().collect()
+}
 
 /// The oldest Node that runs the emulated Pico.
 const OLDEST_NODE: u32 = 18;
@@ -73,7 +73,7 @@ pub enum SetupError {
     /// Rust without rustup.
     #[error(
         "Rust's targets {} are not all here and there is no rustup to add them; install Rust from https://rustup.rs",
-        RUST_TARGETS.join(", ")
+        rust_targets().join(", ")
     )]
     NoRustup,
     /// The commands went well, and it is still not there.
@@ -197,7 +197,7 @@ impl<'a> Setup<'a> {
             if self.system.find("rustup").is_none() {
                 return Err(SetupError::NoRustup);
             }
-            let targets = ["target", "add"].into_iter().chain(RUST_TARGETS);
+            let targets = ["target", "add"].into_iter().chain(rust_targets());
             let command = CommandLine::new("rustup", targets);
             plans.push(Plan {
                 tools: vec![Tool::RustTarget],
@@ -253,7 +253,7 @@ impl<'a> Setup<'a> {
             Some(self.system.output(&command)?.trim().to_owned())
         };
         let mut found = None;
-        for target in RUST_TARGETS {
+        for target in rust_targets() {
             let folder = ask(&["--print", "target-libdir", "--target", target]).map(PathBuf::from);
             let Some(folder) = folder else {
                 return ToolState::Missing {

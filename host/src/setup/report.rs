@@ -34,7 +34,7 @@ impl Tool {
     /// Its name for people.
     pub fn name(self) -> &'static str {
         match self {
-            Self::RustTarget => "Rust targets thumbv6m, v7m, v7em, v8m",
+            Self::RustTarget => "Rust targets (the boards' processors)",
             Self::Qemu => "QEMU (qemu-system-arm)",
             Self::Node => "Node (runs the emulated Pico)",
             Self::Chromium => "Chromium (tests the page)",

@@ -16,7 +16,7 @@ fn library() -> tempfile::TempDir {
 fn with_target(fake: Fake, library: &tempfile::TempDir) -> Fake {
     let path = library.path().to_str().unwrap();
     let fake = fake.answering("rustc --version", "rustc 1.95.0\n");
-    RUST_TARGETS.iter().fold(fake, |fake, target| {
+    rust_targets().iter().fold(fake, |fake, target| {
         fake.answering(&format!("{RUSTC} {target}"), path)
     })
 }
@@ -27,6 +27,20 @@ fn install(fake: &Fake, yes: bool) -> (Result<Report, SetupError>, String) {
     let mut output = Vec::new();
     let result = Setup::new(fake, workspace.path()).install(yes, &mut output);
     (result, String::from_utf8(output).unwrap())
+}
+
+/// rustup installs those by itself where it reads the file.
+#[test]
+fn the_targets_are_those_of_the_toolchain_file() {
+    let root = crate::repository::root().unwrap();
+    let file = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap();
+    let file: toml::Value = toml::from_str(&file).unwrap();
+    let listed = file["toolchain"]["targets"].as_array().unwrap();
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|target| target.as_str().unwrap())
+        .collect();
+    assert_eq!(rust_targets(), listed);
 }
 
 #[test]

@@ -1,19 +1,20 @@
 //! A server of a handful of files, to this machine alone.
 //!
 //! It knows its files by name and has nothing to do with a file system, so no path leads anywhere else. It answers GET
-//! and HEAD, one request a connection, and gives up on whoever is slow or says too much.
+//! and HEAD, one request a connection, and gives up on whoever says too much, or is not done in time: a request and its
+//! answer have one deadline, however lively the visitor is until then.
 
 use super::{ASSETS, FIRMWARE};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The most bytes of a request's head; browsers send one or two thousand.
 const HEAD_LIMIT: u64 = 16 << 10;
-/// How long a visitor may be silent.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a visitor may take to ask and to take the answer, of a few hundred kilobytes and on this machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Visitors at the same time.
 const MOST_VISITORS: usize = 32;
 /// Between two looks for one.
@@ -33,6 +34,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     firmware: Arc<[u8]>,
+    patience: Duration,
 }
 
 impl Server {
@@ -52,6 +54,7 @@ impl Server {
             listener,
             address,
             firmware: firmware.into(),
+            patience: PATIENCE,
         })
     }
 
@@ -68,9 +71,10 @@ impl Server {
             match self.listener.accept() {
                 Ok((stream, _)) if visitors.load(Ordering::Relaxed) < MOST_VISITORS => {
                     let (firmware, visitors) = (self.firmware.clone(), visitors.clone());
+                    let deadline = Instant::now() + self.patience;
                     visitors.fetch_add(1, Ordering::Relaxed);
                     std::thread::spawn(move || {
-                        let _ = answer(stream, &firmware);
+                        let _ = answer(&stream, deadline, &firmware);
                         visitors.fetch_sub(1, Ordering::Relaxed);
                     });
                 }
@@ -81,11 +85,44 @@ impl Server {
     }
 }
 
-fn answer(stream: TcpStream, firmware: &[u8]) -> io::Result<()> {
+/// A visitor's connection until a deadline, which no read and no write outlasts.
+struct Visit<'s> {
+    stream: &'s TcpStream,
+    deadline: Instant,
+}
+
+impl Visit<'_> {
+    /// The time that is left, or that there is none.
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(left)
+    }
+}
+
+impl Read for Visit<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(self.left()?))?;
+        self.stream.read(space)
+    }
+}
+
+impl Write for Visit<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+fn answer(stream: &TcpStream, deadline: Instant, firmware: &[u8]) -> io::Result<()> {
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let mut reader = BufReader::new(&stream).take(HEAD_LIMIT);
+    let mut reader = BufReader::new(Visit { stream, deadline }).take(HEAD_LIMIT);
     let mut request = Vec::new();
     reader.read_until(b'\n', &mut request)?;
     // The rest of the head, up to its empty line: who is still speaking does not hear the answer.
@@ -100,7 +137,7 @@ fn answer(stream: TcpStream, firmware: &[u8]) -> io::Result<()> {
          Connection: close\r\n\r\n",
         body.len()
     );
-    let mut writer = &stream;
+    let mut writer = Visit { stream, deadline };
     writer.write_all(head.as_bytes())?;
     if !request.starts_with(b"HEAD ") {
         writer.write_all(body)?;
@@ -233,6 +270,47 @@ mod tests {
             let taken = Server::bind(address.port(), Vec::new()).unwrap_err();
             assert!(taken.to_string().contains("--port"), "{taken}");
             stop.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// Visitors that send a byte now and then, or take one, are never silent. They are sent away all the same.
+    #[test]
+    fn visitors_that_dawdle_do_not_hold_their_places() {
+        const BETWEEN_BYTES: Duration = Duration::from_millis(20);
+        // More than the system keeps for a connection.
+        let mut server = Server::bind(0, vec![0; 64 << 20]).unwrap();
+        server.patience = Duration::from_millis(800);
+        let (stop, address) = (AtomicBool::new(false), server.address());
+        let served = || fetch(address, "GET /style.css HTTP/1.1\r\n\r\n").contains("text/css");
+        std::thread::scope(|scope| {
+            scope.spawn(|| server.serve(&stop));
+            let start = Instant::now();
+            let mut visitors: Vec<TcpStream> = (0..MOST_VISITORS)
+                .map(|_| TcpStream::connect(address).unwrap())
+                .collect();
+            for visitor in visitors.iter_mut().step_by(2) {
+                visitor
+                    .write_all(b"GET /firmware.uf2 HTTP/1.1\r\n\r\n")
+                    .unwrap();
+            }
+            let full = !served();
+            let mut free = false;
+            while !free && start.elapsed() < 10 * server.patience {
+                for (index, visitor) in visitors.iter_mut().enumerate() {
+                    // Who was sent away cannot go on.
+                    if index % 2 == 0 {
+                        let _ = visitor.read(&mut [0]);
+                    } else {
+                        let _ = visitor.write(b"x");
+                    }
+                }
+                std::thread::sleep(BETWEEN_BYTES);
+                free = served();
+            }
+            let took = start.elapsed();
+            stop.store(true, Ordering::Relaxed);
+            assert!(full, "there were places left, so nothing is shown");
+            assert!(free && took >= server.patience / 2, "{free} after {took:?}");
         });
     }
 }

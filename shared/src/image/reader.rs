@@ -17,7 +17,7 @@ pub struct Image<'a> {
     sections: Sections<'a>,
     name: &'a str,
     card: &'a str,
-    len: u32,
+    bytes: &'a [u8],
     crc: u32,
     arena_len: u32,
     latent_len: u16,
@@ -119,7 +119,7 @@ impl<'a> Image<'a> {
             sections,
             name,
             card,
-            len,
+            bytes: image,
             crc: stated,
             arena_len,
             latent_len,
@@ -144,9 +144,14 @@ impl<'a> Image<'a> {
         self.card
     }
 
+    /// The whole image.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Size of the whole image in bytes, which is what it takes of the flash.
     pub fn len(&self) -> usize {
-        self.len as usize
+        self.bytes.len()
     }
 
     /// Never: a checked image has a header.

@@ -34,7 +34,8 @@ pub enum Request<'a> {
         #[serde(borrow)]
         bytes: &'a [u8],
     },
-    /// Checks the image that was uploaded, runs its self-test, and makes it the one that runs: [`Reply::Finished`].
+    /// Checks the image that was uploaded, runs its self-test, and makes it the one that runs: [`Reply::Finished`]. The
+    /// upload is over then, also where the image is refused: sent again, it gets [`Refusal::NotBegun`].
     Finish,
     /// Forgets the upload: [`Reply::Aborted`].
     Abort,

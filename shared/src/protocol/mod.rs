@@ -15,7 +15,9 @@
 //! The host asks, one request at a time, and waits. It numbers its requests; replies carry the number of the request
 //! that they answer, or 0 where the device could not read it. Every request has one last reply; [`Request::Generate`]
 //! has others before it, see [`Reply::is_last`]. All requests may be sent again when no reply came: nothing is done
-//! twice.
+//! twice. All but one get the same answer again. A [`Request::Finish`] for a whole image does not: with the first, the
+//! upload is over, whether the image was good or not, so the second is refused as [`Refusal::NotBegun`]. Who is refused so
+//! asks with [`Request::Hello`] what runs.
 //!
 //! A later version may add requests and replies at the ends of the enums: what a receiver does not know it refuses as
 //! [`Refusal::Malformed`]. A change to what is there needs another version.

@@ -40,7 +40,7 @@ pub enum Refusal {
         /// What there is room for.
         capacity: u32,
     },
-    /// A block, or the end, of an upload that was not begun, or was aborted.
+    /// A block, or the end, of an upload that was not begun, was aborted, or was finished.
     #[error("no upload was begun, or it was aborted or cut off by a restart; begin again")]
     NotBegun,
     /// A block out of order.
@@ -100,6 +100,16 @@ pub enum Refusal {
         golden: u16,
         /// Index of the operation; `None` for the input.
         op: Option<u16>,
+    },
+    /// A model whose self-test takes too long.
+    #[error(
+        "the model's golden vectors take {millions} million steps, the device allows {allowed}; export it with fewer"
+    )]
+    TestWork {
+        /// Multiplications and elements written for all of them, in millions.
+        millions: u32,
+        /// The device's limit, in millions.
+        allowed: u32,
     },
 }
 

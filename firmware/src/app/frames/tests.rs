@@ -23,6 +23,7 @@ const POINT: Point = Point {
 const LIMITS: Limits = Limits {
     arena: 1000,
     million_steps: 1,
+    million_test_steps: 100,
 };
 
 fn network(number: u32) -> Network {

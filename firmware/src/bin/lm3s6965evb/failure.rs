@@ -37,7 +37,7 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
 
 /// Shows a message on the panel.
 pub fn show(title: &str, text: &str, panel: &mut Panel) {
+    draw_message(title, text, panel.frame_mut());
     // Its bus cannot fail.
-    let _ = draw_message(title, text, panel);
     let _ = panel.flush();
 }

@@ -7,6 +7,8 @@
 
 mod failure;
 mod interrupts;
+#[path = "../../board_support/log.rs"]
+mod log;
 mod mmio;
 mod panel;
 mod serial;
@@ -34,6 +36,7 @@ const ARENA_LEN: usize = 16 * 1024;
 const IDENTITY: Identity = Identity {
     board: "lm3s6965evb",
     firmware: env!("CARGO_PKG_VERSION"),
+    arena: ARENA_LEN,
 };
 
 #[repr(C, align(16))]

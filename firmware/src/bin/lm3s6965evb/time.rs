@@ -1,6 +1,7 @@
 //! Timer 0 samples the buttons and makes ticks; SysTick measures pictures.
 
 use crate::interrupts::Interrupt;
+use crate::log;
 use crate::mmio::{PORT_E, PORT_F, Port, RCGC1, RCGC2, Register, timer0};
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -150,25 +151,8 @@ impl Observer for Stopwatch {
         self.ticks = self.started.wrapping_sub(SYST::get_current()) & SYSTICK_MASK;
         // SAFETY: no critical section is built on this mask.
         unsafe { NVIC::unmask(Interrupt::Timer0A) };
-        match self.latent {
-            Some(Latent::At(point)) if self.log_level >= LogLevel::Info => {
-                defmt::info!(
-                    "picture: seed {}, label {}, {} ticks",
-                    point.seed,
-                    point.label,
-                    self.ticks
-                );
-            }
-            Some(Latent::Between { from, to, step }) if self.log_level >= LogLevel::Debug => {
-                defmt::debug!(
-                    "picture: walk {} to {}, step {}, {} ticks",
-                    from.seed,
-                    to.seed,
-                    step,
-                    self.ticks
-                );
-            }
-            Some(_) | None => {}
+        if let Some(latent) = self.latent {
+            log::picture(self.log_level, latent, self.ticks);
         }
     }
 }

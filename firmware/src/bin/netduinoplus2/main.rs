@@ -33,6 +33,7 @@ const ARENA_LEN: usize = 80 * 1024;
 const IDENTITY: Identity = Identity {
     board: "netduinoplus2",
     firmware: env!("CARGO_PKG_VERSION"),
+    arena: ARENA_LEN,
 };
 
 #[repr(C, align(16))]

@@ -7,6 +7,8 @@
 mod board_support;
 mod chip;
 mod flash;
+#[path = "../../board_support/log.rs"]
+mod log;
 #[path = "../../board_support/stack.rs"]
 mod stack;
 

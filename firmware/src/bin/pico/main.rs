@@ -7,7 +7,9 @@
 mod board_support;
 #[path = "../../board_support/rp/mod.rs"]
 mod chip;
+#[path = "../../board_support/log.rs"]
+mod log;
 #[path = "../../board_support/stack.rs"]
 mod stack;
 
-board_support::program!(96 * 1024);
+board_support::program!(190 * 1024);

@@ -7,6 +7,8 @@
 mod board_support;
 #[path = "../../board_support/rp/mod.rs"]
 mod chip;
+#[path = "../../board_support/log.rs"]
+mod log;
 #[path = "../../board_support/stack.rs"]
 mod stack;
 

@@ -8,13 +8,12 @@ use embedded_hal::digital::InputPin;
 use firmware::app::{Button, Releases};
 use heapless::Deque;
 
-/// Ticks a second: pictures of a walk. More than the slowest board's.
-const TICK_HZ: u32 = 20;
-
 /// 200 a second: longer apart than a contact bounces.
 const SAMPLE_HZ: u32 = 200;
 
-const SAMPLES_A_TICK: u32 = SAMPLE_HZ / TICK_HZ;
+/// Samples from tick to tick: 22 ticks a second, pictures of a walk. More than the slowest board's, and what the RP2040
+/// draws on its larger display.
+const SAMPLES_A_TICK: u32 = 9;
 
 static TICKED: AtomicBool = AtomicBool::new(false);
 static PRESSED: Mutex<RefCell<Deque<Button, 16>>> = Mutex::new(RefCell::new(Deque::new()));

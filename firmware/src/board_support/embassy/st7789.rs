@@ -1,11 +1,11 @@
 //! The display: an ST7789 with 240x240 pixels on SPI, by mipidsi, behind a frame of grey levels.
 
 use embassy_time::{Duration, Instant};
+use embedded_graphics::pixelcolor::Rgb565;
 use embedded_graphics::pixelcolor::raw::RawU16;
-use embedded_graphics::{pixelcolor::Gray8, pixelcolor::Rgb565, prelude::*, primitives::Rectangle};
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::OutputPin;
-use firmware::panel::{GreyFrame, Screen, rgb565};
+use firmware::panel::{GreyFrame, Look, Screen, rgb565};
 use mipidsi::dcs::{
     BitsPerPixel, EnterNormalMode, ExitSleepMode, InterfaceExt, PixelFormat, SetAddressMode,
     SetDisplayOn, SetInvertMode, SetPixelFormat,
@@ -67,8 +67,8 @@ impl<F: FnOnce()> DelayNs for Meanwhile<F> {
 pub struct Panel<I: Interface<Word = u8>, R: OutputPin> {
     display: Display<I, St7789, R>,
     frame: &'static mut GreyFrame,
-    /// Marks of the rows that it shows; `None` before it is on.
-    shown: Option<[u32; GreyFrame::HEIGHT]>,
+    /// What the rows look like that it shows; `None` before it is on.
+    shown: Option<[Look; GreyFrame::HEIGHT]>,
 }
 
 /// The display does not work.
@@ -99,62 +99,38 @@ impl<I: Interface<Word = u8>, R: OutputPin> Panel<I, R> {
     }
 }
 
-impl<I: Interface<Word = u8>, R: OutputPin> OriginDimensions for Panel<I, R> {
-    fn size(&self) -> Size {
-        self.frame.size()
-    }
-}
-
-impl<I: Interface<Word = u8>, R: OutputPin> DrawTarget for Panel<I, R> {
-    type Color = Gray8;
+impl<I: Interface<Word = u8>, R: OutputPin> Screen for Panel<I, R> {
+    type Frame = GreyFrame;
     type Error = PanelError;
 
-    fn draw_iter<P: IntoIterator<Item = Pixel<Gray8>>>(
-        &mut self,
-        pixels: P,
-    ) -> Result<(), PanelError> {
-        self.frame.draw_iter(pixels).map_err(|never| match never {})
-    }
-
-    fn fill_contiguous<C: IntoIterator<Item = Gray8>>(
-        &mut self,
-        area: &Rectangle,
-        colours: C,
-    ) -> Result<(), PanelError> {
+    fn frame_mut(&mut self) -> &mut GreyFrame {
         self.frame
-            .fill_contiguous(area, colours)
-            .map_err(|never| match never {})
     }
 
-    fn fill_solid(&mut self, area: &Rectangle, colour: Gray8) -> Result<(), PanelError> {
-        self.frame
-            .fill_solid(area, colour)
-            .map_err(|never| match never {})
-    }
-
-    fn clear(&mut self, colour: Gray8) -> Result<(), PanelError> {
-        self.frame.clear(colour).map_err(|never| match never {})
-    }
-}
-
-impl<I: Interface<Word = u8>, R: OutputPin> Screen for Panel<I, R> {
-    /// Sends the rows that changed.
+    /// Sends of each row what changed.
     fn flush(&mut self) -> Result<(), PanelError> {
-        let rows = self.frame.levels().as_chunks::<{ GreyFrame::WIDTH }>().0;
         let on = self.shown.is_some();
-        let shown = self.shown.get_or_insert([0; GreyFrame::HEIGHT]);
-        let changed = self.frame.row_marks().zip(shown);
-        for (y, (row, (mark, shown))) in (0u16..).zip(rows.iter().zip(changed)) {
-            if on && mark == *shown {
+        // Whatever the display has when it is switched on is not known to be black.
+        let shown = self.shown.get_or_insert([Look::BLACK; GreyFrame::HEIGHT]);
+        for (y, (row, shown)) in (0u16..).zip(self.frame.rows().zip(shown)) {
+            let look = row.look();
+            let columns = if on {
+                shown.columns_to(look)
+            } else {
+                0..GreyFrame::WIDTH
+            };
+            let Some(levels) = row.levels().get(columns.clone()).filter(|c| !c.is_empty()) else {
                 continue;
-            }
-            let colours = row
+            };
+            let colours = levels
                 .iter()
                 .map(|&level| Rgb565::from(RawU16::new(rgb565(level))));
+            // Fewer than 2^16 columns.
+            let (left, right) = (columns.start as u16, columns.end as u16 - 1);
             self.display
-                .set_pixels(0, y, GreyFrame::WIDTH as u16 - 1, y, colours)
+                .set_pixels(left, y, right, y, colours)
                 .map_err(|_| PanelError)?;
-            *shown = mark;
+            *shown = look;
         }
         if !on {
             // SAFETY: the display's own state is not changed but for being on.

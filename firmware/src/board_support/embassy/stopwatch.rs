@@ -1,21 +1,26 @@
-//! Measures pictures in microseconds, and feeds the watchdog with every layer: a device that computes nothing and waits
-//! for nothing is reset.
+//! Measures pictures in microseconds, and feeds the watchdog with every layer: an engine that hangs is reset.
 
 use embassy_time::Instant;
 use firmware::app::{Probe, Stats};
 use firmware::engine::Observer;
 use shared::latent::Latent;
 use shared::layer::Op;
+use shared::protocol::LogLevel;
 
 pub struct Stopwatch {
+    latent: Option<Latent>,
     started: u32,
     lapped: u32,
     ticks: u32,
+    /// What to tell of.
+    pub log_level: LogLevel,
 }
 
 impl Stopwatch {
-    pub const fn new() -> Self {
+    pub const fn new(log_level: LogLevel) -> Self {
         Self {
+            latent: None,
+            log_level,
             started: 0,
             lapped: 0,
             ticks: 0,
@@ -29,7 +34,8 @@ fn now() -> u32 {
 }
 
 impl Observer for Stopwatch {
-    fn begin(&mut self, _: Latent) {
+    fn begin(&mut self, latent: Latent) {
+        self.latent = Some(latent);
         self.started = now();
         self.lapped = self.started;
     }
@@ -40,6 +46,9 @@ impl Observer for Stopwatch {
 
     fn end(&mut self) {
         self.ticks = now().wrapping_sub(self.started);
+        if let Some(latent) = self.latent {
+            crate::log::picture(self.log_level, latent, self.ticks);
+        }
     }
 }
 

@@ -29,7 +29,9 @@ embassy_rp::bind_interrupts!(struct Irqs {
 });
 
 /// Name of the board, as `--board` takes it.
-pub const BOARD: &str = if cfg!(feature = "pico") {
+pub const BOARD: &str = if cfg!(all(feature = "pico", feature = "ssd1306")) {
+    "pico-ssd1306"
+} else if cfg!(feature = "pico") {
     "pico"
 } else {
     "pico2"
@@ -96,9 +98,16 @@ pub fn start(
     })
 }
 
+/// What the watchdog's scratch register 4 holds while this program runs. The boot ROM starts a program that was copied onto
+/// the board's drive by a watchdog reset as well, which looks the same but for this register, in which it then has 0. The
+/// number and the register are those of pico-sdk's `watchdog_enable_caused_reboot`.
+const RUNNING: u32 = 0x6AB7_3121;
+
 fn start_watchdog(watchdog: Peri<'static, WATCHDOG>) -> Start {
     let mut watchdog = Watchdog::new(watchdog);
-    let hung = matches!(watchdog.reset_reason(), Some(ResetReason::TimedOut));
+    let timed_out = matches!(watchdog.reset_reason(), Some(ResetReason::TimedOut));
+    let hung = timed_out && watchdog.get_scratch(4) == RUNNING;
+    watchdog.set_scratch(4, RUNNING);
     watchdog.pause_on_debug(true);
     watchdog.start(LAYER_TIME);
     if hung { Start::BuiltIn } else { Start::Newest }

@@ -224,6 +224,15 @@ impl Pico {
         })
     }
 
+    /// Pulls the wires of the OLED, or puts them back.
+    ///
+    /// # Errors
+    /// As [`Pico::execute`].
+    pub fn unplug_oled(&mut self, unplugged: bool) -> Result<(), EmulatorError> {
+        self.execute("unplug", json!({"on": unplugged}))?;
+        Ok(())
+    }
+
     /// Holds a button down, or lets it go.
     ///
     /// # Errors
