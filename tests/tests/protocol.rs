@@ -518,7 +518,7 @@ fn a_hundred_thousand_frames_leave_the_emulated_board_alive() {
         let port = Arc::new(Mutex::new(qemu.port().unwrap()));
         let mut hostile = Hostile::new(3, &other);
         // The emulated UART passes some fifty bytes a millisecond.
-        hostile.long_one_in = 50;
+        hostile.long_one_in = 200;
         for round in 1..=FRAMES / AT_ONCE {
             let mut frames: Vec<u8> = (0..AT_ONCE).flat_map(|_| hostile.frame()).collect();
             // A line's end for whatever came before.

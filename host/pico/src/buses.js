@@ -5,6 +5,8 @@ import { ADDRESS } from './ssd1306.js';
 
 /** A byte and its acknowledge bit. */
 const I2C_BITS = 9;
+/** The I2C controller's interrupt of a transmit queue that is empty. */
+const TX_EMPTY = 1 << 4;
 
 /**
  * Connects a colour panel to an SPI controller. The panel looks at the data/command line at the last bit of a byte, as
@@ -51,6 +53,12 @@ export function connectI2c(chip, bus, panel) {
   const after = (bits, action) => {
     next = action;
     alarm.schedule((bits * (i2c.sclHighPeriod + i2c.sclLowPeriod) * 1e9) / chip.clkSys);
+  };
+  // Where nobody answers, the queue is thrown away. It is empty then, and the library does not say so.
+  const abort = i2c.abort;
+  i2c.abort = (reason) => {
+    abort.call(i2c, reason);
+    i2c.setInterrupts(TX_EMPTY);
   };
   let addressed = false;
   i2c.onStart = () => after(1, () => i2c.completeStart());

@@ -19,7 +19,7 @@ use shared::protocol::LogLevel;
   thumbgen verify --port /dev/ttyACM0                  a board replays the golden vectors of its model
   thumbgen verify --port tcp:127.0.0.1:7000 --model runs/cgan/model
                                                        so does an emulated one (`emulate --serve`)
-  thumbgen verify --port /dev/ttyACM0 --log error      the same; the board's log keeps to what goes wrong")]
+  thumbgen verify --port /dev/ttyACM0 --log error      the board logs only what goes wrong from now on")]
 pub struct Args {
     /// Install what is missing without asking.
     #[arg(long, short)]
@@ -41,7 +41,7 @@ pub struct Args {
 /// What a device's log tells.
 #[derive(Debug, clap::Args)]
 pub(super) struct Log {
-    /// First choose what the device writes to its own log from now on, until it loses power: nothing, or this level and
+    /// First choose what the device writes to its own log from now on, until its next reset: nothing, or this level and
     /// those above it. The log does not come over the port: read it with a debug probe, or see what `emulate` prints.
     #[arg(long = "log", value_name = "LEVEL", requires = "port", value_parser = log_level())]
     level: Option<LogLevel>,

@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 const LIMITS: Limits = Limits {
     arena: 1 << 16,
     million_steps: 1,
+    million_test_steps: 4,
 };
 
 struct Line(Vec<u8>);
@@ -95,6 +96,7 @@ fuzz_target!(|input: &[u8]| {
         let identity = Identity {
             board: "fuzz",
             firmware: "0",
+            arena: LIMITS.arena,
         };
         let mut device = Device::new(&running, identity);
         let mut screen = FrameBuffer::new();

@@ -6,6 +6,7 @@ use super::stopwatch::Stopwatch;
 use crate::chip::{BOARD, feed_watchdog};
 use core::convert::Infallible;
 use core::fmt::Write;
+use core::ops::ControlFlow;
 use defmt::Display2Format;
 use embedded_graphics::prelude::*;
 use firmware::app::{
@@ -27,6 +28,9 @@ const MILLION_STEPS: u32 = 12;
 
 /// The same for a whole self-test: 16 s at most until the device answers.
 const MILLION_TEST_STEPS: u32 = 100;
+
+/// Bytes of the line that are looked at before buttons and ticks are.
+const BYTES_A_TURN: usize = 1024;
 
 /// Draws the first picture of the built-in model, so that there is something to see before the models are tested. Draws
 /// nothing where it cannot run: [`run`] says why.
@@ -171,7 +175,7 @@ impl<S: Screen> Wires<'_, S> {
             log_level,
         } = self;
         let uploading = upload.has_begun();
-        while upload.has_begun() == uploading {
+        loop {
             let mut handle = |event: Event<'_>, serial: &mut Serial| {
                 let ports = Ports {
                     arena,
@@ -189,17 +193,20 @@ impl<S: Screen> Wires<'_, S> {
                 *log_level = device.log_level();
                 stopwatch.log_level = *log_level;
                 match next {
-                    Next::Continue => None,
-                    Next::Restart(start) => Some(start),
+                    Next::Restart(start) => ControlFlow::Break(Some(start)),
+                    Next::Continue if upload.has_begun() != uploading => ControlFlow::Break(None),
+                    Next::Continue => ControlFlow::Continue(()),
                 }
             };
-            // A byte, a button and a tick in turn: none waits for a line that is never silent, nor does the watchdog.
-            feed_watchdog();
-            if let Some(byte) = serial.next()
-                && let Some(event) = receiver.push(byte)
-                && let Some(start) = handle(event, serial)
-            {
-                return Some(start);
+            // Bytes, a button and a tick in turn: none waits for a line that is never silent, nor does the watchdog.
+            for _ in 0..BYTES_A_TURN {
+                feed_watchdog();
+                let Some(byte) = serial.next() else { break };
+                if let Some(event) = receiver.push(byte)
+                    && let ControlFlow::Break(start) = handle(event, serial)
+                {
+                    return start;
+                }
             }
             if let Some(button) = input::next_button() {
                 let _ = handle(Event::Button(button), serial);
@@ -209,7 +216,6 @@ impl<S: Screen> Wires<'_, S> {
             }
             sleep(serial);
         }
-        None
     }
 }
 
