@@ -13,7 +13,7 @@ use host::link::{Client, LinkError, open};
 use host::model_folder::GOLDEN;
 use host::pack::golden::GoldenFile;
 use host::preview::Model;
-use host::session;
+use host::session::{self, SessionError};
 use shared::image::Image;
 use shared::latent::{Latent, Point};
 use shared::protocol::{Frame, LogLevel, Refusal, Request, SlotState, Source};
@@ -508,27 +508,21 @@ fn a_flood_on_the_line_does_not_reset_the_board() {
     ] {
         let before = session::ask(&mut pico, "status").unwrap();
         pico.drain_events();
-        let mut port = TcpStream::connect((Ipv4Addr::LOCALHOST, pico.port())).unwrap();
-        let end = port.try_clone().unwrap();
-        let mut answers = port.try_clone().unwrap();
-        let reader = std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
-        let writer = std::thread::spawn(move || while port.write_all(&flood).is_ok() {});
-        let start = pico.counts().unwrap().nanos;
-        pico.press(Button::Select).unwrap();
-        while pico.counts().unwrap().nanos - start < 5e9 {
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        end.shutdown(Shutdown::Both).unwrap();
-        writer.join().unwrap();
-        let _ = reader.join().unwrap();
+        // Select is held for so long, and seen, while bytes come.
+        pico.set_button(Button::Select, true).unwrap();
+        pico.flood(&flood, Duration::from_millis(100)).unwrap();
+        pico.set_button(Button::Select, false).unwrap();
+        pico.flood(&flood, Duration::from_secs(5)).unwrap();
         assert_eq!(pico.drain_events(), [], "a flood resets the board");
-        // What is still on its way, and a line that was not ended.
+        // Questions that were not answered yet, and a line that was not ended.
         pico.send_line("").unwrap();
-        while pico
-            .wait_for_line(|_| true, Duration::from_millis(500))
-            .is_ok()
-        {}
-        let after = session::ask(&mut pico, "status").unwrap();
+        let after = loop {
+            match session::ask(&mut pico, "status") {
+                Ok(answer) if answer.starts_with("status ") => break answer,
+                Ok(_) | Err(SessionError::Refused { .. } | SessionError::Answer { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
         let mode = |status: &str| status.split(' ').nth(1).map(str::to_owned);
         assert_ne!(mode(&after), mode(&before), "the button was not seen");
     }

@@ -175,7 +175,22 @@ impl<'a> Device<'a> {
         } = ports;
         let request = self.app.handle(event);
         let test = (request == Some(Request::SelfTest)).then(|| self.test(arena, probe));
-        self.redraw(arena, screen, probe)?;
+        // A panel that does not work leaves no line without its answer.
+        let drawn = self.redraw(arena, screen, probe);
+        self.answer_line(request, test, arena, probe, serial)?;
+        drawn?;
+        Ok(Next::Continue)
+    }
+
+    /// Answers a line, where it wants an answer; `test` is the result of the self-test that it asked for.
+    fn answer_line<P: Probe>(
+        &self,
+        request: Option<Request>,
+        test: Option<Result<usize, SelfTestError<'_>>>,
+        arena: &mut [i8],
+        probe: &mut P,
+        serial: &mut impl Serial,
+    ) -> fmt::Result {
         match request {
             None => {}
             Some(Request::Status) => writeln!(serial, "status {}", self.app.view())?,
@@ -222,7 +237,7 @@ impl<'a> Device<'a> {
             },
             Some(Request::Error(error)) => writeln!(serial, "error {error}")?,
         }
-        Ok(Next::Continue)
+        Ok(())
     }
 
     /// Runs the self-test anew; the view shows its result.

@@ -31,14 +31,14 @@ impl Device<'_> {
             serial,
             slot,
         } = ports;
-        let mut next = Next::Continue;
+        let (mut next, mut drawn) = (Next::Continue, Ok(()));
         let reply = match request {
             Err(refusal) => Err(refusal),
             Ok(Request::Hello) => Ok(Reply::Hello(self.hello(slot))),
             Ok(Request::Generate(latent)) => self.generate(number, latent, arena, probe, serial)?,
             Ok(Request::SelfTest) => {
                 let result = self.test(arena, probe);
-                self.redraw(arena, screen, probe)?;
+                drawn = self.redraw(arena, screen, probe);
                 result
                     .map(|goldens| Reply::SelfTest {
                         goldens: saturated(goldens),
@@ -77,6 +77,7 @@ impl Device<'_> {
             Next::Continue => sent?,
             Next::Restart(_) => {}
         }
+        drawn?;
         Ok(next)
     }
 

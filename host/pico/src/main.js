@@ -27,6 +27,8 @@ const STEADY_DEBT = 50 * MS;
 const PRESS_NANOS = 60 * MS;
 /** Bytes that may wait for the board before the sender has to. */
 const SERIAL_BACKLOG = 16384;
+/** Bytes that wait while the line is flooded: more than the board takes in a slice. */
+const FLOOD_BACKLOG = 8192;
 
 const { values: options } = parseArgs({
   options: {
@@ -41,6 +43,8 @@ const board = new Board({ xip: options.xip === 'on' });
 const clients = new Set();
 /** Commands that wait for an emulated time. */
 let waiting = [];
+/** Bytes that the line is never without. */
+let flood = null;
 /** Time on the wall at which the board's time was 0, in nanoseconds. */
 let origin = 0;
 
@@ -117,6 +121,12 @@ const commands = {
     board.flash.bytes.set(fault, at);
     return { before };
   },
+  /** Keeps the serial line busy with the same bytes, again and again, for so much time. */
+  async flood({ bytes, ms }) {
+    flood = Buffer.from(bytes, 'hex');
+    await after(ms * MS);
+    flood = null;
+  },
   /** Pulls the wires of the OLED, or puts them back: a panel that had no power starts anew. */
   unplug({ on }) {
     board.panels.ssd1306.unplugged = on;
@@ -157,6 +167,9 @@ function settle() {
   const due = waiting.filter(({ at }) => at <= board.nanos);
   waiting = waiting.filter(({ at }) => at > board.nanos);
   due.forEach(({ resolve }) => resolve());
+  while (flood?.length > 0 && board.backlog < FLOOD_BACKLOG) {
+    board.send(flood);
+  }
   const full = board.backlog > SERIAL_BACKLOG;
   clients.forEach((socket) => (full ? socket.pause() : socket.resume()));
 }

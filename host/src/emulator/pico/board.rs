@@ -224,6 +224,17 @@ impl Pico {
         })
     }
 
+    /// Keeps the serial line busy with the same bytes, again and again, for so much of the board's time.
+    ///
+    /// # Errors
+    /// As [`Pico::execute`].
+    pub fn flood(&mut self, bytes: &[u8], time: Duration) -> Result<(), EmulatorError> {
+        let bytes: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let ms = time.as_secs_f64() * 1e3;
+        self.execute("flood", json!({"bytes": bytes, "ms": ms}))?;
+        Ok(())
+    }
+
     /// Pulls the wires of the OLED, or puts them back.
     ///
     /// # Errors
