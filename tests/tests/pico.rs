@@ -629,6 +629,14 @@ fn goals_in_cycles() {
             picture_ms * CLOCK / 1e3
         );
         let (picture_goal, rate_goal) = GOALS;
+        let stats = ask_stepped(&mut pico, "stats");
+        let stack = stats
+            .split(' ')
+            .find_map(|field| field.strip_prefix("stack="));
+        let stack: u64 = stack.and_then(|stack| stack.parse().ok()).unwrap();
+        let budget = Board::find("pico").unwrap().budget.stack;
+        println!("{stack} bytes of stack");
+        assert!(stack <= budget, "{stack} bytes of stack, budget {budget}");
         assert!(picture_ms <= picture_goal, "{picture_ms} ms, xip {xip}");
         assert!(rate >= rate_goal, "{rate} pictures a second, xip {xip}");
     }

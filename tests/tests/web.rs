@@ -4,13 +4,15 @@ use firmware::app::{Number, View};
 use host::firmware_build::Display;
 use host::preview::Model;
 use host::setup::CHROMIUM_PROGRAMS;
+use host::verify::install_packages;
 use host::{programs, repository};
 use serde_json::{Value, json};
 use shared::latent::Point;
 use shared::protocol::{BLOCK_LEN, Decoder, Frame, Piece, Refusal, Reply, Request};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use tests::pico::{build, has_node, has_program};
 use tests::{complaint, files, model, thumbgen};
 
@@ -18,21 +20,15 @@ fn project() -> PathBuf {
     repository::root().unwrap().join("host/pico")
 }
 
-/// Installs what `package-lock.json` names, where it is not there. Says so and gives false where that fails, which needs
-/// a network and npm.
+/// Whether the packages that `package-lock.json` names are installed; where they are not, says so. Installing them needs npm
+/// and a network.
 fn has_packages() -> bool {
-    let folder = project();
-    let marker = folder.join("node_modules/.package-lock.json");
-    let fresh = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-    if fresh(&marker) >= fresh(&folder.join("package-lock.json")) && marker.is_file() {
-        return true;
+    static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
+    let installed = INSTALLED.get_or_init(|| install_packages(&project(), programs::find("npm")));
+    if let Err(reason) = installed {
+        eprintln!("{reason}");
     }
-    let installed = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-        .current_dir(&folder)
-        .output();
-    let found = installed.is_ok_and(|output| output.status.success());
-    has_program("npm", found)
+    has_program("npm", installed.is_ok())
 }
 
 fn hex(bytes: &[u8]) -> String {

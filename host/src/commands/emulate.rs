@@ -46,7 +46,7 @@ pub struct Args {
     /// Send this line to the board's UART and print its answer; may be given several times.
     #[arg(long, short, value_name = "LINE")]
     pub(super) line: Vec<String>,
-    /// Print what each layer of a picture costs, in instructions of the emulated core.
+    /// Print what a picture costs: in QEMU each layer, in instructions; on a Pico each function, in cycles.
     #[arg(long)]
     pub(super) profile: bool,
     /// Write what the display shows in the end as PNG.

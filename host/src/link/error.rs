@@ -125,7 +125,10 @@ impl LinkError {
             Self::OtherModel { .. } | Self::NotRunning { .. } => Class::Mismatch,
             Self::Refused(Refusal::SelfTest { .. }) => Class::Mismatch,
             Self::Refused(
-                Refusal::TooLong { .. } | Refusal::Arena { .. } | Refusal::Work { .. },
+                Refusal::TooLong { .. }
+                | Refusal::Arena { .. }
+                | Refusal::Work { .. }
+                | Refusal::TestWork { .. },
             ) => Class::TooLarge,
             Self::Refused(Refusal::Label { .. }) | Self::Image(_) => Class::Input,
             _ => Class::Environment,

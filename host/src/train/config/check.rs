@@ -22,12 +22,7 @@ impl Config {
         holds(good, "name", name, "1 to 32 letters, digits, - or _")?;
         let board = self.board.as_str();
         let known = board == "none" || BOARDS.iter().any(|build| build.name == board);
-        holds(
-            known,
-            "board",
-            &self.board,
-            "lm3s6965evb, netduinoplus2 or none",
-        )?;
+        holds(known, "board", &self.board, &boards())?;
         range("seed", self.seed, 0..=i64::MAX as u64)?;
         self.model.check()?;
 
@@ -151,6 +146,12 @@ impl Model {
         let expected = "false where model.objective is not gan, or model.conditional is true";
         holds(headed, "model.class_head", self.class_head, expected)
     }
+}
+
+/// What the key `board` may be.
+fn boards() -> String {
+    let names: Vec<&str> = BOARDS.iter().map(|build| build.name).collect();
+    format!("{} or none", names.join(", "))
 }
 
 /// Refuses a value that is not good.
