@@ -370,7 +370,11 @@ fn a_damaged_image_is_refused_by_the_firmware() {
             Duration::from_secs(30),
         )
         .unwrap_or_else(|error| panic!("{error}"));
-    assert!(record.message.contains("checksum"), "{record}");
+    assert!(
+        record.message.contains("no model to run")
+            && record.message.contains("build the firmware again"),
+        "{record}"
+    );
     let panel = qemu
         .wait_until_screen_is_stable(Duration::from_millis(300), Duration::from_secs(20))
         .unwrap();

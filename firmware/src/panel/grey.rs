@@ -44,8 +44,8 @@ impl GreyFrame {
     }
 }
 
-/// FNV-1a with 32 bits, by words instead of bytes. Fowler, Noll, Vo: RFC 9923.
-const BASIS: u32 = 0x811C_9DC5;
+/// Of FNV-1a with 32 bits, here by words instead of bytes, and from 0 instead of its basis, so that a black row has 0: a
+/// [`Look`] has the place of the first word that is not. Fowler, Noll, Vo: RFC 9923.
 const PRIME: u32 = 0x0100_0193;
 
 /// A row of a frame.
@@ -63,7 +63,7 @@ impl<'f> Row<'f> {
     /// What the row looks like.
     pub fn look(&self) -> Look {
         let words = self.levels.as_chunks::<4>().0;
-        let mark = words.iter().fold(BASIS, |mark, word| {
+        let mark = words.iter().fold(0, |mark: u32, word| {
             (mark ^ u32::from_ne_bytes(*word)).wrapping_mul(PRIME)
         });
         let is_lit = |word: &[u8; 4]| *word != [0; 4];
@@ -90,14 +90,7 @@ pub struct Look {
 impl Look {
     /// Of a black row.
     pub const BLACK: Self = Self {
-        mark: {
-            let (mut mark, mut words) = (BASIS, GreyFrame::WIDTH / 4);
-            while words > 0 {
-                mark = mark.wrapping_mul(PRIME);
-                words -= 1;
-            }
-            mark
-        },
+        mark: 0,
         start: 0,
         end: 0,
     };

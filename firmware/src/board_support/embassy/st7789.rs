@@ -14,6 +14,7 @@ use mipidsi::interface::Interface;
 use mipidsi::models::{Model, ModelInitError};
 use mipidsi::options::{ColorInversion, ModelOptions};
 use mipidsi::{Builder, Display};
+use static_cell::ConstStaticCell;
 
 /// The controller, set up in the time that its data sheet asks for: mipidsi's own [`ST7789`](mipidsi::models::ST7789)
 /// takes 300 ms. Sitronix, ST7789V data sheet, version 1.3, chapters 7.4.5 and 9.1.12.
@@ -63,12 +64,18 @@ impl<F: FnOnce()> DelayNs for Meanwhile<F> {
     }
 }
 
+/// Of the one display: on the stack it would be moved about.
+static SHOWN: ConstStaticCell<[Look; GreyFrame::HEIGHT]> =
+    ConstStaticCell::new([Look::BLACK; GreyFrame::HEIGHT]);
+
 /// The display with its frame; [`Screen::flush`] sends it.
 pub struct Panel<I: Interface<Word = u8>, R: OutputPin> {
     display: Display<I, St7789, R>,
     frame: &'static mut GreyFrame,
-    /// What the rows look like that it shows; `None` before it is on.
-    shown: Option<[Look; GreyFrame::HEIGHT]>,
+    /// Whether it was switched on.
+    on: bool,
+    /// What the rows look like that it shows since then.
+    shown: &'static mut [Look; GreyFrame::HEIGHT],
 }
 
 /// The display does not work.
@@ -94,7 +101,8 @@ impl<I: Interface<Word = u8>, R: OutputPin> Panel<I, R> {
         Ok(Self {
             display,
             frame,
-            shown: None,
+            on: false,
+            shown: SHOWN.take(),
         })
     }
 }
@@ -109,12 +117,10 @@ impl<I: Interface<Word = u8>, R: OutputPin> Screen for Panel<I, R> {
 
     /// Sends of each row what changed.
     fn flush(&mut self) -> Result<(), PanelError> {
-        let on = self.shown.is_some();
-        // Whatever the display has when it is switched on is not known to be black.
-        let shown = self.shown.get_or_insert([Look::BLACK; GreyFrame::HEIGHT]);
-        for (y, (row, shown)) in (0u16..).zip(self.frame.rows().zip(shown)) {
+        for (y, (row, shown)) in (0u16..).zip(self.frame.rows().zip(self.shown.iter_mut())) {
             let look = row.look();
-            let columns = if on {
+            // Whatever the display has when it is switched on is not known to be black.
+            let columns = if self.on {
                 shown.columns_to(look)
             } else {
                 0..GreyFrame::WIDTH
@@ -132,11 +138,12 @@ impl<I: Interface<Word = u8>, R: OutputPin> Screen for Panel<I, R> {
                 .map_err(|_| PanelError)?;
             *shown = look;
         }
-        if !on {
+        if !self.on {
             // SAFETY: the display's own state is not changed but for being on.
             unsafe { self.display.dcs() }
                 .write_command(SetDisplayOn)
                 .map_err(|_| PanelError)?;
+            self.on = true;
         }
         Ok(())
     }
