@@ -277,7 +277,6 @@ impl Run {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn packages_are_installed_once_and_their_absence_has_a_reason() {
@@ -285,9 +284,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("package-lock.json"), "{}").unwrap();
         let npm = |body: &str| {
-            std::fs::write(path("npm"), format!("#!/bin/sh\n{body}\n")).unwrap();
-            let mode = std::fs::Permissions::from_mode(0o755);
-            std::fs::set_permissions(path("npm"), mode).unwrap();
+            crate::programs::write_script(&path("npm"), &format!("#!/bin/sh\n{body}\n"));
             install_packages(folder.path(), Some(path("npm")))
         };
         let reason = install_packages(folder.path(), None).unwrap_err();

@@ -381,7 +381,7 @@ fn the_watchdog_resets_an_engine_that_hangs() {
     let cause = "watchdog".to_owned();
     assert_eq!(event, Event::Reset { cause });
     let seconds = (pico.counts().unwrap().nanos - start) / 1e9;
-    assert!((1.0..6.0).contains(&seconds), "after {seconds} s");
+    assert!((1.0..15.0).contains(&seconds), "after {seconds} s");
     pico.poke(hottest, &before).unwrap();
     pico.drain_lines();
     session::boot(&mut pico).unwrap();
@@ -493,7 +493,8 @@ fn an_endless_self_test_in_the_slot_does_not_stop_the_board() {
     assert_eq!(hello.source, Source::BuiltIn);
     assert_eq!(hello.slot, SlotState::Refused(refusal.unwrap_err()));
     let seconds = pico.counts().unwrap().nanos / 1e9;
-    assert!(seconds < 3.0, "{seconds} s until it answers");
+    // Its limit allows 16 s of steps; the board's time goes on while a busy machine asks.
+    assert!(seconds < 10.0, "{seconds} s until it answers");
 }
 
 /// A line that is never silent, with noise or with questions: the board stays alive, answers, and sees its buttons.

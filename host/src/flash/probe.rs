@@ -102,7 +102,6 @@ fn last_words(stderr: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::firmware_build::{LM3S6965EVB, NRF52840DK, PICO};
-    use std::os::unix::fs::PermissionsExt;
 
     /// A program that writes down how it was called, keeps the file that it was given, and does as told.
     fn fake(folder: &Path, body: &str) -> PathBuf {
@@ -112,8 +111,7 @@ mod tests {
              if [ \"$1\" = download ]; then cp \"$last\" given; fi\n{body}\n",
             folder.display()
         );
-        std::fs::write(&program, script).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        programs::write_script(&program, &script);
         program
     }
 
