@@ -48,7 +48,8 @@ fn prepare(board: &str) -> Result<(), String> {
     println!("cargo::rerun-if-changed={memory}");
     println!("cargo::rustc-link-search={}", out.display());
     copy(Path::new(&memory), &out.join("memory.x"))?;
-    for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
+    // Functions that are equal byte for byte are there once.
+    for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x", "--icf=all"] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
     // The RP2040's second stage, by which it reads its flash memory: embassy-rp brings it.

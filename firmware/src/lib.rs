@@ -19,3 +19,4 @@ pub mod kernels;
 pub mod oracle;
 pub mod panel;
 pub mod slot;
+pub mod text;

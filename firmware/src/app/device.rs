@@ -7,6 +7,7 @@ use super::{App, Event, Fault, SelfTest, View};
 use crate::engine::{Engine, EngineError, Observer, SelfTestError};
 use crate::panel::Screen;
 use crate::slot::{Running, Slot, Start};
+use crate::text::{Hex, decimal};
 use core::fmt::{self, Write};
 use shared::checksum;
 use shared::latent::{Latent, Point};
@@ -199,7 +200,11 @@ impl<'a> Device<'a> {
                 let (len, arena) = (image.len(), image.arena_len());
                 writeln!(
                     serial,
-                    "stats flash_image={len} arena={arena} stack={stack} ticks={ticks}"
+                    "stats flash_image={} arena={} stack={} ticks={}",
+                    decimal(len),
+                    decimal(arena),
+                    decimal(stack),
+                    decimal(ticks)
                 )?;
             }
             Some(Request::Golden(latent)) => {
@@ -208,13 +213,9 @@ impl<'a> Device<'a> {
                     serial,
                     sent: Ok(()),
                 };
-                match self.engine.generate(arena, latent, &mut line) {
-                    Ok(_) => {
-                        line.sent?;
-                        serial.write_char('\n')?;
-                    }
-                    Err(error) => writeln!(serial, "error {error}")?,
-                }
+                let refused = self.engine.generate(arena, latent, &mut line).is_err();
+                let sent = line.sent;
+                end(refused, sent, serial)?;
             }
             Some(Request::Profile(latent)) => {
                 let mut line = ProfileLine {
@@ -222,17 +223,13 @@ impl<'a> Device<'a> {
                     serial,
                     sent: Ok(()),
                 };
-                match self.engine.generate(arena, latent, &mut line) {
-                    Ok(_) => {
-                        line.sent?;
-                        serial.write_char('\n')?;
-                    }
-                    Err(error) => writeln!(serial, "error {error}")?,
-                }
+                let refused = self.engine.generate(arena, latent, &mut line).is_err();
+                let sent = line.sent;
+                end(refused, sent, serial)?;
             }
             Some(Request::SelfTest) => match test {
                 Some(Err(error)) => writeln!(serial, "selftest failed {error}")?,
-                Some(Ok(goldens)) => writeln!(serial, "selftest ok {goldens}")?,
+                Some(Ok(goldens)) => writeln!(serial, "selftest ok {}", decimal(goldens))?,
                 None => {}
             },
             Some(Request::Error(error)) => writeln!(serial, "error {error}")?,
@@ -271,6 +268,15 @@ impl<'a> Device<'a> {
     }
 }
 
+/// Ends the line of a picture. That the engine refuses cannot be: labels were checked with the line, the arena at boot.
+fn end(refused: bool, sent: fmt::Result, serial: &mut dyn Write) -> fmt::Result {
+    sent?;
+    serial.write_str(match refused {
+        true => "error the engine refuses this picture; report this as a bug\n",
+        false => "\n",
+    })
+}
+
 /// A self-test's result as the screen shows it.
 fn summary(engine: &Engine<'_>, result: &Result<usize, SelfTestError<'_>>) -> SelfTest {
     // An image of 16 MiB has fewer golden vectors than a u32 counts; a u16 saturates.
@@ -306,7 +312,7 @@ impl<P, W: Write> ChecksumLine<'_, P, W> {
 
 impl<P: Probe, W: Write> Observer for ChecksumLine<'_, P, W> {
     fn begin(&mut self, latent: Latent) {
-        let point = |Point { seed, label }| (seed, Label(label));
+        let point = |Point { seed, label }| (decimal(seed), Label(label));
         match latent {
             Latent::At(at) => {
                 let (seed, label) = point(at);
@@ -314,17 +320,17 @@ impl<P: Probe, W: Write> Observer for ChecksumLine<'_, P, W> {
             }
             Latent::Between { from, to, step } => {
                 let ((s0, l0), (s1, l1)) = (point(from), point(to));
-                self.send(format_args!("golden {s0} {l0} {s1} {l1} {step}"));
+                self.send(format_args!("golden {s0} {l0} {s1} {l1} {}", decimal(step)));
             }
         }
     }
 
     fn input(&mut self, input: &[i8]) {
-        self.send(format_args!(" {:08x}", checksum::of_activations(input)));
+        self.send(format_args!(" {}", Hex(checksum::of_activations(input))));
     }
 
     fn layer(&mut self, index: usize, op: &Op<'_>, output: &[i8]) {
-        self.send(format_args!(" {:08x}", checksum::of_activations(output)));
+        self.send(format_args!(" {}", Hex(checksum::of_activations(output))));
         self.probe.layer(index, op, output);
     }
 }
@@ -340,7 +346,9 @@ impl<P: Probe, W: Write> ProfileLine<'_, P, W> {
     fn lap(&mut self) {
         let ticks = self.probe.lap();
         let serial = &mut self.serial;
-        self.sent = self.sent.and_then(|()| write!(serial, " {ticks}"));
+        self.sent = self
+            .sent
+            .and_then(|()| write!(serial, " {}", decimal(ticks)));
         self.probe.skip();
     }
 }

@@ -20,7 +20,8 @@
 //! `FromStr` of [`View`](super::View), are made to be read by programs.
 
 use super::Number;
-use super::view::label as parse_label;
+use super::view::{label as parse_label, number};
+use crate::text::{Plain, decimal};
 use shared::latent::{Latent, Point, WALK_STEPS};
 
 /// Longest line, without its end.
@@ -30,7 +31,7 @@ pub const MAX_LINE: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
     /// Over [`MAX_LINE`].
-    #[error("the line is too long, expected at most {MAX_LINE} bytes")]
+    #[error("the line is too long, expected at most {} bytes", decimal(MAX_LINE))]
     TooLong,
     /// Not UTF-8.
     #[error("the line is not text, expected ASCII")]
@@ -41,7 +42,7 @@ pub enum LineError {
     )]
     Unknown,
     /// Arguments are missing, too many or malformed.
-    #[error("these arguments make no sense, expected {0}")]
+    #[error("these arguments make no sense, expected {}", Plain(.0))]
     Arguments(&'static str),
     /// The model has no such class, or must be told one.
     #[error("label {} cannot be drawn by this model, expected {}", super::view::Label(*.label), Labels(*.classes))]
@@ -59,7 +60,7 @@ struct Labels(u8);
 impl core::fmt::Display for Labels {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self.0.checked_sub(1) {
-            Some(last) => write!(f, "0 to {last}"),
+            Some(last) => write!(f, "0 to {}", decimal(last)),
             None => f.write_str("none"),
         }
     }
@@ -212,9 +213,8 @@ fn check(label: Option<u8>, classes: u8) -> Result<(), LineError> {
     }
 }
 
-fn parsed<T: core::str::FromStr>(word: Option<&str>) -> Result<T, Fault> {
-    word.and_then(|word| word.parse().ok())
-        .ok_or(Fault::Malformed)
+fn parsed<T: TryFrom<u32>>(word: Option<&str>) -> Result<T, Fault> {
+    word.and_then(number).ok_or(Fault::Malformed)
 }
 
 /// A seed, and a label that may be left out.

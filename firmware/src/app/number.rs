@@ -1,5 +1,6 @@
 //! A number of up to four digits, each drawn as its own picture.
 
+use crate::text::decimal;
 use core::fmt;
 use shared::latent::Point;
 
@@ -76,7 +77,7 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.digits()
             .iter()
-            .try_for_each(|digit| write!(f, "{digit}"))
+            .try_for_each(|&digit| decimal(digit).fmt(f))
     }
 }
 

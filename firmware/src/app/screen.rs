@@ -7,14 +7,12 @@ use super::view::Label;
 use super::{Fault, Number, SelfTest, View};
 use crate::draw::{Filter, FromGrey, Scaled};
 use crate::engine::{Engine, EngineError, Observer};
+use crate::text::{Hex, Plain, decimal};
 use core::convert::Infallible;
 use core::fmt::{self, Write};
 use embedded_graphics::{
-    image::Image,
-    mono_font::MonoTextStyle,
-    prelude::*,
-    primitives::{PrimitiveStyle, Rectangle},
-    text::{Alignment, Baseline, Text, TextStyleBuilder},
+    image::Image, mono_font::MonoTextStyle, prelude::*, primitives::Rectangle, text::Baseline,
+    text::renderer::TextRenderer,
 };
 use layout::{Layout, Line, Paragraph};
 use shared::latent::{Point as LatentPoint, WALK_STEPS};
@@ -113,24 +111,40 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
         self.target.fill_solid(&area, D::Color::ink(level))
     }
 
+    /// The edge of an area, one pixel wide, within it.
     fn stroke(&mut self, area: Rectangle, level: u8) -> Result<(), D::Error> {
-        area.into_styled(PrimitiveStyle::with_stroke(D::Color::ink(level), 1))
-            .draw(self.target)
+        let Size { width, height } = area.size;
+        // Areas of a panel.
+        let (right, below) = (
+            width.saturating_sub(1) as i32,
+            height.saturating_sub(1) as i32,
+        );
+        for (x, y, size) in [
+            (0, 0, Size::new(width, 1)),
+            (0, below, Size::new(width, 1)),
+            (0, 0, Size::new(1, height)),
+            (right, 0, Size::new(1, height)),
+        ] {
+            self.fill(
+                Rectangle::new(area.top_left + Point::new(x, y), size),
+                level,
+            )?;
+        }
+        Ok(())
     }
 
+    /// One line. The letters' own drawing is called, not embedded-graphics' `Text`, whose lines and alignments take flash.
     fn text(&mut self, text: &str, at: At, line: Line, level: u8) -> Result<(), D::Error> {
         let (left, right) = self.layout.margins;
-        let (x, alignment) = match at {
-            At::Left => (left, Alignment::Left),
-            At::Right => (right, Alignment::Right),
-            At::Middle(x) => (x, Alignment::Center),
+        // Texts of a panel's width.
+        let width = (characters(text) as u32 * line.font.character_size.width) as i32;
+        let x = match at {
+            At::Left => left,
+            At::Right => right - (width - 1),
+            At::Middle(x) => x - (width - 1) / 2,
         };
-        let style = TextStyleBuilder::new()
-            .alignment(alignment)
-            .baseline(Baseline::Top)
-            .build();
         let letters = MonoTextStyle::new(line.font, D::Color::ink(level));
-        Text::with_text_style(text, Point::new(x, line.y), letters, style).draw(self.target)?;
+        letters.draw_string(text, Point::new(x, line.y), Baseline::Top, self.target)?;
         Ok(())
     }
 
@@ -169,7 +183,7 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
                     word = next;
                 }
                 let gap = if columns > 0 { " " } else { "" };
-                let length = gap.len() + word.chars().count();
+                let length = gap.len() + characters(word);
                 if columns + length <= limit {
                     let _ = line.push_str(gap);
                     let _ = line.push_str(word);
@@ -197,17 +211,22 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
         self.stroke(layout.frame, FRAME)?;
         if let Some(label) = point.label {
             self.text("label", at, layout.label_title, DIM)?;
-            self.format(format_args!("{label}"), at, layout.label, WHITE)?;
+            self.format(format_args!("{}", decimal(label)), at, layout.label, WHITE)?;
         }
         let labelled = usize::from(point.label.is_some());
         self.text("seed", at, layout.seed_title[labelled], DIM)?;
-        let seed = format_args!("{}", point.seed);
+        let seed = format_args!("{}", decimal(point.seed));
         self.format(seed, at, layout.seed[labelled], WHITE)
     }
 
     fn grid(&mut self, seed: u32, label: Option<u8>, classes: u8) -> Result<(), D::Error> {
         let [seed_line, label_line] = self.layout.grid_text;
-        self.format(format_args!("seed {seed}"), At::Left, seed_line, DIM)?;
+        self.format(
+            format_args!("seed {}", decimal(seed)),
+            At::Left,
+            seed_line,
+            DIM,
+        )?;
         // On a line of its own, or at the other end of the same.
         let at = if label_line.y == seed_line.y {
             At::Right
@@ -215,7 +234,12 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
             At::Left
         };
         match label {
-            Some(label) => self.format(format_args!("label {label}"), at, label_line, DIM),
+            Some(label) => self.format(
+                format_args!("label {}", decimal(label)),
+                at,
+                label_line,
+                DIM,
+            ),
             None if classes > 0 => self.text("all labels", at, label_line, DIM),
             None => Ok(()),
         }
@@ -240,9 +264,9 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
             self.format(labels, at, line, WHITE)?;
         }
         let [line, above] = layout.walk_seeds;
-        let mut seeds = heapless::String::<24>::new();
-        // Two numbers of ten digits and the arrow.
-        let _ = write!(seeds, "{}>{}", from.seed, to.seed);
+        let mut seeds = heapless::String::<32>::new();
+        // Two numbers of ten digits and the arrow; of a size that is here already.
+        let _ = write!(seeds, "{}>{}", decimal(from.seed), decimal(to.seed));
         // Where both do not fit a line, each has its own.
         if seeds.len() <= layout.walk_seeds_columns {
             if let Some(line) = layout.walk_seeds_title {
@@ -251,7 +275,7 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
             self.text(&seeds, at, line, DIM)?;
         } else {
             for (seed, line) in [(from.seed, above), (to.seed, line)] {
-                self.format(format_args!("{seed}"), at, line, DIM)?;
+                self.format(format_args!("{}", decimal(seed)), at, line, DIM)?;
             }
         }
         self.stroke(layout.bar, DIM)?;
@@ -264,12 +288,12 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
     fn number(&mut self, number: Number, cursor: u8, seed: u32) -> Result<(), D::Error> {
         let layout = self.layout;
         let (y, size) = layout.cursor;
-        for (i, digit) in number.digits().iter().enumerate() {
+        for (i, &digit) in number.digits().iter().enumerate() {
             let middle = layout.digit_middle(number, i);
             let here = i == usize::from(cursor);
             let level = if here { WHITE } else { DIM };
             self.format(
-                format_args!("{digit}"),
+                format_args!("{}", decimal(digit)),
                 At::Middle(middle),
                 layout.digit,
                 level,
@@ -281,7 +305,12 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
             }
         }
         let at = At::Middle(layout.middle);
-        self.format(format_args!("seed {seed}"), at, layout.number_seed, DIM)
+        self.format(
+            format_args!("seed {}", decimal(seed)),
+            at,
+            layout.number_seed,
+            DIM,
+        )
     }
 
     fn self_test(&mut self, result: SelfTest, engine: &Engine<'_>) -> Result<(), D::Error> {
@@ -290,7 +319,7 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
         // 21 characters fit the width.
         self.text(clip(image.name(), 21), at, layout.name, WHITE)?;
         self.wrapped(image.card(), at, layout.card, DIM)?;
-        let size = format_args!("image {} B, {:08x}", image.len(), image.crc());
+        let size = format_args!("image {} B, {}", decimal(image.len()), Hex(image.crc()));
         self.format(size, at, layout.image, DIM)?;
         match result.failed {
             None if result.goldens == 0 => {
@@ -299,7 +328,7 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
             }
             None => {
                 self.text("self-test passed", at, layout.result, WHITE)?;
-                let goldens = format_args!("{} golden pictures equal", result.goldens);
+                let goldens = format_args!("{} golden pictures equal", decimal(result.goldens));
                 self.format(goldens, at, layout.detail, DIM)
             }
             Some(Fault { golden, op }) => {
@@ -308,19 +337,27 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
                 let name = op
                     .and_then(|op| image.ops().nth(usize::from(op)))
                     .map_or("input", |op| op.name);
-                let what = format_args!("golden {golden}: {}", clip(name, 14));
+                let what = format_args!("golden {}: {}", decimal(golden), Plain(clip(name, 14)));
                 self.format(what, at, layout.detail, WHITE)
             }
         }
     }
 }
 
+/// Where the characters of a text start: each has one byte that does not continue another.
+fn starts(text: &str) -> impl Iterator<Item = usize> {
+    let bytes = text.bytes().enumerate();
+    bytes.filter_map(|(at, byte)| (byte & 0xC0 != 0x80).then_some(at))
+}
+
+/// How many characters a text has.
+fn characters(text: &str) -> usize {
+    starts(text).count()
+}
+
 /// The first characters of a text.
 fn clip(text: &str, characters: usize) -> &str {
-    let end = text
-        .char_indices()
-        .nth(characters)
-        .map_or(text.len(), |(at, _)| at);
+    let end = starts(text).nth(characters).unwrap_or(text.len());
     text.get(..end).unwrap_or(text)
 }
 

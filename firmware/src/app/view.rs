@@ -1,6 +1,7 @@
 //! What the screen shows: with the image, all that decides its pixels. Written and read as one line of text.
 
 use super::Number;
+use crate::text::{Plain, decimal};
 use core::{fmt, str::FromStr};
 use shared::latent::{Latent, Point, WALK_STEPS};
 
@@ -119,7 +120,7 @@ pub(super) struct Label(pub Option<u8>);
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(label) => write!(f, "{label}"),
+            Some(label) => decimal(label).fmt(f),
             None => f.write_str("-"),
         }
     }
@@ -129,20 +130,22 @@ impl fmt::Display for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::SelfTest(SelfTest { goldens, failed }) => {
-                write!(f, "selftest goldens={goldens} failed=")?;
+                write!(f, "selftest goldens={} failed=", decimal(goldens))?;
                 match failed {
                     None => f.write_str("-"),
-                    Some(Fault { golden, op: None }) => write!(f, "{golden}:input"),
+                    Some(Fault { golden, op: None }) => write!(f, "{}:input", decimal(golden)),
                     Some(Fault {
                         golden,
                         op: Some(op),
-                    }) => write!(f, "{golden}:{op}"),
+                    }) => write!(f, "{}:{}", decimal(golden), decimal(op)),
                 }
             }
             Self::Digit {
                 point: Point { seed, label },
-            } => write!(f, "digit seed={seed} label={}", Label(label)),
-            Self::Grid { seed, label } => write!(f, "grid seed={seed} label={}", Label(label)),
+            } => write!(f, "digit seed={} label={}", decimal(seed), Label(label)),
+            Self::Grid { seed, label } => {
+                write!(f, "grid seed={} label={}", decimal(seed), Label(label))
+            }
             Self::Walk {
                 from,
                 to,
@@ -150,18 +153,24 @@ impl fmt::Display for View {
                 paused,
             } => write!(
                 f,
-                "walk from={}:{} to={}:{} step={step} paused={}",
-                from.seed,
+                "walk from={}:{} to={}:{} step={} paused={}",
+                decimal(from.seed),
                 Label(from.label),
-                to.seed,
+                decimal(to.seed),
                 Label(to.label),
-                u8::from(paused)
+                decimal(step),
+                decimal(paused)
             ),
             Self::Number {
                 number,
                 cursor,
                 seed,
-            } => write!(f, "number digits={number} cursor={cursor} seed={seed}"),
+            } => write!(
+                f,
+                "number digits={number} cursor={} seed={}",
+                decimal(cursor),
+                decimal(seed)
+            ),
         }
     }
 }
@@ -173,7 +182,7 @@ pub enum ViewError {
     #[error("no such mode, expected selftest, digit, grid, walk or number")]
     Mode,
     /// A field is missing, out of place, or has an impossible value.
-    #[error("the field {0} is missing, out of place or impossible")]
+    #[error("the field {} is missing, out of place or impossible", Plain(.0))]
     Field(&'static str),
     /// Something follows the last field.
     #[error("there is more than the mode's fields")]
@@ -197,8 +206,11 @@ impl Fields<'_> {
     }
 }
 
-fn number<T: FromStr>(text: &str) -> Option<T> {
-    text.parse().ok()
+/// A number of any width: what reads them is there once.
+pub(super) fn number<T: TryFrom<u32>>(text: &str) -> Option<T> {
+    text.parse()
+        .ok()
+        .and_then(|number: u32| T::try_from(number).ok())
 }
 
 /// A label, or `-` for none.

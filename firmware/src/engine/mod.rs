@@ -11,6 +11,7 @@ pub use picture::Picture;
 pub use self_test::{Mismatch, SelfTestError};
 
 use crate::kernels::{self, table::table_in_place};
+use crate::text::decimal;
 use core::ops::Range;
 use shared::image::Image;
 use shared::latent::Latent;
@@ -45,7 +46,8 @@ impl Observer for () {}
 pub enum EngineError {
     /// The scratch memory is smaller than [`Image::arena_len`].
     #[error(
-        "an arena of {found} bytes, but the model needs {needed}; choose a smaller model or a larger board"
+        "an arena of {} bytes, but the model needs {}; choose a smaller model or a larger board",
+        decimal(*.found), decimal(*.needed)
     )]
     Arena {
         /// What the image states.
@@ -54,7 +56,7 @@ pub enum EngineError {
         found: usize,
     },
     /// The model has no such class.
-    #[error("label {label} is not one of the model's classes, expected 0 to {last}")]
+    #[error("label {} is not one of the model's classes, expected 0 to {}", decimal(*.label), decimal(*.last))]
     Label {
         /// The label asked for.
         label: u8,
@@ -62,20 +64,21 @@ pub enum EngineError {
         last: u8,
     },
     /// The model wants to be told what to draw.
-    #[error("no label, but the model is conditional, expected one of 0 to {last}")]
+    #[error("no label, but the model is conditional, expected one of 0 to {}", decimal(*.last))]
     NoLabel {
         /// The last class.
         last: u8,
     },
     /// The model cannot be told what to draw.
-    #[error("label {label}, but the model is unconditional, expected none")]
+    #[error("label {}, but the model is unconditional, expected none", decimal(*.label))]
     Unconditional {
         /// The label asked for.
         label: u8,
     },
     /// An operation's regions share bytes, which a checked image excludes.
     #[error(
-        "operation {op} has regions that overlap, which a checked image excludes; report this as a bug"
+        "operation {} has regions that overlap, which a checked image excludes; report this as a bug",
+        decimal(*.op)
     )]
     Regions {
         /// Index of the operation.

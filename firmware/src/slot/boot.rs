@@ -5,6 +5,7 @@ use super::check::{Limits, check};
 use super::record::{Record, image_bytes};
 use super::upload::Upload;
 use crate::engine::{Engine, Observer, SelfTestError};
+use crate::text::decimal;
 use shared::image::{Image, ImageError};
 use shared::protocol::{Refusal, SlotState, Source};
 
@@ -42,7 +43,8 @@ pub enum BootError {
     Image(#[source] ImageError),
     /// It is too large.
     #[error(
-        "the model needs an arena of {needed} bytes, this board has {available}; export a smaller one"
+        "the model needs an arena of {} bytes, this board has {}; export a smaller one",
+        decimal(*.needed), decimal(*.available)
     )]
     Arena {
         /// What the image states.

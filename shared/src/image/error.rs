@@ -1,5 +1,32 @@
 //! What can be wrong with an image.
 
+use core::fmt;
+
+/// The name of a part of an image. It is there on a PC only: a device tells that an image is refused, the host why, and
+/// the names would take 1 KB of flash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name(#[cfg(not(target_os = "none"))] &'static str);
+
+impl Name {
+    /// Keeps the name, except on a device.
+    #[cfg_attr(target_os = "none", expect(unused_variables, reason = "not kept"))]
+    pub(super) const fn new(name: &'static str) -> Self {
+        Self(
+            #[cfg(not(target_os = "none"))]
+            name,
+        )
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(not(target_os = "none"))]
+        return f.write_str(self.0);
+        #[cfg(target_os = "none")]
+        f.write_str("field")
+    }
+}
+
 /// Why bytes are not a model image, or not one that this program can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
@@ -55,7 +82,7 @@ pub enum ImageError {
     #[error("the model image's header has an impossible {field}: {value}")]
     Header {
         /// Name of the field.
-        field: &'static str,
+        field: Name,
         /// Its value.
         value: u32,
     },
@@ -65,7 +92,7 @@ pub enum ImageError {
     )]
     Section {
         /// Name of the section.
-        section: &'static str,
+        section: Name,
         /// Its offset.
         offset: u32,
         /// Its length.
@@ -75,7 +102,7 @@ pub enum ImageError {
     #[error("the model image's {what} is not UTF-8 text within the section of strings")]
     Text {
         /// Which string.
-        what: &'static str,
+        what: Name,
     },
     /// A region is empty or does not fit the arena.
     #[error(
@@ -145,7 +172,7 @@ pub enum OpFault {
     #[error("its {field} cannot be {value}")]
     Field {
         /// Name of the field.
-        field: &'static str,
+        field: Name,
         /// Its value.
         value: u32,
     },
@@ -210,7 +237,7 @@ pub enum OpFault {
     #[error("its {what} (offset {offset}, {len} bytes) lie outside the data or unaligned")]
     Data {
         /// Which data.
-        what: &'static str,
+        what: Name,
         /// Offset in the data.
         offset: u32,
         /// Length in bytes.

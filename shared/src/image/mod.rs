@@ -55,7 +55,7 @@ mod reader;
 mod tests;
 mod writer;
 
-pub use error::{ImageError, OpFault, WriteError};
+pub use error::{ImageError, Name, OpFault, WriteError};
 pub use reader::{Goldens, Image, Ops};
 pub use writer::{GoldenRepr, ImageRepr};
 

@@ -1,6 +1,6 @@
 //! Operations as they stand in the program section: decoding with every check that does not depend on other operations.
 
-use super::error::OpFault;
+use super::error::{Name, OpFault};
 use super::fields::{slice, u16_at, u32_at};
 use super::{ALIGNMENT, reader::Sections};
 use crate::arithmetic::{Activation, MAX_SHIFT};
@@ -163,7 +163,7 @@ pub(super) fn decode<'a>(sections: &Sections<'a>, at: usize) -> Result<(Op<'a>, 
             let offset = word(12)?;
             let entries = data(sections.data, "entries", offset, 256, 1)?;
             let entries = entries.as_array().ok_or(OpFault::Data {
-                what: "entries",
+                what: Name::new("entries"),
                 offset,
                 len: 256,
             })?;
@@ -270,7 +270,7 @@ fn activation_of(code: u8, slope_shift: u8) -> Result<Activation, OpFault> {
 }
 
 fn field(field: &'static str, value: u8) -> OpFault {
-    let value = u32::from(value);
+    let (field, value) = (Name::new(field), u32::from(value));
     OpFault::Field { field, value }
 }
 
@@ -278,6 +278,7 @@ fn zero(field: &'static str, value: u32) -> Result<(), OpFault> {
     if value == 0 {
         Ok(())
     } else {
+        let field = Name::new(field);
         Err(OpFault::Field { field, value })
     }
 }
@@ -305,5 +306,9 @@ fn data<'a>(
 ) -> Result<&'a [u8], OpFault> {
     slice(data, offset, len)
         .filter(|_| (offset as usize).is_multiple_of(alignment))
-        .ok_or(OpFault::Data { what, offset, len })
+        .ok_or(OpFault::Data {
+            what: Name::new(what),
+            offset,
+            len,
+        })
 }

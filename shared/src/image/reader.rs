@@ -1,6 +1,6 @@
 //! Reading an image in place. After [`Image::new_checked`] no accessor can fail.
 
-use super::error::ImageError;
+use super::error::{ImageError, Name};
 use super::fields::{GOLDEN_HEAD_LEN, REGION_LEN, bytes, header, slice, u16_at, u32_at};
 use super::program;
 use super::{
@@ -108,7 +108,9 @@ impl<'a> Image<'a> {
         let text = |what, at| {
             sections
                 .text(half(at)?, half(at + 2)?)
-                .ok_or(ImageError::Text { what })
+                .ok_or(ImageError::Text {
+                    what: Name::new(what),
+                })
         };
         let (name, card) = (
             text("name", header::NAME)?,
@@ -362,7 +364,7 @@ impl<'a> Sections<'a> {
             let found = slice(image, offset, len)
                 .filter(|_| offset >= free && offset.is_multiple_of(alignment))
                 .ok_or(ImageError::Section {
-                    section,
+                    section: Name::new(section),
                     offset,
                     len,
                 })?;
@@ -427,5 +429,8 @@ pub(super) fn region_of(record: &[u8; REGION_LEN]) -> Region {
 }
 
 pub(super) const fn impossible(field: &'static str, value: u32) -> ImageError {
-    ImageError::Header { field, value }
+    ImageError::Header {
+        field: Name::new(field),
+        value,
+    }
 }

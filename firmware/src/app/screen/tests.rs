@@ -325,3 +325,48 @@ proptest! {
         draw_message(&title, &text, &mut frame);
     }
 }
+
+/// Lines and edges are drawn here for less flash than embedded-graphics' own take; they are the same pixels.
+#[test]
+fn lines_and_edges_are_those_of_embedded_graphics() {
+    use embedded_graphics::primitives::PrimitiveStyle;
+    use embedded_graphics::text::{Alignment, Text, TextStyleBuilder};
+    let colour = Gray8::new(WHITE);
+    let (mut ours, mut theirs) = (Strict::new(240, 240), Strict::new(240, 240));
+    let mut painter = Painter::new(&mut ours).unwrap();
+    let layout = painter.layout;
+    let (left, right) = layout.margins;
+    let fonts = [layout.label, layout.image].map(|line| line.font);
+    for (row, text) in ["", "7", "26", "seed 12", "né 7"].into_iter().enumerate() {
+        for (column, font) in fonts.into_iter().enumerate() {
+            let y = 44 * row as i32 + 22 * column as i32;
+            for (at, x, alignment) in [
+                (At::Left, left, Alignment::Left),
+                (At::Right, right, Alignment::Right),
+                (At::Middle(119), 119, Alignment::Center),
+                (At::Middle(70), 70, Alignment::Center),
+            ] {
+                painter.text(text, at, Line { y, font }, WHITE).unwrap();
+                let style = TextStyleBuilder::new()
+                    .alignment(alignment)
+                    .baseline(Baseline::Top);
+                let letters = MonoTextStyle::new(font, colour);
+                Text::with_text_style(text, Point::new(x, y), letters, style.build())
+                    .draw(&mut theirs)
+                    .unwrap();
+            }
+        }
+    }
+    for area in [
+        layout.frame,
+        layout.bar,
+        Rectangle::new(Point::new(9, 9), Size::new(1, 5)),
+    ] {
+        painter.stroke(area, WHITE).unwrap();
+        area.into_styled(PrimitiveStyle::with_stroke(colour, 1))
+            .draw(&mut theirs)
+            .unwrap();
+    }
+    assert!(ours.levels.iter().any(|&level| level > 0));
+    assert!(ours.levels == theirs.levels);
+}

@@ -23,6 +23,7 @@ use defmt::Display2Format;
 use defmt_semihosting as _;
 use firmware::app::{self, Device, Event, Identity, Next, Ports, Receiver};
 use firmware::slot::{BootError, NoSlot, Running};
+use firmware::text::{Hex, Plain};
 use interrupts::Interrupt;
 use panel::Panel;
 use serial::{ReceiveQueue, Serial};
@@ -91,7 +92,7 @@ fn run(running: &Running<'static>, arena: &mut [i8], panel: &mut Panel, mut seri
     let mut stopwatch = Stopwatch::default();
     let mut receiver = Receiver::new();
     let _ = device.redraw(arena, panel, &mut stopwatch);
-    let _ = writeln!(serial, "ready lm3s6965evb {:08x}", image.crc());
+    let _ = writeln!(serial, "ready lm3s6965evb {}", Hex(image.crc()));
     loop {
         let mut handle = |event: Event<'_>, serial: &mut Serial| {
             let ports = Ports {
@@ -131,13 +132,13 @@ fn refuse(why: &BootError, panel: &mut Panel, serial: &mut Serial) -> ! {
     let _ = write!(text, "{why}");
     failure::show("no model to run", &text, panel);
     defmt::error!("no model to run: {=str}", text.as_str());
-    let _ = writeln!(serial, "error {text}");
+    let _ = writeln!(serial, "error {}", Plain(&text));
     let mut receiver = Receiver::new();
     loop {
         while let Some(byte) = serial.next() {
             let _ = match receiver.push(byte) {
                 Some(Event::Frame(frame)) => app::refuse(frame, Refusal::NoModel, serial),
-                Some(_) => writeln!(serial, "error {text}"),
+                Some(_) => writeln!(serial, "error {}", Plain(&text)),
                 None => Ok(()),
             };
         }

@@ -22,6 +22,7 @@ use defmt_semihosting as _;
 use firmware::app::{self, Device, Event, Identity, Next, Ports, Receiver};
 use firmware::panel::FrameBuffer;
 use firmware::slot::{BootError, NoSlot, Running};
+use firmware::text::{Hex, Plain};
 use serial::{ReceiveQueue, Serial};
 use shared::image::ALIGNMENT;
 use shared::protocol::{LogLevel, Refusal, SlotState};
@@ -87,7 +88,7 @@ fn run(
     let mut stopwatch = Stopwatch::default();
     let mut receiver = Receiver::new();
     let _ = device.redraw(arena, frame, &mut stopwatch);
-    let _ = writeln!(serial, "ready netduinoplus2 {:08x}", image.crc());
+    let _ = writeln!(serial, "ready netduinoplus2 {}", Hex(image.crc()));
     loop {
         let mut handle = |event: Event<'_>, serial: &mut Serial| {
             let ports = Ports {
@@ -123,13 +124,13 @@ fn refuse(why: &BootError, serial: &mut Serial) -> ! {
     let mut text = heapless::String::<200>::new();
     let _ = write!(text, "{why}");
     defmt::error!("no model to run: {=str}", text.as_str());
-    let _ = writeln!(serial, "error {text}");
+    let _ = writeln!(serial, "error {}", Plain(&text));
     let mut receiver = Receiver::new();
     loop {
         while let Some(byte) = serial.next() {
             let _ = match receiver.push(byte) {
                 Some(Event::Frame(frame)) => app::refuse(frame, Refusal::NoModel, serial),
-                Some(_) => writeln!(serial, "error {text}"),
+                Some(_) => writeln!(serial, "error {}", Plain(&text)),
                 None => Ok(()),
             };
         }

@@ -7,15 +7,15 @@ use crate::chip::{BOARD, feed_watchdog};
 use core::convert::Infallible;
 use core::fmt::Write;
 use core::ops::ControlFlow;
-use defmt::Display2Format;
 use embedded_graphics::prelude::*;
 use firmware::app::{
     self, Device, Event, Identity, Next, Ports, Receiver, View, draw, draw_message,
 };
 use firmware::draw::FromGrey;
-use firmware::engine::Engine;
+use firmware::engine::{Engine, SelfTestError};
 use firmware::panel::Screen;
 use firmware::slot::{Bank, BootError, Limits, Running, Start, Upload, boot};
+use firmware::text::{Hex, Plain};
 use shared::image::Image;
 use shared::protocol::{LogLevel, Refusal};
 
@@ -124,9 +124,16 @@ impl<S: Screen> Wires<'_, S> {
             Ok(goldens) if self.log_level >= LogLevel::Info => {
                 defmt::info!("self-test: {=usize} golden pictures equal", *goldens);
             }
-            Err(error) if self.log_level >= LogLevel::Error => {
-                defmt::error!("self-test: {}", Display2Format(error));
-            }
+            Err(error) if self.log_level >= LogLevel::Error => match error {
+                SelfTestError::Mismatch(differs) => defmt::error!(
+                    "self-test: golden vector {=usize}: {=str} has checksum {=u32:08x}, expected {=u32:08x}",
+                    differs.golden,
+                    differs.name,
+                    differs.found,
+                    differs.expected
+                ),
+                SelfTestError::Engine(_) => defmt::error!("self-test: the engine refuses"),
+            },
             Ok(_) | Err(_) => {}
         }
         let identity = Identity {
@@ -138,7 +145,7 @@ impl<S: Screen> Wires<'_, S> {
         device.set_log_level(self.log_level);
         self.stopwatch.log_level = self.log_level;
         let _ = device.redraw(arena, self.panel, &mut self.stopwatch);
-        let _ = writeln!(self.serial, "ready {BOARD} {:08x}", image.crc());
+        let _ = writeln!(self.serial, "ready {} {}", Plain(BOARD), Hex(image.crc()));
         loop {
             let resident = match upload.has_begun() {
                 true => None,
@@ -226,14 +233,14 @@ fn refuse<S: Screen>(why: &BootError, panel: &mut S, serial: &mut Serial) -> ! {
     draw_message("no model to run", &text, panel.frame_mut());
     let _ = panel.flush();
     defmt::error!("no model to run: {=str}", text.as_str());
-    let _ = writeln!(serial, "error {text}");
+    let _ = writeln!(serial, "error {}", Plain(&text));
     let mut receiver = Receiver::new();
     loop {
         feed_watchdog();
         if let Some(byte) = serial.next() {
             let _ = match receiver.push(byte) {
                 Some(Event::Frame(frame)) => app::refuse(frame, Refusal::NoModel, serial),
-                Some(_) => writeln!(serial, "error {text}"),
+                Some(_) => writeln!(serial, "error {}", Plain(&text)),
                 None => Ok(()),
             };
         }
