@@ -32,21 +32,16 @@ fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
 
-/// Writes a program for a test, by another process: a descriptor of ours, open for writing, could be inherited by a
-/// child that a test beside this one starts, and the program would be "busy" until that child is on its way.
+/// Puts a program at a path for a test; it does what the shell script says. See `tests/data/program`.
 #[cfg(all(test, unix))]
-pub(crate) fn write_script(file: &Path, script: &str) {
-    use std::io::Write;
-    let mut shell = std::process::Command::new("sh")
-        .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])
-        .arg(file)
-        .stdin(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = shell.stdin.take().unwrap();
-    input.write_all(script.as_bytes()).unwrap();
-    drop(input);
-    assert!(shell.wait().unwrap().success());
+pub(crate) fn fake(path: &Path, script: &str) {
+    std::fs::write(path.with_added_extension("sh"), script).unwrap();
+    if !path.exists() {
+        let stub = crate::repository::root()
+            .unwrap()
+            .join("tests/data/program");
+        std::os::unix::fs::symlink(stub, path).unwrap();
+    }
 }
 
 #[cfg(all(test, unix))]

@@ -284,7 +284,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("package-lock.json"), "{}").unwrap();
         let npm = |body: &str| {
-            crate::programs::write_script(&path("npm"), &format!("#!/bin/sh\n{body}\n"));
+            crate::programs::fake(&path("npm"), body);
             install_packages(folder.path(), Some(path("npm")))
         };
         let reason = install_packages(folder.path(), None).unwrap_err();

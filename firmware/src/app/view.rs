@@ -1,7 +1,7 @@
 //! What the screen shows: with the image, all that decides its pixels. Written and read as one line of text.
 
 use super::Number;
-use crate::text::{Plain, decimal};
+use crate::text::decimal;
 use core::{fmt, str::FromStr};
 use shared::latent::{Latent, Point, WALK_STEPS};
 
@@ -182,7 +182,7 @@ pub enum ViewError {
     #[error("no such mode, expected selftest, digit, grid, walk or number")]
     Mode,
     /// A field is missing, out of place, or has an impossible value.
-    #[error("the field {} is missing, out of place or impossible", Plain(.0))]
+    #[error("the field {0} is missing, out of place or impossible")]
     Field(&'static str),
     /// Something follows the last field.
     #[error("there is more than the mode's fields")]

@@ -11,7 +11,6 @@ pub use picture::Picture;
 pub use self_test::{Mismatch, SelfTestError};
 
 use crate::kernels::{self, table::table_in_place};
-use crate::text::decimal;
 use core::ops::Range;
 use shared::image::Image;
 use shared::latent::Latent;
@@ -46,8 +45,7 @@ impl Observer for () {}
 pub enum EngineError {
     /// The scratch memory is smaller than [`Image::arena_len`].
     #[error(
-        "an arena of {} bytes, but the model needs {}; choose a smaller model or a larger board",
-        decimal(*.found), decimal(*.needed)
+        "an arena of {found} bytes, but the model needs {needed}; choose a smaller model or a larger board"
     )]
     Arena {
         /// What the image states.
@@ -56,7 +54,7 @@ pub enum EngineError {
         found: usize,
     },
     /// The model has no such class.
-    #[error("label {} is not one of the model's classes, expected 0 to {}", decimal(*.label), decimal(*.last))]
+    #[error("label {label} is not one of the model's classes, expected 0 to {last}")]
     Label {
         /// The label asked for.
         label: u8,
@@ -64,21 +62,20 @@ pub enum EngineError {
         last: u8,
     },
     /// The model wants to be told what to draw.
-    #[error("no label, but the model is conditional, expected one of 0 to {}", decimal(*.last))]
+    #[error("no label, but the model is conditional, expected one of 0 to {last}")]
     NoLabel {
         /// The last class.
         last: u8,
     },
     /// The model cannot be told what to draw.
-    #[error("label {}, but the model is unconditional, expected none", decimal(*.label))]
+    #[error("label {label}, but the model is unconditional, expected none")]
     Unconditional {
         /// The label asked for.
         label: u8,
     },
     /// An operation's regions share bytes, which a checked image excludes.
     #[error(
-        "operation {} has regions that overlap, which a checked image excludes; report this as a bug",
-        decimal(*.op)
+        "operation {op} has regions that overlap, which a checked image excludes; report this as a bug"
     )]
     Regions {
         /// Index of the operation.

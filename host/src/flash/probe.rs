@@ -107,11 +107,11 @@ mod tests {
     fn fake(folder: &Path, body: &str) -> PathBuf {
         let program = folder.join(PROGRAM);
         let script = format!(
-            "#!/bin/sh\ncd '{}'\necho \"$@\" >> calls\nfor last; do :; done\n\
+            "cd '{}'\necho \"$@\" >> calls\nfor last; do :; done\n\
              if [ \"$1\" = download ]; then cp \"$last\" given; fi\n{body}\n",
             folder.display()
         );
-        programs::write_script(&program, &script);
+        programs::fake(&program, &script);
         program
     }
 

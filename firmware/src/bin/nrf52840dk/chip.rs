@@ -55,6 +55,7 @@ static WATCHDOG: Mutex<RefCell<Option<WatchdogHandle>>> = Mutex::new(RefCell::ne
 /// Runs the drivers, by an interrupt that nothing else uses.
 static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
 
+// SAFETY: the vector table alone calls it, as the interrupt that it is.
 #[interrupt]
 unsafe fn EGU1_SWI1() {
     // SAFETY: this is the interrupt that the executor was started with, and nothing else calls it.

@@ -47,6 +47,7 @@ const WATCHDOG_COUNT: u32 =
 /// Runs the drivers, by an interrupt that nothing else uses.
 static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
 
+// SAFETY: the vector table alone calls it, as the interrupt that it is.
 #[interrupt]
 unsafe fn SWI_IRQ_1() {
     // SAFETY: this is the interrupt that the executor was started with, and nothing else calls it.
