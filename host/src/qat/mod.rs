@@ -11,7 +11,6 @@ pub mod moves;
 mod student;
 #[cfg(test)]
 mod tests;
-mod window;
 
 pub use distill::{DistillOptions, Distilled, distill};
 pub use student::Student;

@@ -4,14 +4,14 @@ use burn_tensor::Tensor;
 use ndarray::{Array2, ArrayView2};
 
 use super::moves::{channels_first, channels_last, concat, upsample};
-use super::window::Window;
+use crate::forward::conv;
 use crate::network::{InputSpec, Network, Shape, Source};
 use crate::quantize::exponents::power;
 use crate::quantize::fixed::on_grid;
 use crate::quantize::fold::{Folded, FoldedKind, Function, Linear, unfold};
 use crate::quantize::{QuantizeError, QuantizedLinear, QuantizedNetwork, Step, StepKind};
 use crate::train::arch::{Spec, Start, tensor, values};
-use crate::train::ops::{Grid, Kernels, Table, look_up, round};
+use crate::train::ops::{self, Geometry, Grid, Kernels, Table, look_up, round};
 use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation};
 use shared::image::PIXEL_EXPONENT;
 use shared::latent;
@@ -42,6 +42,57 @@ enum Op {
     Concat(Vec<f32>),
 }
 
+/// The linear map of a step with weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Map {
+    Dense,
+    Conv(Geometry),
+    ConvTranspose(Geometry),
+}
+
+impl Map {
+    /// That of a step from a sample's shape to another's.
+    fn new(kind: &StepKind, from: Shape, to: Shape) -> Self {
+        let geometry = |own: &conv::Geometry, large: Shape, small: Shape| Geometry {
+            large,
+            small,
+            kernel: own.kernel,
+            stride: own.stride,
+            before: own.corner,
+            dilation: [1; 2],
+            groups: 1,
+        };
+        match kind {
+            StepKind::Conv(_, own) => Self::Conv(geometry(own, from, to)),
+            StepKind::ConvTranspose(_, own) => Self::ConvTranspose(geometry(own, to, from)),
+            _ => Self::Dense,
+        }
+    }
+
+    /// Sums of products: (batch, input) and weights (outputs, kernel rows x kernel columns x channels) -> (batch,
+    /// output), channels last.
+    fn apply<B: Kernels>(
+        self,
+        input: Tensor<B, 2>,
+        from: Shape,
+        weight: Tensor<B, 2>,
+    ) -> Tensor<B, 2> {
+        match self {
+            Self::Dense => channels_first(input, from).matmul(weight.transpose()),
+            Self::Conv(g) => ops::conv(input, weight.transpose(), g),
+            Self::ConvTranspose(g) => {
+                let (outputs, channels) = (g.large.channels, g.small.channels);
+                let [rows, columns] = g.kernel;
+                let weight = weight
+                    .reshape([outputs, rows * columns, channels])
+                    .swap_dims(0, 1)
+                    .reshape(g.weight());
+                ops::conv_transpose(input, weight, g)
+            }
+        }
+    }
+}
+
 /// A step with weights. Its two parameters are weights of shape (outputs, columns) and biases of shape (1, outputs).
 ///
 /// A weight's parameter is in steps of its grid, so that one learning rate crosses as many of them with 4 bits as with 8;
@@ -50,7 +101,7 @@ enum Op {
 struct Weighted {
     /// Of the weights; the biases' follows.
     parameter: usize,
-    window: Option<Window>,
+    map: Map,
     grid: Grid,
     /// 2^(shift + [`BIAS_EXPONENT`]), one an output.
     bias_scales: Vec<f32>,
@@ -141,15 +192,7 @@ impl Student {
         let shifts = linear.shifts.iter().map(|&shift| i32::from(shift));
         let weighted = Weighted {
             parameter: self.specs.len(),
-            window: match &step.kind {
-                StepKind::Conv(_, geometry) => {
-                    Some(Window::new(*geometry, from, step.shape, false))
-                }
-                StepKind::ConvTranspose(_, geometry) => {
-                    Some(Window::new(*geometry, from, step.shape, true))
-                }
-                _ => None,
-            },
+            map: Map::new(&step.kind, from, step.shape),
             grid: Grid {
                 low: f32::from(low),
                 high: f32::from(high),
@@ -396,10 +439,7 @@ impl Weighted {
     ) -> Tensor<B, 2> {
         let (weight, bias) = self.rounded(parameters);
         let (device, shape) = (bias.device(), bias.dims());
-        let sums = match &self.window {
-            Some(window) => window.apply(x, weight),
-            None => channels_first(x, from).matmul(weight.transpose()),
-        };
+        let sums = self.map.apply(x, from, weight);
         let scales = tensor(self.output_scales.clone(), shape, &device);
         round(sums, bias, scales, self.activation)
     }

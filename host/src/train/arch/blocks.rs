@@ -78,8 +78,8 @@ impl Block {
             Map::Dense => self.input.len(),
             Map::Conv(g) => g.weight()[0],
             Map::ConvTranspose(g) => {
-                let seen = g.kernel * g.kernel * g.small.channels;
-                (seen / (g.stride * g.stride)).max(1)
+                let ([rows, columns], [down, across]) = (g.kernel, g.stride);
+                (rows * columns * g.small.channels / (down * across)).max(1)
             }
         }
     }

@@ -80,7 +80,6 @@ pub fn layers<B: Kernels>(
 
 /// The linear map of a block.
 fn linear(block: &Block, weight: &[f32], bias: Array1<f32>) -> Layer {
-    let stride = |g: Geometry| [g.stride; 2];
     match block.map {
         Map::Dense => {
             let (rows, columns) = (order(block.input), order(block.output));
@@ -93,13 +92,13 @@ fn linear(block: &Block, weight: &[f32], bias: Array1<f32>) -> Layer {
         Map::Conv(g) => Layer::Conv(Conv {
             weight: kernel(g, weight),
             bias,
-            stride: stride(g),
+            stride: g.stride,
             padding: g.padding(),
         }),
         Map::ConvTranspose(g) => Layer::ConvTranspose(ConvTranspose {
             weight: kernel(g, weight),
             bias,
-            stride: stride(g),
+            stride: g.stride,
             padding: g.padding(),
             output_padding: [0; 2],
         }),
@@ -109,9 +108,9 @@ fn linear(block: &Block, weight: &[f32], bias: Array1<f32>) -> Layer {
 /// Weights as (small channels, large channels, rows, columns): (outputs, inputs) for a convolution, (inputs, outputs) for
 /// a transposed one.
 fn kernel(g: Geometry, weight: &[f32]) -> Array4<f32> {
-    let (small, large, k) = (g.small.channels, g.large.channels, g.kernel);
-    Array4::from_shape_fn((small, large, k, k), |(s, l, y, x)| {
-        weight[((y * k + x) * large + l) * small + s]
+    let (small, large, [rows, columns]) = (g.small.channels, g.large.channels, g.kernel);
+    Array4::from_shape_fn((small, large, rows, columns), |(s, l, y, x)| {
+        weight[((y * columns + x) * large + l) * small + s]
     })
 }
 

@@ -1,12 +1,14 @@
 //! The operations with their derivatives, on any backend that has them.
 
+use std::sync::Arc;
+
 use burn_autodiff::Autodiff;
 use burn_autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind, binary, unary};
 use burn_tensor::ops::FloatTensor;
 
-use super::{Activation, Geometry, Grid, Kernels, Normalised, Rounded, Table, rounding};
+use super::{Activation, Geometry, Grid, Kernels, Normalised, Origins, Rounded, Table, rounding};
 
 /// Derivatives of [`Kernels::gather`].
 #[derive(Debug)]
@@ -45,6 +47,21 @@ impl<B: Kernels> Backward<B, 2> for Scatter {
             |gradient| B::gather(gradient, weight, g),
             |gradient| B::weight_gradient(gradient, small, g),
         );
+    }
+}
+
+/// Derivative of [`Kernels::relocate`].
+#[derive(Debug)]
+struct Relocate;
+
+impl<B: Kernels> Backward<B, 1> for Relocate {
+    type State = Arc<Origins>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let origins = ops.state;
+        unary::<B, _>(ops.parents, ops.node, grads, |gradient| {
+            B::relocate_gradient(gradient, &origins)
+        });
     }
 }
 
@@ -169,6 +186,15 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
             .stateful()
         {
             OpsKind::Tracked(prep) => prep.finish((small.primitive, weight.primitive, g), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn relocate(input: FloatTensor<Self>, origins: &Arc<Origins>) -> FloatTensor<Self> {
+        let nodes = [input.node.clone()];
+        let output = B::relocate(input.primitive, origins);
+        match Relocate.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(Arc::clone(origins), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }

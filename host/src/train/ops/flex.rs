@@ -2,25 +2,34 @@
 //!
 //! How pictures are grouped depends on sizes alone, never on the number of threads, so sums come out equal to the bit.
 
+use std::sync::Arc;
+
 use burn_flex::{Flex, FlexTensor, Layout};
 use burn_tensor::{Bytes, DType, Shape};
 use rayon::prelude::*;
 
+use super::flex_grouped;
+use super::flex_moves;
 use super::flex_rounding;
 use super::flex_rows;
 use super::matrix::{Matrix, multiply};
-use super::{Activation, Geometry, Grid, Kernels, NormGradients, Normalised, Rounded, Table};
+use super::{
+    Activation, Geometry, Grid, Kernels, NormGradients, Normalised, Origins, Rounded, Table,
+};
 
 /// Floats of columns that one group may have: 512 KiB, about half of a core's second cache.
 const GROUP: usize = 1 << 17;
 
 /// Partial sums of a weight gradient.
-const PARTS: usize = 16;
+pub(super) const PARTS: usize = 16;
 
 impl Kernels for Flex {
     fn gather(large: FlexTensor, weight: FlexTensor, g: Geometry) -> FlexTensor {
         let (large, weight) = (large.to_contiguous(), weight.to_contiguous());
         let (input, weight) = (large.storage::<f32>(), weight.storage::<f32>());
+        if g.groups > 1 {
+            return tensor(flex_grouped::gather(input, weight, g), g.small.len());
+        }
         let sizes = Sizes::new(g);
         let mut output = vec![0.0; input.len() / sizes.large * sizes.small];
         output
@@ -38,6 +47,9 @@ impl Kernels for Flex {
     fn scatter(small: FlexTensor, weight: FlexTensor, g: Geometry) -> FlexTensor {
         let (small, weight) = (small.to_contiguous(), weight.to_contiguous());
         let (input, weight) = (small.storage::<f32>(), weight.storage::<f32>());
+        if g.groups > 1 {
+            return tensor(flex_grouped::scatter(input, weight, g), g.large.len());
+        }
         let sizes = Sizes::new(g);
         let mut output = vec![0.0; input.len() / sizes.small * sizes.large];
         output
@@ -59,8 +71,11 @@ impl Kernels for Flex {
     fn weight_gradient(large: FlexTensor, small: FlexTensor, g: Geometry) -> FlexTensor {
         let (large, small) = (large.to_contiguous(), small.to_contiguous());
         let (large, small) = (large.storage::<f32>(), small.storage::<f32>());
-        let sizes = Sizes::new(g);
         let [rows, columns] = g.weight();
+        if g.groups > 1 {
+            return tensor(flex_grouped::weight_gradient(large, small, g), columns);
+        }
+        let sizes = Sizes::new(g);
         let pictures = large.len() / sizes.large;
         let part = pictures.div_ceil(PARTS).max(1);
         let partial = |(large, small): (&[f32], &[f32])| {
@@ -86,6 +101,14 @@ impl Kernels for Flex {
             }
         }
         tensor(total, columns)
+    }
+
+    fn relocate(input: FlexTensor, origins: &Arc<Origins>) -> FlexTensor {
+        flex_moves::relocate(input, origins)
+    }
+
+    fn relocate_gradient(gradient: FlexTensor, origins: &Arc<Origins>) -> FlexTensor {
+        flex_moves::relocate_gradient(gradient, origins)
     }
 
     fn activate(input: FlexTensor, bias: FlexTensor, activation: Activation) -> FlexTensor {
@@ -180,34 +203,46 @@ impl Sizes {
     }
 }
 
-/// Where one kernel row of one small pixel lies: the part of the kernel row that is inside the picture, and its place in
-/// the picture.
-fn inside(g: Geometry, y: usize, x: usize, row: usize) -> Option<(std::ops::Range<usize>, usize)> {
+/// Places of the kernel that lie side by side in the large picture: a whole row of it, or one place where the kernel is
+/// spread by a dilation.
+fn side_by_side(g: Geometry) -> usize {
+    if g.dilation[1] == 1 { g.kernel[1] } else { 1 }
+}
+
+/// Where the places of the kernel that lie side by side meet the picture: the part of them that is inside, and its place
+/// in the picture. `above` and `left` are the place of the first one, padding included.
+fn inside(g: Geometry, above: usize, left: usize) -> Option<(std::ops::Range<usize>, usize)> {
     let channels = g.large.channels;
-    let above = (y * g.stride + row).checked_sub(g.before)?;
-    let left = x * g.stride;
-    let first = g.before.saturating_sub(left);
-    let last = (g.large.width + g.before)
+    let above = above.checked_sub(g.before[0])?;
+    let first = g.before[1].saturating_sub(left);
+    let last = (g.large.width + g.before[1])
         .saturating_sub(left)
-        .min(g.kernel);
+        .min(side_by_side(g));
     if above >= g.large.height || first >= last {
         return None;
     }
-    let place = (above * g.large.width + left + first - g.before) * channels;
+    let place = (above * g.large.width + left + first - g.before[1]) * channels;
     Some((first * channels..last * channels, place))
 }
 
-/// Runs over a picture's columns in order, a kernel row at a time.
-fn kernel_rows(g: Geometry) -> impl Iterator<Item = Option<(std::ops::Range<usize>, usize)>> {
+/// Runs over a picture's columns in order, as many places of the kernel at a time as lie side by side.
+fn runs(g: Geometry) -> impl Iterator<Item = Option<(std::ops::Range<usize>, usize)>> {
+    let parts = g.kernel[1] / side_by_side(g).max(1);
     (0..g.small.height).flat_map(move |y| {
-        (0..g.small.width).flat_map(move |x| (0..g.kernel).map(move |row| inside(g, y, x, row)))
+        (0..g.small.width).flat_map(move |x| {
+            (0..g.kernel[0]).flat_map(move |row| {
+                let above = y * g.stride[0] + row * g.dilation[0];
+                let left = x * g.stride[1];
+                (0..parts).map(move |part| inside(g, above, left + part * g.dilation[1]))
+            })
+        })
     })
 }
 
 /// im2col for channels last.
 fn copy_columns(picture: &[f32], columns: &mut [f32], g: Geometry) {
-    let run = g.kernel * g.large.channels;
-    for (out, found) in columns.chunks_exact_mut(run).zip(kernel_rows(g)) {
+    let run = side_by_side(g) * g.large.channels;
+    for (out, found) in columns.chunks_exact_mut(run).zip(runs(g)) {
         match found {
             Some((part, place)) => {
                 let source = &picture[place..place + part.len()];
@@ -222,8 +257,8 @@ fn copy_columns(picture: &[f32], columns: &mut [f32], g: Geometry) {
 
 /// col2im: the adjoint of [`copy_columns`].
 fn add_columns(picture: &mut [f32], columns: &[f32], g: Geometry) {
-    let run = g.kernel * g.large.channels;
-    for (values, found) in columns.chunks_exact(run).zip(kernel_rows(g)) {
+    let run = side_by_side(g) * g.large.channels;
+    for (values, found) in columns.chunks_exact(run).zip(runs(g)) {
         if let Some((part, place)) = found {
             let target = &mut picture[place..place + part.len()];
             for (sum, value) in target.iter_mut().zip(&values[part]) {

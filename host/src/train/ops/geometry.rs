@@ -2,11 +2,11 @@
 
 use crate::network::Shape;
 
-/// A large and a small picture, and the square kernel that joins them: a convolution makes the small one from the large,
-/// a transposed convolution the large one from the small.
+/// A large and a small picture, and the kernel that joins them: a convolution makes the small one from the large, a
+/// transposed convolution the large one from the small.
 ///
-/// Row `y` and column `x` of the small picture see rows `stride * y - before` to `stride * y - before + kernel - 1` of
-/// the large one, columns alike; what lies outside counts as zero.
+/// Row `y` of the small picture sees the rows `stride * y - before + dilation * k` of the large one, where `k` counts the
+/// kernel's rows; columns alike. What lies outside counts as zero. Pairs are rows, then columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     /// Input of the convolution, output of the transposed one.
@@ -14,11 +14,15 @@ pub struct Geometry {
     /// Output of the convolution, input of the transposed one.
     pub small: Shape,
     /// Rows and columns of the kernel.
-    pub kernel: usize,
+    pub kernel: [usize; 2],
     /// Rows and columns of the large picture from one pixel of the small one to the next.
-    pub stride: usize,
+    pub stride: [usize; 2],
     /// Padding above and on the left.
-    pub before: usize,
+    pub before: [usize; 2],
+    /// Rows and columns of the large picture from one place of the kernel to the next.
+    pub dilation: [usize; 2],
+    /// Channels of both pictures are cut into so many groups of equal size, which do not see each other.
+    pub groups: usize,
 }
 
 impl Geometry {
@@ -32,35 +36,79 @@ impl Geometry {
                 height: large.height.div_ceil(2),
                 width: large.width.div_ceil(2),
             },
-            kernel,
-            stride: 2,
-            before: (kernel - 1) / 2,
+            kernel: [kernel; 2],
+            stride: [2; 2],
+            before: [(kernel - 1) / 2; 2],
+            dilation: [1; 2],
+            groups: 1,
         }
     }
 
-    /// Shape of the weights: (kernel rows x kernel columns x large channels, small channels).
+    /// Channels of the large picture that one group has.
+    pub fn large_group(&self) -> usize {
+        self.large.channels / self.groups.max(1)
+    }
+
+    /// Channels of the small picture that one group has.
+    pub fn small_group(&self) -> usize {
+        self.small.channels / self.groups.max(1)
+    }
+
+    /// Shape of the weights: (kernel rows x kernel columns x large channels of a group, small channels).
     pub fn weight(&self) -> [usize; 2] {
-        [
-            self.kernel * self.kernel * self.large.channels,
-            self.small.channels,
-        ]
+        let [rows, columns] = self.kernel;
+        [rows * columns * self.large_group(), self.small.channels]
     }
 
     /// Rows and columns of padding: top, left, bottom, right.
     pub fn padding(&self) -> [usize; 4] {
-        let after =
-            |small: usize, large: usize| (self.covered(small) - self.before).saturating_sub(large);
+        let [down, across] = self.covered();
+        let [top, left] = self.before;
         [
-            self.before,
-            self.before,
-            after(self.small.height, self.large.height),
-            after(self.small.width, self.large.width),
+            top,
+            left,
+            down.saturating_sub(top + self.large.height),
+            across.saturating_sub(left + self.large.width),
         ]
     }
 
-    /// Rows (or columns) that so many kernel places cover together.
-    pub(super) fn covered(&self, small: usize) -> usize {
-        (small - 1) * self.stride + self.kernel
+    /// Rows and columns that all places of the kernel cover together.
+    pub(super) fn covered(&self) -> [usize; 2] {
+        let small = [self.small.height, self.small.width];
+        std::array::from_fn(|i| {
+            small[i].saturating_sub(1) * self.stride[i]
+                + self.kernel[i].saturating_sub(1) * self.dilation[i]
+                + 1
+        })
+    }
+
+    /// Calls with each pair of pixels that a place of the kernel joins: pixel of the small picture, pixel of the large
+    /// one, place in the kernel.
+    pub(super) fn taps(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        let [rows, columns] = self.kernel;
+        for y in 0..self.small.height {
+            for row in 0..rows {
+                // Above the picture wraps around and is too large as well.
+                let above = y * self.stride[0] + row * self.dilation[0];
+                let above = above.wrapping_sub(self.before[0]);
+                if above >= self.large.height {
+                    continue;
+                }
+                for x in 0..self.small.width {
+                    for column in 0..columns {
+                        let left = x * self.stride[1] + column * self.dilation[1];
+                        let left = left.wrapping_sub(self.before[1]);
+                        if left < self.large.width {
+                            visit(
+                                y * self.small.width + x,
+                                above * self.large.width + left,
+                                row * columns + column,
+                            );
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 

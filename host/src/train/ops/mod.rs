@@ -1,27 +1,34 @@
 //! Operations of the trainer that a backend may have its own way for: convolutions, and what follows a linear map.
 //!
 //! All tensors have rank 2: activations are (pictures, height x width x channels) with the channels last, weights of a
-//! convolution (kernel rows x kernel columns x channels of the larger picture, channels of the smaller). With weights in
+//! convolution (kernel rows x kernel columns x channels of the larger picture's group, channels of the smaller). With weights in
 //! that order a convolution is [`Kernels::gather`] and a transposed convolution [`Kernels::scatter`], each the adjoint of
 //! the other, and [`Kernels::weight_gradient`] serves both; so each is the other's derivative.
 //!
-//! [`portable`] writes them in the backend's own tensor operations; `flex` has faster ones for the CPU; `autodiff` makes
-//! them differentiable on any backend.
+//! [`portable`] and [`moves`] write them in the backend's own tensor operations; `flex` has faster ones for the CPU;
+//! `autodiff` makes them differentiable on any backend. [`combine`] has what needs no way of its own.
 
 mod autodiff;
+pub mod combine;
 mod flex;
+mod flex_grouped;
+mod flex_moves;
 mod flex_rounding;
 mod flex_rows;
 mod geometry;
 mod matrix;
+pub mod moves;
 pub mod portable;
 mod rounding;
+
+use std::sync::Arc;
 
 use burn_tensor::backend::{AutodiffBackend, Backend};
 use burn_tensor::ops::FloatTensor;
 use burn_tensor::{Tensor, TensorPrimitive};
 
 pub use geometry::Geometry;
+pub use moves::Origins;
 pub use rounding::{Grid, Rounded, Table};
 
 /// What follows a linear map; each derivative can be told from the output alone.
@@ -90,6 +97,16 @@ pub trait Kernels: Backend {
         g: Geometry,
     ) -> FloatTensor<Self> {
         portable::weight_gradient::<Self>(large, small, g)
+    }
+
+    /// Elements of each sample moved: (pictures, inputs) to (pictures, outputs).
+    fn relocate(input: FloatTensor<Self>, origins: &Arc<Origins>) -> FloatTensor<Self> {
+        moves::relocate::<Self>(input, origins)
+    }
+
+    /// The gradient of [`Kernels::relocate`] for its input: each element's is the sum of those of its copies.
+    fn relocate_gradient(gradient: FloatTensor<Self>, origins: &Arc<Origins>) -> FloatTensor<Self> {
+        moves::relocate_gradient::<Self>(gradient, origins)
     }
 
     /// `activation(input + bias)`; the input is (pictures, pixels x channels), the bias (1, channels).
@@ -176,6 +193,11 @@ pub fn conv_transpose<B: Kernels>(
     g: Geometry,
 ) -> Tensor<B, 2> {
     wrapped(B::scatter(bare(small), bare(weight), g))
+}
+
+/// [`Kernels::relocate`] on tensors.
+pub fn relocate<B: Kernels>(input: Tensor<B, 2>, origins: &Arc<Origins>) -> Tensor<B, 2> {
+    wrapped(B::relocate(bare(input), origins))
 }
 
 /// [`Kernels::activate`] on tensors.

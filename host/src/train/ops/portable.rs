@@ -25,17 +25,21 @@ fn channels_last<B: Backend>(tensor: Tensor<B, 4>) -> FloatTensor<B> {
     )
 }
 
-/// Weights as (small channels, large channels, kernel rows, kernel columns): what burn wants for both kinds.
+/// Weights as (small channels, large channels of a group, kernel rows, kernel columns): what burn wants for both kinds.
 fn kernel<B: Backend>(weight: FloatTensor<B>, g: Geometry) -> Tensor<B, 4> {
+    let [rows, columns] = g.kernel;
     wrapped::<B, 2>(weight)
-        .reshape([g.kernel, g.kernel, g.large.channels, g.small.channels])
+        .reshape([rows, columns, g.large_group(), g.small.channels])
         .permute([3, 2, 0, 1])
 }
 
-/// The large picture with zeros around it, as far as kernels reach.
+/// The large picture with zeros around it, cut to what kernels reach.
 fn padded<B: Backend>(large: Tensor<B, 4>, g: Geometry) -> Tensor<B, 4> {
-    let [top, left, bottom, right] = g.padding();
-    large.pad((left, right, top, bottom), 0.0)
+    let ([top, left, bottom, right], [down, across]) = (g.padding(), g.covered());
+    large
+        .pad((left, right, top, bottom), 0.0)
+        .narrow(2, 0, down)
+        .narrow(3, 0, across)
 }
 
 /// See [`super::Kernels::gather`].
@@ -44,7 +48,7 @@ pub fn gather<B: Backend>(
     weight: FloatTensor<B>,
     g: Geometry,
 ) -> FloatTensor<B> {
-    let options = ConvOptions::new([g.stride; 2], [0; 2], [1; 2], 1);
+    let options = ConvOptions::new(g.stride, [0; 2], g.dilation, g.groups);
     let large = padded(channels_first::<B>(large, g.large), g);
     channels_last(module::conv2d(large, kernel(weight, g), None, options))
 }
@@ -55,18 +59,27 @@ pub fn scatter<B: Backend>(
     weight: FloatTensor<B>,
     g: Geometry,
 ) -> FloatTensor<B> {
-    let options = ConvTransposeOptions::new([g.stride; 2], [0; 2], [0; 2], [1; 2], 1);
+    let options = ConvTransposeOptions::new(g.stride, [0; 2], [0; 2], g.dilation, g.groups);
     let small = channels_first::<B>(small, g.small);
     let covered = module::conv_transpose2d(small, kernel(weight, g), None, options);
+    // Rows and columns that no kernel reaches are zero.
+    let ([down, across], [top, left]) = (g.covered(), g.before);
+    let beyond = |covered: usize, inner: usize| inner.saturating_sub(covered);
+    let (below, right) = (
+        beyond(down, top + g.large.height),
+        beyond(across, left + g.large.width),
+    );
     let inner = covered
-        .narrow(2, g.before, g.large.height)
-        .narrow(3, g.before, g.large.width);
+        .pad((0, right, 0, below), 0.0)
+        .narrow(2, top, g.large.height)
+        .narrow(3, left, g.large.width);
     channels_last(inner)
 }
 
 /// See [`super::Kernels::weight_gradient`].
 ///
-/// A convolution whose channels are the pictures and whose kernel is the small picture, with its pixels `stride` apart.
+/// A convolution whose channels are the pictures and whose kernel is the small picture, with its pixels `stride` apart;
+/// one for each group.
 pub fn weight_gradient<B: Backend>(
     large: FloatTensor<B>,
     small: FloatTensor<B>,
@@ -74,9 +87,15 @@ pub fn weight_gradient<B: Backend>(
 ) -> FloatTensor<B> {
     let large = padded(channels_first::<B>(large, g.large), g).permute([1, 0, 2, 3]);
     let small = channels_first::<B>(small, g.small).permute([1, 0, 2, 3]);
-    let options = ConvOptions::new([1; 2], [0; 2], [g.stride; 2], 1);
-    // (large channels, small channels, kernel rows, kernel columns)
-    let weight = module::conv2d(large, small, None, options);
+    let (of_large, of_small) = (g.large_group(), g.small_group());
+    let groups = (0..g.groups).map(|group| {
+        let options = ConvOptions::new(g.dilation, [0; 2], g.stride, 1);
+        let large = large.clone().narrow(0, group * of_large, of_large);
+        let small = small.clone().narrow(0, group * of_small, of_small);
+        // (large channels, small channels, kernel rows, kernel columns)
+        module::conv2d(large, small, None, options)
+    });
+    let weight = Tensor::cat(groups.collect(), 1);
     bare(weight.permute([2, 3, 0, 1]).reshape(g.weight()))
 }
 

@@ -10,7 +10,7 @@ use crate::train::rng::{Purpose, normal, rng};
 
 type A = Autodiff<Flex>;
 
-fn random(rows: usize, columns: usize, seed: u64) -> Tensor<Flex, 2> {
+pub(super) fn random(rows: usize, columns: usize, seed: u64) -> Tensor<Flex, 2> {
     let values = normal(&mut rng(seed, Purpose::Latents, 0), rows * columns);
     tensor(values, [rows, columns], &Default::default())
 }
@@ -33,25 +33,115 @@ fn geometries() -> Vec<Geometry> {
         };
         all.push(Geometry::halving(large, small, kernel));
     }
+    all.extend(general());
     all
 }
 
-/// Calls with picture of the batch, places in the large and in the small tensor, and the place in the weights.
+/// Kernels that are not square, strides that differ, dilations, groups, rows that no kernel reaches.
+fn general() -> Vec<Geometry> {
+    let shape = |channels, height, width| Shape {
+        channels,
+        height,
+        width,
+    };
+    let of = |large, small, kernel, stride, before, dilation, groups| Geometry {
+        large,
+        small,
+        kernel,
+        stride,
+        before,
+        dilation,
+        groups,
+    };
+    vec![
+        of(
+            shape(2, 6, 5),
+            shape(3, 3, 5),
+            [2, 3],
+            [2, 1],
+            [0, 1],
+            [1, 1],
+            1,
+        ),
+        of(
+            shape(3, 7, 9),
+            shape(2, 2, 3),
+            [3, 2],
+            [3, 3],
+            [0, 2],
+            [1, 3],
+            1,
+        ),
+        of(
+            shape(2, 9, 8),
+            shape(2, 5, 4),
+            [3, 3],
+            [1, 2],
+            [0, 1],
+            [2, 1],
+            1,
+        ),
+        of(
+            shape(4, 5, 5),
+            shape(4, 5, 5),
+            [3, 3],
+            [1, 1],
+            [1, 1],
+            [1, 1],
+            4,
+        ),
+        of(
+            shape(3, 8, 7),
+            shape(6, 4, 3),
+            [3, 2],
+            [2, 2],
+            [1, 0],
+            [1, 2],
+            3,
+        ),
+        of(
+            shape(6, 6, 4),
+            shape(4, 2, 2),
+            [2, 2],
+            [3, 2],
+            [0, 0],
+            [1, 1],
+            2,
+        ),
+        of(
+            shape(1, 4, 4),
+            shape(5, 1, 1),
+            [4, 4],
+            [1, 1],
+            [0, 0],
+            [1, 1],
+            1,
+        ),
+    ]
+}
+
+/// Calls with the places of each product of a batch: in the large tensor, in the small one, in the weights.
 fn each(g: Geometry, pictures: usize, mut call: impl FnMut(usize, usize, usize)) {
-    let (l, s, k) = (g.large, g.small, g.kernel);
+    let (l, s, [rows, columns]) = (g.large, g.small, g.kernel);
+    let (of_large, of_small) = (l.channels / g.groups, s.channels / g.groups);
     for picture in 0..pictures {
         for (y, x) in (0..s.height).flat_map(|y| (0..s.width).map(move |x| (y, x))) {
-            for (ky, kx) in (0..k).flat_map(|ky| (0..k).map(move |kx| (ky, kx))) {
-                let (row, column) = (y * g.stride + ky, x * g.stride + kx);
-                let inside = |place: usize, size| (g.before..g.before + size).contains(&place);
-                if !inside(row, l.height) || !inside(column, l.width) {
+            for (ky, kx) in (0..rows).flat_map(|ky| (0..columns).map(move |kx| (ky, kx))) {
+                let row = y * g.stride[0] + ky * g.dilation[0];
+                let column = x * g.stride[1] + kx * g.dilation[1];
+                let inside = |place: usize, before, size| (before..before + size).contains(&place);
+                if !inside(row, g.before[0], l.height) || !inside(column, g.before[1], l.width) {
                     continue;
                 }
-                let (row, column) = (row - g.before, column - g.before);
+                let (row, column) = (row - g.before[0], column - g.before[1]);
                 for (a, b) in (0..l.channels).flat_map(|a| (0..s.channels).map(move |b| (a, b))) {
+                    if a / of_large != b / of_small {
+                        continue;
+                    }
                     let large = ((picture * l.height + row) * l.width + column) * l.channels + a;
                     let small = ((picture * s.height + y) * s.width + x) * s.channels + b;
-                    let weight = ((ky * k + kx) * l.channels + a) * s.channels + b;
+                    let tap = ky * columns + kx;
+                    let weight = (tap * of_large + a % of_large) * s.channels + b;
                     call(large, small, weight);
                 }
             }
@@ -141,7 +231,7 @@ fn a_convolution_and_its_transpose_are_adjoint() {
 }
 
 /// Checks the gradients of a function of some tensors by central differences.
-fn differentiates(
+pub(super) fn differentiates(
     inputs: Vec<Tensor<Flex, 2>>,
     function: impl Fn(&[Tensor<A, 2>]) -> Tensor<A, 2>,
     what: &str,
@@ -185,7 +275,7 @@ fn differentiates(
 
 #[test]
 fn gradients_are_those_of_finite_differences() {
-    for g in geometries().into_iter().take(4) {
+    for g in geometries().into_iter().take(4).chain(general()) {
         let [rows, columns] = g.weight();
         let weight = random(rows, columns, 3);
         let (large, small) = (random(3, g.large.len(), 1), random(3, g.small.len(), 2));
@@ -229,6 +319,32 @@ fn gradients_are_those_of_finite_differences() {
             );
         }
     }
+}
+
+#[test]
+fn moves_take_elements_or_a_constant_and_add_the_gradients_of_copies() {
+    let origins = [Some(2), None, Some(0), Some(2), Some(4), None, Some(2)];
+    let origins = Arc::new(Origins::new(5, -3.0, origins));
+    let x = random(40, 5, 1);
+    let (plain, gradient) = (values(&x), random(40, 7, 2));
+    let found = relocate(x.clone(), &origins);
+    for (found, x) in values(&found).chunks(7).zip(plain.chunks(5)) {
+        assert_eq!(found, [x[2], -3.0, x[0], x[2], x[4], -3.0, x[2]]);
+    }
+    let portable = moves::relocate::<Flex>(bare(x.clone()), &origins);
+    assert_eq!(values(&wrapped::<Flex, 2>(portable)), values(&found));
+    let fast = Flex::relocate_gradient(bare(gradient.clone()), &origins);
+    let portable = moves::relocate_gradient::<Flex>(bare(gradient), &origins);
+    close(
+        &values(&wrapped::<Flex, 2>(fast)),
+        &values(&wrapped::<Flex, 2>(portable)),
+        "gradient of a move",
+    );
+    differentiates(
+        vec![x.narrow(0, 0, 3)],
+        |t| relocate(t[0].clone(), &origins),
+        "move",
+    );
 }
 
 #[test]
@@ -295,7 +411,12 @@ fn the_fast_rows_do_what_the_portable_ones_do() {
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    let g = geometries()[0];
+    for g in [geometries()[0], general()[4]] {
+        do_not_change_a_bit(g);
+    }
+}
+
+fn do_not_change_a_bit(g: Geometry) {
     let [rows, columns] = g.weight();
     let (x, w) = (random(200, g.large.len(), 1), random(rows, columns, 2));
     let y = random(200, g.small.len(), 3);
