@@ -20,6 +20,7 @@ pub mod files;
 pub mod firmware_build;
 pub mod flash;
 pub mod forward;
+pub mod graph;
 pub mod link;
 pub mod model_folder;
 pub mod network;
