@@ -30,7 +30,6 @@ pub mod picture;
 pub mod preview;
 pub mod profile;
 pub mod programs;
-pub mod qat;
 pub mod quantize;
 pub mod repository;
 pub mod run_export;

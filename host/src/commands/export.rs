@@ -12,9 +12,9 @@ use crate::model_folder::{CLASSIFIER_ONNX, CONFIG, FLOAT_ONNX};
 use crate::network::Network;
 use crate::onnx::Role;
 use crate::onnx::write::{self, WriteOptions};
-use crate::qat::DistillOptions;
 use crate::quantize::{Bits, QuantizeError};
 use crate::run_export;
+use crate::train::qat::DistillOptions;
 use crate::train::{BoxError, Config};
 use shared::latent::Prior;
 use std::path::{Path, PathBuf};
@@ -202,7 +202,7 @@ pub fn export_run(
 
 /// Writes the network of a training run as generator.onnx into its folder, for integers with their scheme.
 pub fn write_generator(network: &Network, run: &Path) -> Result<(), BoxError> {
-    let scheme = crate::train::qat::scheme(run)?;
+    let scheme = crate::train::qat_run::scheme(run)?;
     let options = WriteOptions {
         metadata: scheme
             .map(|json| (SCHEME_KEY.to_owned(), json))

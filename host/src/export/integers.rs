@@ -5,11 +5,11 @@ use super::{ExportError, ExportOptions, card};
 use crate::evaluate::drift::Drift;
 use crate::pack::golden::image_vectors;
 use crate::pack::image::packed_len;
-use crate::qat::distill;
-use crate::qat::distill::{DistillOptions, Progress};
 use crate::quantize::report::{MEASURING_POINTS, picture_sqnr};
 use crate::quantize::widths::{Choice, choose, choose_by};
 use crate::quantize::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, Scheme};
+use crate::train::qat::distill;
+use crate::train::qat::distill::{DistillOptions, Progress};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -33,6 +33,14 @@ impl Window {
         }
     }
 
+    /// The same with a group for each of so many channels.
+    pub const fn each_channel(self, channels: usize) -> Self {
+        Self {
+            groups: channels,
+            ..self
+        }
+    }
+
     /// Number of elements of the kernel.
     pub const fn area(&self) -> usize {
         self.kernel[0] * self.kernel[1]

@@ -73,7 +73,7 @@ impl<B: Backend> Adam<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::arch::{tensor, values};
+    use crate::train::ops::{tensor, values};
     use burn_flex::Flex;
 
     #[test]

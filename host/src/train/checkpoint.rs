@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use super::arch::{tensor, values};
-use super::ops::TrainBackend;
+use super::ops::{TrainBackend, tensor, values};
 use super::trainer::{State, Trainer};
 use crate::dataset::hex;
 use crate::files::{FileError, read_at_most, write_atomically};
@@ -81,8 +80,8 @@ pub fn save<B: TrainBackend>(
     let path = folder.join(NEWEST);
     let mut tensors = Vec::new();
     let mut hash = Sha256::new();
-    for player in &trainer.state.players {
-        for ((name, shape), tensor) in player.names().into_iter().zip(player.tensors()) {
+    for network in &trainer.state.networks {
+        for ((name, shape), tensor) in network.names().into_iter().zip(network.tensors()) {
             let bytes: Vec<u8> = values(tensor)
                 .iter()
                 .flat_map(|value| value.to_le_bytes())
@@ -202,9 +201,9 @@ fn parse<B: TrainBackend>(
     let mut hash = Sha256::new();
     let mut state = trainer.state.clone();
     state.step = step;
-    for player in &mut state.players {
-        let names = player.names();
-        for ((name, shape), place) in names.into_iter().zip(player.tensors_mut()) {
+    for network in &mut state.networks {
+        let names = network.names();
+        for ((name, shape), place) in names.into_iter().zip(network.tensors_mut()) {
             let view = file
                 .tensor(&name)
                 .map_err(|error| damaged(format!("{name}: {error}")))?;
@@ -266,9 +265,9 @@ mod tests {
 
     fn same(a: &Trainer<B>, b: &Trainer<B>) -> bool {
         let all = |trainer: &Trainer<B>| -> Vec<Vec<f32>> {
-            let players = trainer.state.players.iter();
-            players
-                .flat_map(|player| player.tensors().map(values))
+            let networks = trainer.state.networks.iter();
+            networks
+                .flat_map(|network| network.tensors().map(values))
                 .collect()
         };
         all(a) == all(b) && a.state.step == b.state.step

@@ -126,7 +126,7 @@ pub fn answer_probe() {
 fn try_backend<B: burn_tensor::backend::Backend>() -> bool {
     let ones = burn_tensor::Tensor::<B, 2>::ones([8, 8], &Default::default());
     let product = ones.clone().matmul(ones);
-    super::arch::values(&product)
+    super::ops::values(&product)
         .iter()
         .all(|value| *value == 8.0)
 }

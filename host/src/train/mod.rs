@@ -1,21 +1,22 @@
 //! Training: a config and a dataset go in, a run folder and a float [`crate::network::Network`] come out.
 //!
 //! [`config`] says what to train, [`device`] where; [`run`](train) drives [`trainer`], whose state [`checkpoint`] saves.
-//! [`arch`] has the networks, [`ops`] the operations that they are made of, [`adam`] the optimiser, [`batches`] the order
-//! of the pictures, [`rng`] every random number. [`metrics`], [`samples`] and [`progress`] report. [`qat`] puts integers in the
-//! generator's place.
+//! [`net`] has the networks, [`ops`] the operations that they are made of, [`adam`] the optimiser, [`batches`] the order
+//! of the pictures, [`rng`] every random number. [`metrics`], [`samples`] and [`progress`] report. [`qat`] trains integers, and
+//! [`qat_run`] puts them in the generator's place.
 
 pub mod adam;
-pub mod arch;
 pub mod batches;
 pub mod checkpoint;
 pub mod config;
 pub mod device;
 mod error;
 pub mod metrics;
+pub mod net;
 pub mod ops;
 pub mod progress;
 pub mod qat;
+pub mod qat_run;
 mod record;
 pub mod rng;
 mod run;

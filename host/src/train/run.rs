@@ -9,15 +9,15 @@ use std::time::Instant;
 use burn_autodiff::Autodiff;
 
 use super::TrainError;
-use super::arch::Spec;
 use super::batches::{Batches, How, scaled};
 use super::checkpoint::{self, Identity};
 use super::config::{Config, Objective};
 use super::device::{self, Backend, Choice, DeviceError};
 use super::metrics::{self, Measures, Watch, spread};
+use super::net::Spec;
 use super::ops::TrainBackend;
 use super::progress::Progress;
-use super::qat;
+use super::qat_run;
 use super::run_info::RunInfo;
 use super::samples::Samples;
 use super::sums::Sums;
@@ -186,9 +186,10 @@ impl Run<'_, '_> {
         let metrics_path = folder.join("metrics.jsonl");
         let mut records = Vec::new();
         if config.qat.is_on() {
-            qat::start(&mut trainer, config, &identity, self.options, &device)?;
+            let resume = self.options.resume;
+            qat_run::start(&mut trainer, config, &identity, folder, resume, &device)?;
         } else {
-            qat::forget(folder);
+            qat_run::forget(folder);
         }
         if self.options.resume {
             checkpoint::load(&mut trainer, &identity, folder, &device)?;
@@ -207,8 +208,8 @@ impl Run<'_, '_> {
         metrics::rewrite(&metrics_path, &records)?;
         write_atomically(&folder.join("config.toml"), config.to_toml()?.as_bytes())?;
         let count = |specs: &[Spec]| specs.iter().map(|spec| spec.shape[0] * spec.shape[1]).sum();
-        let players = trainer.state.players.iter();
-        let parameters = players.map(|player| count(&player.specs)).collect();
+        let networks = trainer.state.networks.iter();
+        let parameters = networks.map(|network| count(&network.specs)).collect();
         let mut info = RunInfo::new(config, self.data, self.choice, parameters);
         info.steps_done = first;
         // A finished run that is resumed only to be exported keeps the times of its training.
@@ -222,7 +223,7 @@ impl Run<'_, '_> {
         if first > 0 {
             progress.say(&format!("resumed at step {first}"));
         }
-        let samples = match trainer.generator().map(|generator| generator.input) {
+        let samples = match trainer.generator().map(|generator| generator.input()) {
             Some(input) => Some(Samples::new(
                 self.data,
                 config.seed,
@@ -337,6 +338,9 @@ fn due(step: u64, every: u64, steps: u64) -> bool {
     step.is_multiple_of(every) || step == steps
 }
 
+#[cfg(test)]
+#[path = "run_qat_tests.rs"]
+mod qat_tests;
 #[cfg(test)]
 #[path = "run_tests.rs"]
 mod tests;

@@ -1,8 +1,7 @@
 //! The sample grid: the same latent vectors each time, beside real pictures.
 
-use super::arch::values;
 use super::config::Config;
-use super::ops::TrainBackend;
+use super::ops::{TrainBackend, values};
 use super::rng::{Purpose, normal, rng};
 use super::trainer::Trainer;
 use crate::dataset::Dataset;

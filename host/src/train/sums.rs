@@ -4,10 +4,9 @@ use std::time::Instant;
 
 use burn_tensor::Tensor;
 
-use super::arch::values;
 use super::config::Loss;
 use super::metrics::{Measures, Record, spread};
-use super::ops::TrainBackend;
+use super::ops::{TrainBackend, values};
 use super::trainer::{Detail, StepReport, count_right, losses};
 
 /// Sums of losses since the last record, on the device; none before the first step.

@@ -281,7 +281,7 @@ pub struct Qat {
     pub bits: Bits,
     /// The most bytes that the model image may take, 0 for any: layers that matter least then get int4 weights.
     pub budget: usize,
-    /// Learning rate of the integers at the start, in steps of their grid; see [`crate::qat::distill::falling`].
+    /// Learning rate of the integers at the start, in steps of their grid; see [`crate::train::qat::distill::falling`].
     pub rate: f64,
     /// Learning rate of the discriminator.
     pub rate_discriminator: f64,

@@ -65,6 +65,21 @@ impl<B: Kernels> Backward<B, 1> for Relocate {
     }
 }
 
+/// Derivative of [`Kernels::relocate_gradient`].
+#[derive(Debug)]
+struct RelocateGradient;
+
+impl<B: Kernels> Backward<B, 1> for RelocateGradient {
+    type State = Arc<Origins>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let origins = ops.state.without_constant();
+        unary::<B, _>(ops.parents, ops.node, grads, |gradient| {
+            B::relocate(gradient, &origins)
+        });
+    }
+}
+
 /// Derivatives of [`Kernels::activate`].
 #[derive(Debug)]
 struct Activate;
@@ -194,6 +209,16 @@ impl<B: Kernels, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         let nodes = [input.node.clone()];
         let output = B::relocate(input.primitive, origins);
         match Relocate.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(Arc::clone(origins), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn relocate_gradient(gradient: FloatTensor<Self>, origins: &Arc<Origins>) -> FloatTensor<Self> {
+        let nodes = [gradient.node.clone()];
+        let output = B::relocate_gradient(gradient.primitive, origins);
+        let prepared = RelocateGradient.prepare::<C>(nodes);
+        match prepared.compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(Arc::clone(origins), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }

@@ -1,16 +1,63 @@
-//! Operations on several activations, and pooling: written in the backend's tensor operations, which differentiate them.
+//! Operations on several activations, written in the backend's tensor operations, which differentiate them; and what their
+//! derivatives are made of, where these are to be differentiated again.
 
 use burn_tensor::{Int, Tensor, backend::Backend};
 
-use super::{Geometry, Kernels, conv};
-use crate::train::arch::tensor;
+use super::tensor;
+use crate::graph::Shape;
+
+/// Tensors (batch, elements) one after the other along the channels, a pixel at a time.
+pub fn concat<B: Backend>(parts: Vec<Tensor<B, 2>>, to: Shape) -> Tensor<B, 2> {
+    let (pixels, mut batch) = (to.pixels().max(1), 0);
+    let parts = parts.into_iter().map(|x| -> Tensor<B, 2> {
+        let dims = x.dims();
+        batch = dims[0];
+        x.reshape([dims[0] * pixels, dims[1] / pixels])
+    });
+    Tensor::cat(parts.collect(), 1).reshape([batch, to.len()])
+}
+
+/// So many channels of each pixel from one on.
+pub fn channels<B: Backend>(
+    x: Tensor<B, 2>,
+    channels: usize,
+    first: usize,
+    count: usize,
+) -> Tensor<B, 2> {
+    let [batch, elements] = x.dims();
+    let pixels = elements / channels.max(1);
+    x.reshape([batch * pixels, channels])
+        .narrow(1, first, count)
+        .reshape([batch, pixels * count])
+}
+
+/// Each channel times its factor, of shape (1, channels).
+pub fn scaled<B: Backend>(x: Tensor<B, 2>, factors: Tensor<B, 2>) -> Tensor<B, 2> {
+    let ([batch, elements], [_, channels]) = (x.dims(), factors.dims());
+    let rows: Tensor<B, 2> = x.reshape([batch * elements / channels.max(1), channels]);
+    (rows * factors).reshape([batch, elements])
+}
+
+/// The gradient for an input of [`add`] or [`mul`], where it is a vector that counts for each pixel: the sum over the pixels.
+pub fn as_vector<B: Backend>(gradient: Tensor<B, 2>, own: Shape, to: Shape) -> Tensor<B, 2> {
+    if own.len() == to.len() {
+        return gradient;
+    }
+    let [batch, _] = gradient.dims();
+    let pixels: Tensor<B, 3> = gradient.reshape([batch, to.pixels(), to.channels]);
+    pixels.sum_dim(1).reshape([batch, own.len()])
+}
 
 /// Sum of tensors (batch, elements). Each has the elements of the largest, or `channels`: a vector that is the same for all
 /// its pixels.
-pub fn add<B: Backend>(parts: Vec<Tensor<B, 2>>, channels: usize) -> Option<Tensor<B, 2>> {
-    parts
-        .into_iter()
-        .reduce(|sum, part| pixel_by_pixel(sum, part, channels, |a, b| a + b))
+pub fn add<B: Backend>(
+    first: Tensor<B, 2>,
+    others: impl IntoIterator<Item = Tensor<B, 2>>,
+    channels: usize,
+) -> Tensor<B, 2> {
+    others.into_iter().fold(first, |sum, part| {
+        pixel_by_pixel(sum, part, channels, |a, b| a + b)
+    })
 }
 
 /// Product of two tensors, element by element; sizes as in [`add`].
@@ -48,61 +95,86 @@ pub struct Product {
     pub transposed: bool,
 }
 
+impl Product {
+    /// That of two tensors, each a matrix of width x channels in each row; the second has one for all rows where it has one
+    /// row only.
+    pub fn of(a: Shape, b: Shape, transposed: bool) -> Self {
+        Self {
+            matrices: a.height,
+            rows: a.width,
+            inner: a.channels,
+            columns: if transposed { b.width } else { b.channels },
+            shared: b.height == 1,
+            transposed,
+        }
+    }
+
+    /// How often the second tensor has a matrix in so many samples, and the rows that each is multiplied with. With one for
+    /// all, the rows of all matrices are those of one.
+    fn parts(&self, batch: usize) -> (usize, usize) {
+        if self.shared {
+            (batch, self.matrices * self.rows)
+        } else {
+            (batch * self.matrices, self.rows)
+        }
+    }
+}
+
 /// Products of the matrices of two activations, a sample at a time: (batch, matrices x rows x inner) and (batch, matrices x
 /// inner x columns) to (batch, matrices x rows x columns).
 pub fn matmul<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>, product: Product) -> Tensor<B, 2> {
-    let Product {
-        matrices,
-        rows,
-        inner,
-        columns,
-        shared,
-        transposed,
-    } = product;
     let [batch, _] = a.dims();
-    // With one matrix for all, the rows of all matrices are those of one.
-    let (count, high) = if shared {
-        (batch, matrices * rows)
-    } else {
-        (batch * matrices, rows)
-    };
-    let a: Tensor<B, 3> = a.reshape([count, high, inner]);
-    let b: Tensor<B, 3> = if transposed {
+    let (count, rows) = product.parts(batch);
+    let (inner, columns) = (product.inner, product.columns);
+    let done = [batch, product.matrices * product.rows * columns];
+    if rows == 1 && columns == 1 {
+        // Two vectors: a sum of products, without the detour of a matrix product each.
+        let a: Tensor<B, 2> = a.reshape([count, inner]);
+        return (a * b.reshape([count, inner])).sum_dim(1).reshape(done);
+    }
+    let a: Tensor<B, 3> = a.reshape([count, rows, inner]);
+    let b: Tensor<B, 3> = if product.transposed {
         b.reshape([count, columns, inner]).swap_dims(1, 2)
     } else {
         b.reshape([count, inner, columns])
     };
-    a.matmul(b).reshape([batch, matrices * rows * columns])
+    a.matmul(b).reshape(done)
 }
 
-/// Sums over a window of each channel: (batch, large) to (batch, small). The geometry has a group a channel.
-pub fn window_sums<B: Kernels>(x: Tensor<B, 2>, g: Geometry) -> Tensor<B, 2> {
-    let [rows, columns] = g.weight();
-    let ones = tensor(vec![1.0; rows * columns], [rows, columns], &x.device());
-    conv(x, ones, g)
+/// The gradient of [`matmul`] for its first tensor, from that of its output and from the second tensor.
+pub fn matmul_left<B: Backend>(
+    gradient: Tensor<B, 2>,
+    b: Tensor<B, 2>,
+    product: Product,
+) -> Tensor<B, 2> {
+    let back = Product {
+        inner: product.columns,
+        columns: product.inner,
+        transposed: !product.transposed,
+        ..product
+    };
+    matmul(gradient, b, back)
 }
 
-/// For each pixel of the small picture the values that a mean over its window is of: the window's places, or those inside
-/// the large picture where the padding does not count.
-pub fn window_counts(g: Geometry, with_padding: bool) -> Vec<usize> {
-    let pixels = g.small.height * g.small.width;
-    if with_padding {
-        return vec![g.kernel[0] * g.kernel[1]; pixels];
-    }
-    let mut counts = vec![0; pixels];
-    g.taps(|small, _, _| counts[small] += 1);
-    counts
-}
-
-/// Means over a window of each channel; see [`window_sums`] and [`window_counts`].
-pub fn average_pool<B: Kernels>(x: Tensor<B, 2>, g: Geometry, with_padding: bool) -> Tensor<B, 2> {
-    let counts = window_counts(g, with_padding);
-    let factors = counts.iter().flat_map(|count| {
-        // A window has far fewer than 2^24 places.
-        std::iter::repeat_n(1.0 / (*count).max(1) as f32, g.small.channels)
-    });
-    let factors = tensor(factors.collect(), [1, g.small.len()], &x.device());
-    window_sums(x, g) * factors
+/// The gradient of [`matmul`] for its second tensor, from the first one and from that of its output.
+pub fn matmul_right<B: Backend>(
+    a: Tensor<B, 2>,
+    gradient: Tensor<B, 2>,
+    product: Product,
+) -> Tensor<B, 2> {
+    let [batch, _] = a.dims();
+    let (count, rows) = product.parts(batch);
+    let a: Tensor<B, 3> = a.reshape([count, rows, product.inner]);
+    let gradient: Tensor<B, 3> = gradient.reshape([count, rows, product.columns]);
+    let found = if product.transposed {
+        gradient.swap_dims(1, 2).matmul(a)
+    } else {
+        a.swap_dims(1, 2).matmul(gradient)
+    };
+    found.reshape([
+        batch,
+        count / batch.max(1) * product.inner * product.columns,
+    ])
 }
 
 /// Rows of a table (rows, columns) by their numbers (batch, 1); numbers past the end give the last row.
@@ -131,18 +203,20 @@ pub fn argmax<B: Backend>(x: Tensor<B, 2>, channels: usize) -> Tensor<B, 2> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{differentiates, random};
+    use super::super::checks::{differentiates, random};
+    use super::super::values;
     use super::*;
-    use crate::network::Shape;
-    use crate::train::arch::values;
+    use burn_autodiff::Autodiff;
     use burn_flex::Flex;
+
+    type A = Autodiff<Flex>;
 
     #[test]
     fn sums_and_products_follow_their_definition_and_have_their_gradients() {
         let (pixels, channels) = (4, 3);
         let (x, y, vector) = (random(2, 12, 1), random(2, 12, 2), random(2, 3, 3));
         let [a, b, v] = [&x, &y, &vector].map(values);
-        let sum = values(&add(vec![vector.clone(), x.clone(), y.clone()], channels).unwrap());
+        let sum = values(&add(vector.clone(), [x.clone(), y.clone()], channels));
         let gated = values(&mul(vector.clone(), x.clone(), channels));
         for (i, (sum, gated)) in sum.iter().zip(&gated).enumerate() {
             let v = v[i / (pixels * channels) * channels + i % channels];
@@ -151,7 +225,7 @@ mod tests {
         assert_eq!(values(&mul(x.clone(), y.clone(), channels))[7], a[7] * b[7]);
         differentiates(
             vec![x.clone(), vector.clone(), y.clone()],
-            |t| add(t.to_vec(), channels).unwrap(),
+            |t| add(t[0].clone(), t[1..].to_vec(), channels),
             "sum",
         );
         for pair in [
@@ -205,46 +279,52 @@ mod tests {
         }
     }
 
-    fn pool(before: [usize; 2]) -> Geometry {
-        let shape = |height, width| Shape {
-            channels: 2,
-            height,
-            width,
-        };
-        Geometry {
-            large: shape(5, 6),
-            small: shape(3, 2),
-            kernel: [2, 3],
-            stride: [2, 3],
-            before,
-            dilation: [1; 2],
-            groups: 2,
+    #[test]
+    fn written_out_gradients_of_products_are_those_of_the_backend() {
+        for (matrices, rows, columns, shared) in
+            [(3, 4, 2, false), (3, 4, 2, true), (2, 1, 1, false)]
+        {
+            for transposed in [false, true] {
+                let product = Product {
+                    matrices,
+                    rows,
+                    inner: 5,
+                    columns,
+                    shared,
+                    transposed,
+                };
+                let others = if shared { 1 } else { matrices };
+                let of = |x: Tensor<Flex, 2>| Tensor::<A, 2>::from_inner(x).require_grad();
+                let a = of(random(2, matrices * rows * 5, 1));
+                let b = of(random(2, others * columns * 5, 2));
+                let gradient = Tensor::from_inner(random(2, matrices * rows * columns, 3));
+                let y = matmul(a.clone(), b.clone(), product);
+                let found = (y * gradient.clone()).sum().backward();
+                let left = matmul_left(gradient.clone(), b.clone(), product);
+                let right = matmul_right(a.clone(), gradient, product);
+                for (x, written) in [(a, left), (b, right)] {
+                    let expected = values(&x.grad(&found).unwrap());
+                    for (a, b) in values(&written).iter().zip(expected) {
+                        assert!((a - b).abs() < 1e-5, "{product:?}: {a} {b}");
+                    }
+                }
+            }
         }
     }
 
     #[test]
-    fn means_over_windows_follow_their_definition_and_have_their_gradients() {
-        let g = pool([1, 1]);
-        let x = random(2, g.large.len(), 1);
-        for with_padding in [false, true] {
-            let found = values(&average_pool(x.clone(), g, with_padding));
-            let x = values(&x);
-            // The first window's places inside: one row, two columns.
-            let count = if with_padding { 6.0 } else { 2.0 };
-            assert!((found[1] - (x[1] + x[3]) / count).abs() < 1e-6);
-            let last = g.small.len() - 2;
-            let all: f32 = [3, 4]
-                .iter()
-                .flat_map(|y| [2, 3, 4].map(|column| x[(y * 6 + column) * 2]))
-                .sum();
-            assert!((found[last] - all / 6.0).abs() < 1e-6);
-        }
-        differentiates(
-            vec![x],
-            |t| average_pool(t[0].clone(), g, false),
-            "mean over windows",
-        );
-        assert_eq!(window_counts(g, false), [2, 3, 4, 6, 4, 6]);
+    fn channels_are_joined_and_taken_apart() {
+        let (a, b) = (random(2, 6, 1), random(2, 4, 2));
+        let to = Shape {
+            channels: 5,
+            height: 1,
+            width: 2,
+        };
+        let both = concat(vec![a.clone(), b.clone()], to);
+        assert_eq!(values(&both)[3..5], values(&b)[..2]);
+        assert_eq!(values(&channels(both.clone(), 5, 0, 3)), values(&a));
+        assert_eq!(values(&channels(both, 5, 3, 2)), values(&b));
+        differentiates(vec![a, b], |t| concat(t.to_vec(), to), "concatenation");
     }
 
     #[test]

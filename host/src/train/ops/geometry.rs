@@ -1,6 +1,6 @@
 //! How the two pictures of a strided convolution lie on each other.
 
-use crate::network::Shape;
+use crate::graph::{Shape, Window};
 
 /// A large and a small picture, and the kernel that joins them: a convolution makes the small one from the large, a
 /// transposed convolution the large one from the small.
@@ -41,6 +41,30 @@ impl Geometry {
             before: [(kernel - 1) / 2; 2],
             dilation: [1; 2],
             groups: 1,
+        }
+    }
+
+    /// A window between two pictures.
+    pub fn of(window: Window, large: Shape, small: Shape) -> Self {
+        Self {
+            large,
+            small,
+            kernel: window.kernel,
+            stride: window.stride,
+            before: window.padding,
+            dilation: window.dilation,
+            groups: window.groups,
+        }
+    }
+
+    /// The window that moves over the pictures.
+    pub fn window(&self) -> Window {
+        Window {
+            kernel: self.kernel,
+            stride: self.stride,
+            padding: self.before,
+            dilation: self.dilation,
+            groups: self.groups,
         }
     }
 

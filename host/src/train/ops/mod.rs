@@ -6,9 +6,11 @@
 //! the other, and [`Kernels::weight_gradient`] serves both; so each is the other's derivative.
 //!
 //! [`portable`] and [`moves`] write them in the backend's own tensor operations; `flex` has faster ones for the CPU;
-//! `autodiff` makes them differentiable on any backend. [`combine`] has what needs no way of its own.
+//! `autodiff` makes them differentiable on any backend. [`combine`] and [`pool`] have what needs no way of its own.
 
 mod autodiff;
+#[cfg(test)]
+mod checks;
 pub mod combine;
 mod flex;
 mod flex_grouped;
@@ -18,6 +20,7 @@ mod flex_rows;
 mod geometry;
 mod matrix;
 pub mod moves;
+pub mod pool;
 pub mod portable;
 mod rounding;
 
@@ -25,7 +28,7 @@ use std::sync::Arc;
 
 use burn_tensor::backend::{AutodiffBackend, Backend};
 use burn_tensor::ops::FloatTensor;
-use burn_tensor::{Tensor, TensorPrimitive};
+use burn_tensor::{Tensor, TensorData, TensorPrimitive};
 
 pub use geometry::Geometry;
 pub use moves::Origins;
@@ -238,6 +241,21 @@ pub fn round<B: Kernels>(
 /// [`Kernels::look_up`] on tensors. Backwards with the table's slopes.
 pub fn look_up<B: Kernels>(input: Tensor<B, 2>, table: &Table) -> Tensor<B, 2> {
     wrapped(B::look_up(bare(input), table).output)
+}
+
+/// [`Kernels::relocate_gradient`] on tensors, which can itself be differentiated.
+pub fn gathered<B: Kernels>(gradient: Tensor<B, 2>, origins: &Arc<Origins>) -> Tensor<B, 2> {
+    wrapped(B::relocate_gradient(bare(gradient), origins))
+}
+
+/// A tensor of host values, row by row; `values` has as many as `shape` says.
+pub fn tensor<B: Backend>(values: Vec<f32>, shape: [usize; 2], device: &B::Device) -> Tensor<B, 2> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// The values of a tensor, row by row.
+pub fn values<B: Backend, const D: usize>(tensor: &Tensor<B, D>) -> Vec<f32> {
+    tensor.to_data().iter::<f32>().collect()
 }
 
 /// A tensor as its backend has it.

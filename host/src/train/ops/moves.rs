@@ -1,5 +1,7 @@
 //! Moves of elements: each output is one element of the input, or a constant.
 
+use std::sync::Arc;
+
 use burn_tensor::ops::FloatTensor;
 use burn_tensor::{IndexingUpdateOp, Int, Tensor, TensorData, backend::Backend};
 
@@ -48,6 +50,17 @@ impl Origins {
         self.constant
     }
 
+    /// The same with zeros for what has no origin.
+    pub(super) fn without_constant(self: Arc<Self>) -> Arc<Self> {
+        if self.constant == 0.0 {
+            return self;
+        }
+        Arc::new(Self {
+            constant: 0.0,
+            ..Self::clone(&self)
+        })
+    }
+
     fn tensor<B: Backend>(&self, device: &B::Device) -> Tensor<B, 1, Int> {
         // Below 2^31, as no network is that large.
         let places: Vec<i32> = self.places.iter().map(|place| *place as i32).collect();
@@ -76,4 +89,45 @@ pub fn relocate_gradient<B: Backend>(
     let places = origins.tensor(&device);
     let sums = sums.select_assign(1, places, gradient, IndexingUpdateOp::Add);
     bare(sums.narrow(1, 0, origins.inputs))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_flex::Flex;
+
+    use super::super::checks::{close, differentiates, random};
+    use super::super::relocate as taken;
+    use super::super::{Kernels, gathered, values};
+    use super::*;
+
+    #[test]
+    fn moves_take_elements_or_a_constant_and_add_the_gradients_of_copies() {
+        let origins = [Some(2), None, Some(0), Some(2), Some(4), None, Some(2)];
+        let origins = Arc::new(Origins::new(5, -3.0, origins));
+        let x = random(40, 5, 1);
+        let (plain, gradient) = (values(&x), random(40, 7, 2));
+        let found = taken(x.clone(), &origins);
+        for (found, x) in values(&found).chunks(7).zip(plain.chunks(5)) {
+            assert_eq!(found, [x[2], -3.0, x[0], x[2], x[4], -3.0, x[2]]);
+        }
+        let portable = relocate::<Flex>(bare(x.clone()), &origins);
+        assert_eq!(values(&wrapped::<Flex, 2>(portable)), values(&found));
+        let fast = Flex::relocate_gradient(bare(gradient.clone()), &origins);
+        let portable = relocate_gradient::<Flex>(bare(gradient), &origins);
+        close(
+            &values(&wrapped::<Flex, 2>(fast)),
+            &values(&wrapped::<Flex, 2>(portable)),
+            "gradient of a move",
+        );
+        differentiates(
+            vec![x.narrow(0, 0, 3)],
+            |t| taken(t[0].clone(), &origins),
+            "move",
+        );
+        differentiates(
+            vec![random(3, 7, 4)],
+            |t| gathered(t[0].clone(), &origins),
+            "gradient of a move",
+        );
+    }
 }

@@ -104,9 +104,8 @@ pub(super) fn sum_rows<B: Backend>(tensor: FloatTensor<B>, channels: usize) -> F
 
 #[cfg(test)]
 mod tests {
-    use super::super::{look_up as taken, round as rounded};
+    use super::super::{look_up as taken, round as rounded, tensor, values};
     use super::*;
-    use crate::train::arch::{tensor, values};
     use burn_autodiff::Autodiff;
     use burn_flex::Flex;
 

@@ -1,19 +1,10 @@
 //! Tests of [`super`]: loops that follow the definitions, finite differences, and one backend's way against another's.
 
-use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 
+use super::checks::{close, differentiates, random};
 use super::*;
-use crate::network::Shape;
-use crate::train::arch::{tensor, values};
-use crate::train::rng::{Purpose, normal, rng};
-
-type A = Autodiff<Flex>;
-
-pub(super) fn random(rows: usize, columns: usize, seed: u64) -> Tensor<Flex, 2> {
-    let values = normal(&mut rng(seed, Purpose::Latents, 0), rows * columns);
-    tensor(values, [rows, columns], &Default::default())
-}
+use crate::graph::Shape;
 
 fn geometries() -> Vec<Geometry> {
     let mut all = Vec::new();
@@ -149,19 +140,6 @@ fn each(g: Geometry, pictures: usize, mut call: impl FnMut(usize, usize, usize))
     }
 }
 
-fn close(found: &[f32], expected: &[f32], what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let scale = expected
-        .iter()
-        .fold(1f32, |most, value| most.max(value.abs()));
-    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
-        assert!(
-            (a - b).abs() < 2e-5 * scale,
-            "{what}, element {i}: {a}, expected {b}"
-        );
-    }
-}
-
 #[test]
 fn convolutions_follow_their_definition_on_both_paths() {
     const PICTURES: usize = 19;
@@ -230,49 +208,6 @@ fn a_convolution_and_its_transpose_are_adjoint() {
     }
 }
 
-/// Checks the gradients of a function of some tensors by central differences.
-pub(super) fn differentiates(
-    inputs: Vec<Tensor<Flex, 2>>,
-    function: impl Fn(&[Tensor<A, 2>]) -> Tensor<A, 2>,
-    what: &str,
-) {
-    let tracked: Vec<Tensor<A, 2>> = inputs
-        .iter()
-        .map(|input| Tensor::from_inner(input.clone()).require_grad())
-        .collect();
-    let output = function(&tracked);
-    // A loss in which every output counts differently.
-    let [rows, columns] = output.dims();
-    let loss = |output: Tensor<A, 2>| {
-        let coefficients = Tensor::<A, 2>::from_inner(random(rows, columns, 9));
-        (output * coefficients).sum()
-    };
-    let gradients = loss(output).backward();
-    for (number, input) in inputs.iter().enumerate() {
-        let found = values(&tracked[number].grad(&gradients).unwrap());
-        let (plain, dims) = (values(input), input.dims());
-        assert_eq!(found.len(), plain.len(), "{what}");
-        let step = 1e-2;
-        for i in (0..plain.len()).step_by(plain.len().div_ceil(40)) {
-            let moved = |by: f32| {
-                let mut changed = plain.clone();
-                changed[i] += by;
-                let mut all: Vec<Tensor<A, 2>> =
-                    inputs.iter().cloned().map(Tensor::from_inner).collect();
-                all[number] = tensor(changed, dims, &Default::default());
-                f64::from(values(&loss(function(&all)))[0])
-            };
-            let expected = (moved(step) - moved(-step)) / f64::from(2.0 * step);
-            let allowed = 2e-2 * expected.abs().max(1.0);
-            assert!(
-                (f64::from(found[i]) - expected).abs() < allowed,
-                "{what}, input {number}, element {i}: {}, expected {expected}",
-                found[i]
-            );
-        }
-    }
-}
-
 #[test]
 fn gradients_are_those_of_finite_differences() {
     for g in geometries().into_iter().take(4).chain(general()) {
@@ -319,32 +254,6 @@ fn gradients_are_those_of_finite_differences() {
             );
         }
     }
-}
-
-#[test]
-fn moves_take_elements_or_a_constant_and_add_the_gradients_of_copies() {
-    let origins = [Some(2), None, Some(0), Some(2), Some(4), None, Some(2)];
-    let origins = Arc::new(Origins::new(5, -3.0, origins));
-    let x = random(40, 5, 1);
-    let (plain, gradient) = (values(&x), random(40, 7, 2));
-    let found = relocate(x.clone(), &origins);
-    for (found, x) in values(&found).chunks(7).zip(plain.chunks(5)) {
-        assert_eq!(found, [x[2], -3.0, x[0], x[2], x[4], -3.0, x[2]]);
-    }
-    let portable = moves::relocate::<Flex>(bare(x.clone()), &origins);
-    assert_eq!(values(&wrapped::<Flex, 2>(portable)), values(&found));
-    let fast = Flex::relocate_gradient(bare(gradient.clone()), &origins);
-    let portable = moves::relocate_gradient::<Flex>(bare(gradient), &origins);
-    close(
-        &values(&wrapped::<Flex, 2>(fast)),
-        &values(&wrapped::<Flex, 2>(portable)),
-        "gradient of a move",
-    );
-    differentiates(
-        vec![x.narrow(0, 0, 3)],
-        |t| relocate(t[0].clone(), &origins),
-        "move",
-    );
 }
 
 #[test]

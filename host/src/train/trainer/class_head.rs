@@ -35,7 +35,7 @@ pub fn imbalance<B: Backend>(logits: Tensor<B, 2>, labels: Tensor<B, 2>) -> Tens
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::arch::{tensor, values};
+    use crate::train::ops::{tensor, values};
     use burn_flex::Flex;
 
     fn of(rows: &[f32]) -> Tensor<Flex, 2> {

@@ -3,8 +3,9 @@
 use burn_tensor::{Tensor, activation};
 
 use super::{Detail, StepReport, Trainer};
-use crate::train::arch::{Critic, tensor, values};
-use crate::train::ops::TrainBackend;
+use crate::graph::Graph;
+use crate::train::net::{Given, Trainable};
+use crate::train::ops::{TrainBackend, tensor, values};
 
 /// Pictures that are classified at once.
 const BATCH: usize = 500;
@@ -13,7 +14,7 @@ impl<B: TrainBackend> Trainer<B> {
     /// Real pictures and their labels.
     pub(super) fn step_classifier(
         &mut self,
-        classifier: &Critic,
+        classifier: &Graph<Trainable>,
         pictures: &[f32],
         labels: &[u8],
     ) -> StepReport<B> {
@@ -22,16 +23,18 @@ impl<B: TrainBackend> Trainer<B> {
         let step = self.state.step + 1;
         let pixels = pictures.len() / batch.max(1);
         let pictures = tensor::<B>(pictures.to_vec(), [batch, pixels], &self.device);
-        let tracked = self.state.players[0].tracked();
-        let logits = classifier.forward(&tracked, pictures, None).output;
+        let tracked = self.state.networks[0].tracked();
+        let logits = classifier
+            .forward(&tracked, &Given::Whole(pictures), None)
+            .last();
         let target: Tensor<B, 2> = self.hot(labels, self.classes);
         let loss = -(activation::log_softmax(logits.clone(), 1) * target).sum() / batch as f64;
         let value = loss.clone().inner();
         let gradients = loss.backward();
         let rate = self.rate(train.lr_generator);
-        let player = &mut self.state.players[0];
-        player.update(step, rate, &tracked, &gradients);
-        player.follow(step, train.ema);
+        let state = &mut self.state.networks[0];
+        state.update(step, rate, &tracked, &gradients);
+        state.follow(step, train.ema);
         StepReport {
             losses: vec![value],
             detail: Detail::Classifier {
@@ -43,7 +46,7 @@ impl<B: TrainBackend> Trainer<B> {
     /// Part of the pictures, shape (labels, pixels) row by row, that the averaged classifier tells right.
     pub(super) fn classifier_accuracy(
         &self,
-        classifier: &Critic,
+        classifier: &Graph<Trainable>,
         pictures: &[f32],
         labels: &[u8],
     ) -> f64 {
@@ -54,8 +57,10 @@ impl<B: TrainBackend> Trainer<B> {
             .zip(labels.chunks(BATCH));
         for (pictures, labels) in parts {
             let pictures = tensor(pictures.to_vec(), [labels.len(), pixels], &self.device);
-            let average = &self.state.players[0].average;
-            let logits = classifier.forward(average, pictures, None).output;
+            let average = &self.state.networks[0].average;
+            let logits = classifier
+                .forward(average, &Given::Whole(pictures), None)
+                .last();
             right += count_right(&values(&logits), labels);
         }
         right as f64 / labels.len().max(1) as f64

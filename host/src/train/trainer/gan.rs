@@ -3,9 +3,10 @@
 use burn_tensor::Tensor;
 
 use super::{Detail, StepReport, Trainer, class_head, losses};
-use crate::train::arch::{Critic, Generator, tensor};
+use crate::graph::Graph;
 use crate::train::config::Loss;
-use crate::train::ops::TrainBackend;
+use crate::train::net::{Generator, Given, Trainable};
+use crate::train::ops::{TrainBackend, tensor};
 use crate::train::rng::{Purpose, normal, rng, uniform};
 
 /// Guards the square root of a gradient's length.
@@ -17,7 +18,7 @@ impl<B: TrainBackend> Trainer<B> {
     pub(super) fn step_gan(
         &mut self,
         generator: &Generator,
-        discriminator: &Critic,
+        discriminator: &Graph<Trainable>,
         pictures: &[f32],
         labels: &[u8],
     ) -> StepReport<B> {
@@ -27,33 +28,35 @@ impl<B: TrainBackend> Trainer<B> {
         let step = self.state.step + 1;
         let rate = self.rate(train.lr_discriminator);
         let mut random = rng(self.config.seed, Purpose::Latents, step);
-        let drawing = self.state.players[0].tracked();
+        let drawing = self.state.networks[0].tracked();
         let has_head = self.config.model.class_head;
         let mut last = None;
         for turn in 0..train.d_steps {
             let labels = &labels[turn * batch..(turn + 1) * batch];
             let real = &pictures[turn * batch * pixels..(turn + 1) * batch * pixels];
             let real = tensor::<B>(real.to_vec(), [batch, pixels], &self.device);
-            let latents = normal(&mut random, batch * generator.input.latent);
-            let given = self.input(generator.input, latents, labels);
+            let latents = normal(&mut random, batch * generator.input().latent);
+            let given = self.input(generator.input(), latents, labels);
             let input = Tensor::from_inner(given.clone());
             // Only the last pictures are differentiated back to the generator.
             let fake = if turn + 1 == train.d_steps {
                 self.draw(generator, &drawing, input)
             } else {
-                self.draw(generator, &self.state.players[0].constant(), input)
+                self.draw(generator, &self.state.networks[0].constant(), input)
             };
             let one_hot = self.one_hot(labels);
             let one_hot = one_hot.as_ref();
             let classes = has_head.then(|| self.hot(labels, self.classes));
 
-            let judge = &mut self.state.players[1];
+            let judge = &mut self.state.networks[1];
             judge.iterate();
             let tracked = judge.tracked();
             let weights = judge.normalised(&tracked);
             let both = Tensor::cat(vec![real.clone(), fake.clone().detach()], 0);
             let twice = one_hot.map(|label| Tensor::cat(vec![label.clone(), label.clone()], 0));
-            let judged = discriminator.forward(&weights, both, twice.as_ref()).output;
+            let judged = discriminator
+                .forward(&weights, &Given::Parts(both, twice), None)
+                .last();
             let logits = class_head::score(judged.clone());
             let on_real = logits.clone().narrow(0, 0, batch);
             let on_fake = logits.clone().narrow(0, batch, batch);
@@ -92,20 +95,22 @@ impl<B: TrainBackend> Trainer<B> {
         let (fake, given, one_hot, discriminator_loss, logits) = last.expect("at least one step");
 
         // The updated discriminator, without a graph of its own: only the generator's gradients are wanted.
-        let judge = &self.state.players[1];
+        let judge = &self.state.networks[1];
         let weights = judge.normalised(&judge.constant());
-        let judged = discriminator.forward(&weights, fake.clone(), one_hot.as_ref());
-        let mut loss = losses::of_generator(train.loss, class_head::score(judged.output.clone()));
+        let judged = discriminator
+            .forward(&weights, &Given::Parts(fake.clone(), one_hot), None)
+            .last();
+        let mut loss = losses::of_generator(train.loss, class_head::score(judged.clone()));
         if has_head {
             let classes = self.hot(&labels[labels.len() - batch..], self.classes);
-            loss = loss + class_head::imbalance(judged.output, classes) * train.balance;
+            loss = loss + class_head::imbalance(judged, classes) * train.balance;
         }
         let generator_loss = loss.clone().inner();
         let loss = self.with_distillation(loss, &fake, given);
         let gradients = loss.backward();
         let rate = self.drawing_rate();
-        let player = &mut self.state.players[0];
-        player.update(step, rate, &drawing, &gradients);
+        let state = &mut self.state.networks[0];
+        state.update(step, rate, &drawing, &gradients);
         self.settle(step);
         StepReport {
             losses: vec![discriminator_loss, generator_loss],
@@ -117,29 +122,31 @@ impl<B: TrainBackend> Trainer<B> {
     }
 }
 
-/// Mean squared length of the critic's gradient for the pictures (Mescheder, Geiger and Nowozin 2018, equation 9 without
-/// its weight), differentiable in the critic's parameters.
+/// Mean squared length of a discriminator's gradient for the pictures (Mescheder, Geiger and Nowozin 2018, equation 9 without
+/// its weight), differentiable in its parameters.
 fn steepness<B: TrainBackend>(
-    critic: &Critic,
+    discriminator: &Graph<Trainable>,
     parameters: &[Tensor<B, 2>],
     pictures: Tensor<B, 2>,
     labels: Option<&Tensor<B, 2>>,
 ) -> Tensor<B, 1> {
-    let judged = critic.forward(parameters, pictures, labels);
-    let gradient = critic.input_gradient(parameters, &judged, labels);
+    let given = Given::Parts(pictures, labels.cloned());
+    let outputs = discriminator.forward(parameters, &given, None);
+    let gradient = discriminator.input_gradient(parameters, &given, &outputs);
     gradient.square().sum_dim(1).mean()
 }
 
-/// Mean of (length of the critic's gradient for the pictures - 1)^2 (Gulrajani et al. 2017, equation 3), differentiable
-/// in the critic's parameters.
+/// Mean of (length of a discriminator's gradient for the pictures - 1)^2 (Gulrajani et al. 2017, equation 3), differentiable
+/// in its parameters.
 fn penalty<B: TrainBackend>(
-    critic: &Critic,
+    discriminator: &Graph<Trainable>,
     parameters: &[Tensor<B, 2>],
     pictures: Tensor<B, 2>,
     labels: Option<&Tensor<B, 2>>,
 ) -> Tensor<B, 1> {
-    let judged = critic.forward(parameters, pictures, labels);
-    let gradient = critic.input_gradient(parameters, &judged, labels);
+    let given = Given::Parts(pictures, labels.cloned());
+    let outputs = discriminator.forward(parameters, &given, None);
+    let gradient = discriminator.input_gradient(parameters, &given, &outputs);
     let length = (gradient.square().sum_dim(1) + LENGTH_GUARD).sqrt();
     (length - 1.0).square().mean()
 }
@@ -147,8 +154,9 @@ fn penalty<B: TrainBackend>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::arch::{initial, values};
     use crate::train::config::{Config, Family};
+    use crate::train::net::{discriminator, initial};
+    use crate::train::ops::values;
     use burn_autodiff::Autodiff;
     use burn_flex::Flex;
 
@@ -156,7 +164,7 @@ mod tests {
 
     /// Of [`penalty`] or [`steepness`].
     type Penalty =
-        fn(&Critic, &[Tensor<A, 2>], Tensor<A, 2>, Option<&Tensor<A, 2>>) -> Tensor<A, 1>;
+        fn(&Graph<Trainable>, &[Tensor<A, 2>], Tensor<A, 2>, Option<&Tensor<A, 2>>) -> Tensor<A, 1>;
 
     #[test]
     fn penalties_have_the_gradients_of_finite_differences() {
@@ -173,15 +181,16 @@ mod tests {
             model.family = family;
             model.discriminator = vec![4, 3];
             (model.height, model.width) = (8, 8);
-            let critic = Critic::discriminator(&model, classes, outputs);
+            let discriminator = discriminator::discriminator(&model, classes, outputs);
             let device = Default::default();
             let mut random = rng(5, Purpose::DiscriminatorWeights, 0);
-            let plain = initial::<Flex>(&critic.specs(), &mut random, &device);
+            let plain = initial::<Flex>(discriminator.specs(), &mut random, &device);
             let pictures = tensor::<A>(normal(&mut random, 3 * 64), [3, 64], &device);
             let labels = (classes > 0)
                 .then(|| tensor::<A>(vec![1.0, 0.0, 0.0, 1.0, 1.0, 0.0], [3, 2], &device));
-            let loss =
-                |all: &[Tensor<A, 2>]| penalty(&critic, all, pictures.clone(), labels.as_ref());
+            let loss = |all: &[Tensor<A, 2>]| {
+                penalty(&discriminator, all, pictures.clone(), labels.as_ref())
+            };
             let tracked: Vec<Tensor<A, 2>> = plain
                 .iter()
                 .map(|p| Tensor::from_inner(p.clone() * 3.0).require_grad())

@@ -3,29 +3,28 @@
 use burn_tensor::Tensor;
 use ndarray::Array2;
 
-use super::{Player, Trainer};
+use super::{NetworkState, Trainer};
 use crate::forward;
 use crate::network::Network;
-use crate::qat::Student;
-use crate::qat::distill::falling;
-use crate::qat::moves::channels_last;
 use crate::quantize::QuantizeError;
 use crate::quantize::calibrate::float_inputs;
 use crate::train::adam::AdamConfig;
-use crate::train::arch::{Generator, tensor, values};
-use crate::train::ops::{Kernels, TrainBackend};
+use crate::train::net::Generator;
+use crate::train::ops::{Kernels, TrainBackend, values};
+use crate::train::qat::Student;
+use crate::train::qat::distill::{falling, pictures};
 
 /// The largest guard of Adam's root for integers.
 const EPSILON: f64 = 1e-12;
 
 /// The integers in training, and the float network that they came from.
 #[derive(Debug, Clone)]
-pub(super) struct Lesson {
+pub(super) struct QatGenerator {
     student: Student,
     teacher: Network,
 }
 
-impl Lesson {
+impl QatGenerator {
     /// Pictures of latent vectors and one-hot labels, shape (batch, pixels).
     pub(super) fn draw<B: Kernels>(
         &self,
@@ -45,10 +44,9 @@ impl Lesson {
         let integers: Vec<i8> = integers.into_iter().map(|v| v as i8).collect();
         let rows = integers.len() / spec.len().max(1);
         let given = Array2::from_shape_vec((rows, spec.len()), integers).unwrap_or_default();
-        let pictures = forward::run(&self.teacher, float_inputs(&given, spec).view());
-        let shape = [pictures.nrows(), pictures.ncols()];
-        let pictures = tensor(pictures.into_iter().collect(), shape, &device);
-        channels_last(pictures, self.teacher.output)
+        let inputs = float_inputs(&given, self.student.network().input);
+        let drawn = forward::run(&self.teacher, inputs.view());
+        pictures(drawn, &self.teacher, &device)
     }
 }
 
@@ -64,9 +62,9 @@ impl<B: TrainBackend> Trainer<B> {
             epsilon: train.epsilon.min(EPSILON),
         };
         let parameters = student.start::<B::InnerBackend>(&self.device);
-        self.state.players[0] = Player::with(student.specs().to_vec(), parameters, adam);
+        self.state.networks[0] = NetworkState::with(student.specs().to_vec(), parameters, adam);
         self.state.step = 0;
-        self.lesson = Some(Lesson { student, teacher });
+        self.qat = Some(QatGenerator { student, teacher });
     }
 
     /// What is exported: the network of [`Trainer::network`]; of integers in training the float network with weights on
@@ -75,8 +73,8 @@ impl<B: TrainBackend> Trainer<B> {
     /// # Errors
     /// [`QuantizeError::Accumulator`] where the averaged integers leave their range.
     pub fn exported(&self) -> Result<Network, QuantizeError> {
-        match &self.lesson {
-            Some(lesson) => lesson.student.float_network(&self.state.players[0].average),
+        match &self.qat {
+            Some(qat) => qat.student.float_network(&self.state.networks[0].average),
             None => Ok(self.network()),
         }
     }
@@ -84,7 +82,7 @@ impl<B: TrainBackend> Trainer<B> {
     /// The learning rate of the network that draws, for the step to come.
     pub(super) fn drawing_rate(&self) -> f64 {
         let train = &self.config.train;
-        match &self.lesson {
+        match &self.qat {
             Some(_) => falling(
                 train.lr_generator,
                 self.state.step as f64 / train.steps as f64,
@@ -95,7 +93,7 @@ impl<B: TrainBackend> Trainer<B> {
 
     /// Whether integers are trained.
     pub(super) fn trains_integers(&self) -> bool {
-        self.lesson.is_some()
+        self.qat.is_some()
     }
 
     /// Pictures of the generator in training, shape (batch, pixels).
@@ -105,8 +103,8 @@ impl<B: TrainBackend> Trainer<B> {
         parameters: &[Tensor<B, 2>],
         input: Tensor<B, 2>,
     ) -> Tensor<B, 2> {
-        match &self.lesson {
-            Some(lesson) => lesson.draw(parameters, input),
+        match &self.qat {
+            Some(qat) => qat.draw(parameters, input),
             None => generator.forward(parameters, input, None).last(),
         }
     }
@@ -118,29 +116,29 @@ impl<B: TrainBackend> Trainer<B> {
         drawn: &Tensor<B, 2>,
         input: Tensor<B::InnerBackend, 2>,
     ) -> Tensor<B, 1> {
-        let Some(lesson) = &self.lesson else {
+        let Some(qat) = &self.qat else {
             return own;
         };
-        let qat = &self.config.qat;
-        let own = own * qat.objective;
-        if qat.distillation == 0.0 {
+        let weights = &self.config.qat;
+        let own = own * weights.objective;
+        if weights.distillation == 0.0 {
             return own;
         }
         let [batch, _] = drawn.dims();
-        let taught = Tensor::from_inner(lesson.taught(input));
+        let taught = Tensor::from_inner(qat.taught(input));
         let distance = (drawn.clone() - taught).square().sum() / batch as f64;
-        own + distance * qat.distillation
+        own + distance * weights.distillation
     }
 
     /// Moves the average and brings integers back to where they are valid; after each update of the generator.
     pub(super) fn settle(&mut self, step: u64) {
-        let player = &mut self.state.players[0];
-        if let Some(lesson) = &self.lesson {
-            lesson.student.constrain(&mut player.parameters);
+        let state = &mut self.state.networks[0];
+        if let Some(qat) = &self.qat {
+            qat.student.constrain(&mut state.parameters);
         }
-        player.follow(step, self.config.train.ema);
-        if let Some(lesson) = &self.lesson {
-            lesson.student.constrain(&mut player.average);
+        state.follow(step, self.config.train.ema);
+        if let Some(qat) = &self.qat {
+            qat.student.constrain(&mut state.average);
         }
     }
 }

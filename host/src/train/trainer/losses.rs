@@ -53,7 +53,7 @@ pub fn threshold(loss: Loss) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::arch::{tensor, values};
+    use crate::train::ops::{tensor, values};
     use burn_flex::Flex;
 
     #[test]

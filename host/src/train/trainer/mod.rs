@@ -1,29 +1,31 @@
 //! One training step, and the state that it changes.
 //!
-//! Each objective has its file: [`gan`](self), `vae`, `classifier`. The networks that a step updates are [`Player`]s.
+//! Each objective has its file: [`gan`](self), `vae`, `classifier`. What a step changes of each network is a [`NetworkState`].
 
+pub(super) mod bridge;
 mod class_head;
 mod classifier;
 mod gan;
 mod integers;
 pub mod losses;
-mod player;
+mod network_state;
 mod spectral;
 mod vae;
 
 use burn_tensor::{Tensor, backend::AutodiffBackend};
 
 pub use classifier::count_right;
-pub use player::{Plain, Player};
+pub use network_state::{NetworkState, Plain};
 
 use super::adam::AdamConfig;
-use super::arch::{Critic, Generator, Moments, tensor};
 use super::config::{Config, Family, Objective};
-use super::ops::{Activation, TrainBackend};
+use super::net::{Generator, Moments, Trainable, discriminator};
+use super::ops::{Activation, TrainBackend, tensor};
 use super::rng::{Purpose, normal, rng};
-use crate::network::{InputSpec, Network};
-use integers::Lesson;
-use player::Wanted;
+use crate::graph::{Graph, InputSpec};
+use crate::network::Network;
+use integers::QatGenerator;
+use network_state::Wanted;
 
 /// Latent vectors from which the statistics of batch normalisation are computed for samples and export.
 fn statistics_batch(family: Family) -> usize {
@@ -39,20 +41,20 @@ fn statistics_batch(family: Family) -> usize {
 pub enum Networks {
     /// A GAN.
     Gan {
-        /// Draws; the first player.
+        /// Draws; the first network.
         generator: Generator,
-        /// Judges; the second player.
-        discriminator: Critic,
+        /// Judges; the second network.
+        discriminator: Graph<Trainable>,
     },
     /// A VAE.
     Vae {
-        /// Draws; the first player.
+        /// Draws; the first network.
         decoder: Generator,
-        /// Gives the latent distribution of a picture; the second player.
-        encoder: Critic,
+        /// Gives the latent distribution of a picture; the second network.
+        encoder: Graph<Trainable>,
     },
-    /// A classifier, the only player.
-    Classifier(Critic),
+    /// A classifier, the only network.
+    Classifier(Graph<Trainable>),
 }
 
 /// Everything that a step changes: what a checkpoint holds.
@@ -61,7 +63,7 @@ pub struct State<B: AutodiffBackend> {
     /// Steps done.
     pub step: u64,
     /// The networks in training; the first is the one that is exported.
-    pub players: Vec<Player<B>>,
+    pub networks: Vec<NetworkState<B>>,
 }
 
 /// Shapes, rates and the state.
@@ -75,8 +77,8 @@ pub struct Trainer<B: AutodiffBackend> {
     pub networks: Networks,
     /// What steps change.
     pub state: State<B>,
-    /// Integers that are trained in the generator's place; the first player then has their parameters.
-    lesson: Option<Lesson>,
+    /// Integers that are trained in the generator's place; the first network then has their parameters.
+    qat: Option<QatGenerator>,
 }
 
 /// What a step tells, still on the device: reading it waits for the device.
@@ -137,34 +139,38 @@ impl<B: TrainBackend> Trainer<B> {
             spectral_norm: model.spectral_norm,
             ..first
         };
-        let (networks, players) = match model.objective {
+        let (networks, states) = match model.objective {
             Objective::Gan => {
                 let generator = Generator::new("generator", model, labels, last);
                 let outputs = if model.class_head { classes } else { 1 };
-                let discriminator = Critic::discriminator(model, labels, outputs);
-                let players = vec![
-                    Player::new(generator.specs(), first, device),
-                    Player::new(discriminator.specs(), second, device),
+                let discriminator = discriminator::discriminator(model, labels, outputs);
+                let states = vec![
+                    NetworkState::new(generator.specs().to_vec(), first, device),
+                    NetworkState::new(discriminator.specs().to_vec(), second, device),
                 ];
                 let networks = Networks::Gan {
                     generator,
                     discriminator,
                 };
-                (networks, players)
+                (networks, states)
             }
             Objective::Vae => {
                 let decoder = Generator::new("decoder", model, labels, last);
-                let encoder = Critic::encoder(model, labels);
-                let players = vec![
-                    Player::new(decoder.specs(), first, device),
-                    Player::new(encoder.specs(), second, device),
+                let encoder = discriminator::encoder(model, labels);
+                let states = vec![
+                    NetworkState::new(decoder.specs().to_vec(), first, device),
+                    NetworkState::new(encoder.specs().to_vec(), second, device),
                 ];
-                (Networks::Vae { decoder, encoder }, players)
+                (Networks::Vae { decoder, encoder }, states)
             }
             Objective::Classifier => {
-                let classifier = Critic::classifier(model, classes);
-                let players = vec![Player::new(classifier.specs(), first, device)];
-                (Networks::Classifier(classifier), players)
+                let classifier = discriminator::classifier(model, classes);
+                let states = vec![NetworkState::new(
+                    classifier.specs().to_vec(),
+                    first,
+                    device,
+                )];
+                (Networks::Classifier(classifier), states)
             }
         };
         Self {
@@ -172,8 +178,11 @@ impl<B: TrainBackend> Trainer<B> {
             device: device.clone(),
             classes,
             networks,
-            state: State { step: 0, players },
-            lesson: None,
+            state: State {
+                step: 0,
+                networks: states,
+            },
+            qat: None,
         }
     }
 
@@ -207,12 +216,12 @@ impl<B: TrainBackend> Trainer<B> {
     /// pixels). `None` for a classifier.
     pub fn sample(&self, latents: Vec<f32>, labels: &[u8]) -> Option<Tensor<B::InnerBackend, 2>> {
         let generator = self.generator()?;
-        if let Some(lesson) = &self.lesson {
-            let input = self.input(generator.input, latents, labels);
-            return Some(lesson.draw(&self.state.players[0].average, input));
+        if let Some(qat) = &self.qat {
+            let input = self.input(generator.input(), latents, labels);
+            return Some(qat.draw(&self.state.networks[0].average, input));
         }
-        let input = self.input(generator.input, generator.truncated(latents), labels);
-        let average = &self.state.players[0].average;
+        let input = self.input(generator.input(), generator.truncated(latents), labels);
+        let average = &self.state.networks[0].average;
         Some(
             generator
                 .forward(average, input, Some(&self.moments(generator)))
@@ -233,13 +242,15 @@ impl<B: TrainBackend> Trainer<B> {
     /// What a float training exports: the first network with averaged weights, batch normalisation not folded. See
     /// [`Trainer::exported`].
     pub fn network(&self) -> Network {
-        let (name, average) = (&self.config.name, &self.state.players[0].average);
+        let (name, average) = (&self.config.name, &self.state.networks[0].average);
         match &self.networks {
             Networks::Gan { generator, .. }
             | Networks::Vae {
                 decoder: generator, ..
-            } => generator.network(name, average, &self.moments(generator)),
-            Networks::Classifier(classifier) => classifier.network(name, average),
+            } => bridge::network(&generator.network(name, average, &self.moments(generator))),
+            Networks::Classifier(classifier) => {
+                bridge::network(&classifier.float(name, average, &[]))
+            }
         }
     }
 
@@ -251,12 +262,12 @@ impl<B: TrainBackend> Trainer<B> {
         }
         let batch = statistics_batch(self.config.model.family);
         let mut random = rng(self.config.seed, Purpose::Statistics, 0);
-        let classes = generator.input.classes.clamp(1, 256);
+        let classes = generator.input().classes.clamp(1, 256);
         // The remainder is below 256.
         let labels: Vec<u8> = (0..batch).map(|i| (i % classes) as u8).collect();
-        let latents = normal(&mut random, batch * generator.input.latent);
-        let input = self.input(generator.input, latents, &labels);
-        let average = &self.state.players[0].average;
+        let latents = normal(&mut random, batch * generator.input().latent);
+        let input = self.input(generator.input(), latents, &labels);
+        let average = &self.state.networks[0].average;
         generator.forward(average, input, None).moments
     }
 

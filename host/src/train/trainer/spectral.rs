@@ -3,9 +3,9 @@
 
 use burn_tensor::Tensor;
 
-use super::player::Player;
-use crate::train::arch::{Spec, tensor};
-use crate::train::ops::TrainBackend;
+use super::network_state::NetworkState;
+use crate::train::net::Spec;
+use crate::train::ops::{TrainBackend, tensor};
 use crate::train::rng::normal;
 
 /// Guards the division by a norm.
@@ -36,7 +36,7 @@ fn unit<I: burn_tensor::backend::Backend>(vector: Tensor<I, 2>) -> Tensor<I, 2> 
     vector / norm.unsqueeze()
 }
 
-impl<B: TrainBackend> Player<B> {
+impl<B: TrainBackend> NetworkState<B> {
     /// One power iteration on every weight; nothing without spectral normalisation.
     pub(super) fn iterate(&mut self) {
         let weights = self.specs.iter().zip(&self.parameters);
@@ -75,9 +75,10 @@ impl<B: TrainBackend> Player<B> {
 mod tests {
     use super::*;
     use crate::train::adam::AdamConfig;
-    use crate::train::arch::{Start, values};
+    use crate::train::net::Start;
+    use crate::train::ops::values;
     use crate::train::rng::Purpose;
-    use crate::train::trainer::player::Wanted;
+    use crate::train::trainer::network_state::Wanted;
     use burn_autodiff::Autodiff;
     use burn_flex::Flex;
     use ndarray::{Array1, Array2};
@@ -104,12 +105,12 @@ mod tests {
             average: false,
             spectral_norm: true,
         };
-        let mut player = Player::<Autodiff<Flex>>::new(specs, wanted, &Default::default());
+        let mut state = NetworkState::<Autodiff<Flex>>::new(specs, wanted, &Default::default());
         for _ in 0..200 {
-            player.iterate();
+            state.iterate();
         }
-        let constant = player.constant();
-        let found = player.normalised(&constant);
+        let constant = state.constant();
+        let found = state.normalised(&constant);
         assert_eq!(values(&found[1]), values(&constant[1]));
         let weight = Array2::from_shape_vec((7, 4), values(&found[0])).unwrap();
         // The largest gain over the eigenvectors of a fine power iteration of its own.

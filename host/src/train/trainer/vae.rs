@@ -5,9 +5,10 @@ use std::f64::consts::PI;
 use burn_tensor::Tensor;
 
 use super::{Detail, StepReport, Trainer};
-use crate::train::arch::{Critic, Generator, tensor};
+use crate::graph::Graph;
 use crate::train::config::{Likelihood, Vae};
-use crate::train::ops::TrainBackend;
+use crate::train::net::{Generator, Given, Trainable};
+use crate::train::ops::{TrainBackend, tensor};
 use crate::train::rng::{Purpose, normal, rng};
 
 /// Logarithms of variances are kept within this, so that no exponential overflows.
@@ -21,22 +22,26 @@ impl<B: TrainBackend> Trainer<B> {
     pub(super) fn step_vae(
         &mut self,
         decoder: &Generator,
-        encoder: &Critic,
+        encoder: &Graph<Trainable>,
         pictures: &[f32],
         labels: &[u8],
     ) -> StepReport<B> {
         let (train, vae) = (self.config.train.clone(), self.config.vae.clone());
-        let (batch, latent) = (labels.len(), decoder.input.latent);
+        let (batch, latent) = (labels.len(), decoder.input().latent);
         let pixels = pictures.len() / batch.max(1);
         let step = self.state.step + 1;
         let real = tensor::<B>(pictures.to_vec(), [batch, pixels], &self.device);
         let one_hot = self.one_hot(labels);
-        let decoding = self.state.players[0].tracked();
-        let encoding = self.state.players[1].tracked();
+        let decoding = self.state.networks[0].tracked();
+        let encoding = self.state.networks[1].tracked();
 
         let code = encoder
-            .forward(&encoding, real.clone(), one_hot.as_ref())
-            .output;
+            .forward(
+                &encoding,
+                &Given::Parts(real.clone(), one_hot.clone()),
+                None,
+            )
+            .last();
         let mean = code.clone().narrow(1, 0, latent);
         let log_variance = code
             .narrow(1, latent, latent)
@@ -65,7 +70,7 @@ impl<B: TrainBackend> Trainer<B> {
         let gradients = loss.backward();
         let rate = self.drawing_rate();
         let fixed_encoder = self.trains_integers();
-        let [first, second] = self.state.players.as_mut_slice() else {
+        let [first, second] = self.state.networks.as_mut_slice() else {
             unreachable!("a VAE has two networks")
         };
         first.update(step, rate, &decoding, &gradients);
@@ -106,8 +111,8 @@ fn reconstruction<B: TrainBackend>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::arch::values;
     use crate::train::config::Config;
+    use crate::train::ops::values;
     use burn_autodiff::Autodiff;
     use burn_flex::Flex;
 

@@ -1,12 +1,13 @@
 //! Tests of [`super`].
 
 use burn_flex::Flex;
+use burn_tensor::Tensor;
 use ndarray::Array2;
 
 use super::*;
-use crate::network::Shape;
+use crate::graph::{Network, Shape};
 use crate::train::config::{Config, Family, Model};
-use crate::train::ops::Activation;
+use crate::train::ops::{Activation, tensor, values};
 use crate::train::rng::{Purpose, normal, rng};
 
 fn small(family: Family, batch_norm: bool) -> Model {
@@ -41,10 +42,11 @@ fn random(rows: usize, columns: usize) -> Tensor<Flex, 2> {
 }
 
 /// The exported network on the same input.
-fn exported(network: &crate::network::Network, input: &Tensor<Flex, 2>) -> Vec<f32> {
+fn exported(network: &Network, input: &Tensor<Flex, 2>) -> Vec<f32> {
+    let network = crate::train::trainer::bridge::network(network);
     network.check().unwrap();
     let input = Array2::from_shape_vec(input.dims(), values(input)).unwrap();
-    crate::forward::run(network, input.view())
+    crate::forward::run(&network, input.view())
         .into_raw_vec_and_offset()
         .0
 }
@@ -68,7 +70,7 @@ fn the_exported_generator_draws_what_the_trainer_draws() {
             let mut model = small(family, batch_norm);
             (model.height, model.width) = (height, width);
             let generator = Generator::new("generator", &model, 2, Activation::Tanh);
-            let parameters = starting(&generator.specs());
+            let parameters = starting(generator.specs());
             let input = random(7, 5);
             let moments = generator.forward(&parameters, input.clone(), None).moments;
             assert_eq!(moments.len(), if batch_norm { 2 } else { 0 });
@@ -93,14 +95,14 @@ fn the_exported_classifier_says_what_the_trainer_says() {
     let mut model = small(Family::Conv, false);
     model.features = 6;
     model.discriminator_slope = 0.0;
-    let classifier = Critic::classifier(&model, 4);
-    let parameters = starting(&classifier.specs());
+    let classifier = discriminator::classifier(&model, 4);
+    let parameters = starting(classifier.specs());
     let pictures = random(5, 48);
     let logits = classifier
-        .forward(&parameters, pictures.clone(), None)
-        .output;
+        .forward(&parameters, &Given::Whole(pictures.clone()), None)
+        .last();
     assert_eq!(logits.dims(), [5, 4]);
-    let network = classifier.network("test", &parameters);
+    let network = classifier.float("test", &parameters, &[]);
     assert_eq!(network.output, Shape::vector(4));
     close(&exported(&network, &pictures), &values(&logits));
 }
@@ -113,7 +115,7 @@ fn batch_moments_normalise() {
         2,
         Activation::Tanh,
     );
-    let parameters = starting(&generator.specs());
+    let parameters = starting(generator.specs());
     let input = random(10, 5);
     let moments = generator.forward(&parameters, input.clone(), None).moments;
     let first = values(&input.matmul(parameters[0].clone()));
@@ -123,10 +125,10 @@ fn batch_moments_normalise() {
 
 #[test]
 fn names_and_shapes_are_those_of_the_config() {
-    let shapes = |specs: Vec<Spec>| -> Vec<(String, [usize; 2])> {
+    let shapes = |specs: &[Spec]| -> Vec<(String, [usize; 2])> {
         specs
-            .into_iter()
-            .map(|spec| (spec.name, spec.shape))
+            .iter()
+            .map(|spec| (spec.name.clone(), spec.shape))
             .collect()
     };
     let expected = |all: &[(&str, [usize; 2])]| -> Vec<(String, [usize; 2])> {
@@ -157,19 +159,19 @@ fn names_and_shapes_are_those_of_the_config() {
         ("discriminator.embedding.weight", [2, 12]),
     ];
     assert_eq!(
-        shapes(Critic::discriminator(&model, 2, 1).specs()),
+        shapes(discriminator::discriminator(&model, 2, 1).specs()),
         expected(&wanted)
     );
 
     let model = Config::resolve("cgan", &[]).unwrap().model;
-    let count = |specs: Vec<Spec>| -> usize { specs.iter().map(|s| s.shape[0] * s.shape[1]).sum() };
+    let count = |specs: &[Spec]| -> usize { specs.iter().map(|s| s.shape[0] * s.shape[1]).sum() };
     let generator = Generator::new("generator", &model, 10, Activation::Tanh);
     assert_eq!(
         count(generator.specs()),
         42 * 256 + 256 * 256 + 256 * 784 + 4 * 256 + 784
     );
     assert_eq!(
-        Critic::discriminator(&model, 10, 1).specs()[0].shape,
+        discriminator::discriminator(&model, 10, 1).specs()[0].shape,
         [794, 256]
     );
 }
@@ -178,15 +180,16 @@ fn names_and_shapes_are_those_of_the_config() {
 fn the_input_gradient_is_that_of_finite_differences() {
     for family in [Family::Dense, Family::Conv] {
         for classes in [0, 2] {
-            let critic = Critic::discriminator(&small(family, false), classes, 1);
-            let parameters = starting(&critic.specs());
+            let network = discriminator::discriminator(&small(family, false), classes, 1);
+            let parameters = starting(network.specs());
             let pictures = random(2, 48);
             let labels = (classes > 0)
                 .then(|| tensor::<Flex>(vec![1.0, 0.0, 0.0, 1.0], [2, 2], &Default::default()));
+            let given = |pictures: Tensor<Flex, 2>| Given::Parts(pictures, labels.clone());
             let judge =
-                |pictures: Tensor<Flex, 2>| critic.forward(&parameters, pictures, labels.as_ref());
-            let judged = judge(pictures.clone());
-            let found = values(&critic.input_gradient(&parameters, &judged, labels.as_ref()));
+                |pictures: Tensor<Flex, 2>| network.forward(&parameters, &given(pictures), None);
+            let (judged, told) = (judge(pictures.clone()), given(pictures.clone()));
+            let found = values(&network.input_gradient(&parameters, &told, &judged));
             let plain = values(&pictures);
             assert_eq!(found.len(), plain.len());
             for i in 0..plain.len() {
@@ -194,7 +197,7 @@ fn the_input_gradient_is_that_of_finite_differences() {
                     let mut changed = plain.clone();
                     changed[i] += by;
                     let changed = tensor(changed, [2, 48], &Default::default());
-                    values(&judge(changed).output)[i / 48]
+                    values(&judge(changed).last())[i / 48]
                 };
                 let expected = (moved(1e-3) - moved(-1e-3)) / 2e-3;
                 assert!(

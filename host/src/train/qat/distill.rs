@@ -7,14 +7,15 @@ use burn_flex::Flex;
 use burn_tensor::Tensor;
 use ndarray::{Array2, ArrayView2};
 
-use super::moves::channels_last;
+use super::bridge;
 use super::student::{Student, inputs};
 use crate::forward;
 use crate::network::Network;
 use crate::quantize::calibrate::{float_inputs, integer_inputs, points};
 use crate::quantize::{Prepared, QuantizeError, QuantizedNetwork, simulate};
 use crate::train::adam::{Adam, AdamConfig};
-use crate::train::arch::tensor;
+use crate::train::net::from_graph_order;
+use crate::train::ops::{Kernels, tensor};
 use crate::train::progress::duration;
 use shared::image::PIXEL_EXPONENT;
 
@@ -146,10 +147,7 @@ pub fn distill(
         // Batches are far below 2^32.
         seed = seed.wrapping_add(options.batch as u32);
         let given = integer_inputs(&points, network.input, start.prior);
-        let wanted = taught(network, &given);
-        let shape = [wanted.nrows(), wanted.ncols()];
-        let wanted = tensor::<B>(wanted.into_iter().collect(), shape, &device);
-        let wanted = channels_last(wanted, network.output);
+        let wanted = pictures::<B>(taught(network, &given), network, &device);
         let tracked: Vec<Tensor<B, 2>> = parameters
             .iter()
             .map(|parameter| Tensor::from_inner(parameter.clone()).require_grad())
@@ -191,6 +189,20 @@ pub fn distill(
         }
     }
     Ok(done)
+}
+
+/// A network's pictures as a tensor, channels last.
+pub fn pictures<B: Kernels>(
+    pictures: Array2<f32>,
+    network: &Network,
+    device: &B::Device,
+) -> Tensor<B, 2> {
+    let shape = [pictures.nrows(), pictures.ncols()];
+    let pictures = tensor(pictures.into_iter().collect(), shape, device);
+    match from_graph_order(bridge::shape(network.output)) {
+        Some(moved) => moved.apply(pictures),
+        None => pictures,
+    }
 }
 
 /// The float network's pictures, within what int8 pixels can show; channels first.

@@ -5,7 +5,7 @@ use burn_tensor::backend::AutodiffBackend;
 
 use super::spectral;
 use crate::train::adam::{Adam, AdamConfig};
-use crate::train::arch::{Spec, initial};
+use crate::train::net::{Spec, initial};
 use crate::train::ops::TrainBackend;
 use crate::train::rng::{Purpose, rng};
 
@@ -14,7 +14,7 @@ pub type Plain<B> = Vec<Tensor<<B as AutodiffBackend>::InnerBackend, 2>>;
 
 /// One network in training.
 #[derive(Debug, Clone)]
-pub struct Player<B: AutodiffBackend> {
+pub struct NetworkState<B: AutodiffBackend> {
     /// Names, shapes and starts of the parameters.
     pub specs: Vec<Spec>,
     /// The parameters.
@@ -27,7 +27,7 @@ pub struct Player<B: AutodiffBackend> {
     pub singular: Plain<B>,
 }
 
-/// What a player is to have.
+/// What a network in training is to have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     pub seed: u64,
@@ -37,8 +37,8 @@ pub(super) struct Wanted {
     pub spectral_norm: bool,
 }
 
-impl<B: TrainBackend> Player<B> {
-    /// A player before its first step.
+impl<B: TrainBackend> NetworkState<B> {
+    /// A network before its first step.
     pub(super) fn new(specs: Vec<Spec>, wanted: Wanted, device: &B::Device) -> Self {
         let mut random = rng(wanted.seed, wanted.purpose, 0);
         let parameters = initial::<B::InnerBackend>(&specs, &mut random, device);
@@ -60,7 +60,7 @@ impl<B: TrainBackend> Player<B> {
         }
     }
 
-    /// A player whose parameters, and their average, start at given values.
+    /// A network whose parameters, and their average, start at given values.
     pub(super) fn with(specs: Vec<Spec>, parameters: Plain<B>, adam: AdamConfig) -> Self {
         Self {
             average: parameters.clone(),
@@ -117,7 +117,7 @@ impl<B: TrainBackend> Player<B> {
             .collect();
     }
 
-    /// Name and shape of every tensor that a checkpoint holds, in the order of [`Player::tensors`].
+    /// Name and shape of every tensor that a checkpoint holds, in the order of [`NetworkState::tensors`].
     pub fn names(&self) -> Vec<(String, [usize; 2])> {
         let named = |prefix: &'static str| {
             move |spec: &Spec| (format!("{prefix}{}", spec.name), spec.shape)

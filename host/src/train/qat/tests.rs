@@ -1,6 +1,5 @@
 //! Tests of [`super`]: the student against the slow integers, and learning.
 
-use super::moves::channels_first;
 use super::student::inputs;
 use super::*;
 use crate::network::{Network, Shape};
@@ -12,7 +11,8 @@ use crate::quantize::fixed::on_grid;
 use crate::quantize::fold::unfold;
 use crate::quantize::{Bits, Prepared, QuantizeOptions, QuantizedNetwork, Scheme, oracle};
 use crate::synthetic;
-use crate::train::arch::values;
+use crate::train::net::to_graph_order;
+use crate::train::ops::values;
 use crate::train::rng::{Purpose, rng, uniform};
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;
@@ -48,6 +48,13 @@ fn given(network: &QuantizedNetwork, count: usize) -> Array2<i8> {
     integer_inputs(&points, network.input, network.prior)
 }
 
+fn graph_order(x: Tensor<Flex, 2>, shape: crate::graph::Shape) -> Tensor<Flex, 2> {
+    match to_graph_order(shape) {
+        Some(moved) => moved.apply(x),
+        None => x,
+    }
+}
+
 /// Each step of the student's forward run, element by element, against the oracle's for its integers.
 fn equals_the_oracle(student: &Student, parameters: &[Tensor<Flex, 2>]) -> QuantizedNetwork {
     let network = student.quantized(parameters).unwrap();
@@ -56,7 +63,7 @@ fn equals_the_oracle(student: &Student, parameters: &[Tensor<Flex, 2>]) -> Quant
     let found: Vec<Vec<f32>> = found
         .into_iter()
         .zip(&network.steps)
-        .map(|(output, step)| values(&channels_first(output, step.shape)))
+        .map(|(output, step)| values(&graph_order(output, bridge::shape(step.shape))))
         .collect();
     for (sample, row) in given.rows().into_iter().enumerate() {
         let slow = oracle::all_steps(&network, row.as_slice().unwrap());
