@@ -9,9 +9,9 @@ use crate::forward::conv::Geometry;
 use crate::quantize::{Bits, QuantizedLinear, QuantizedNetwork, StepKind};
 use ndarray::{ArrayView2, Axis};
 use shared::image::{GoldenRepr, ImageRepr};
-use shared::layer::{
-    Conv, ConvTranspose, Copy, Dense, Embedding, Kind, Layout, Op, Region, Table, Upsample,
-    Weights, Window,
+use shared::op::{
+    Conv, ConvTranspose, Copy, Dense, Embedding, Inputs, Kind, Layout, Op, Region, Table,
+    Upsample, Weights, Window,
 };
 
 /// An operation's data as bytes.
@@ -86,6 +86,8 @@ fn with_repr<T>(
     for (op, bytes) in program.ops.iter().zip(&bytes) {
         ops.push(Op {
             name: &op.name,
+            inputs: Inputs::one(u16_of("a number of regions", op.input)?),
+            output: u16_of("a number of regions", op.output)?,
             kind: kind(network, op, bytes)?,
         });
     }
@@ -187,10 +189,6 @@ fn kind<'a>(
     op: &super::program::Op,
     bytes: &'a Bytes,
 ) -> Result<Kind<'a>, PackError> {
-    let (input, output) = (
-        u16_of("a number of regions", op.input)?,
-        u16_of("a number of regions", op.output)?,
-    );
     let step = &network.steps[op.step];
     let weights = |linear: &QuantizedLinear| {
         let (values, bias, shifts): (&[u8], &[u8], &[u8]) = match bytes {
@@ -215,40 +213,28 @@ fn kind<'a>(
     };
     Ok(match (&step.kind, bytes) {
         (StepKind::Dense(linear), _) => Kind::Dense(Dense {
-            input,
-            output,
             weights: weights(linear),
         }),
         (StepKind::Embedding(linear), _) => Kind::Embedding(Embedding {
-            input,
-            output,
             weights: weights(linear),
         }),
         (StepKind::Conv(linear, geometry), _) => Kind::Conv(Conv {
-            input,
-            output,
             window: window(geometry)?,
+            groups: 1,
             weights: weights(linear),
         }),
         (StepKind::ConvTranspose(linear, geometry), _) => Kind::ConvTranspose(ConvTranspose {
-            input,
-            output,
             window: window(geometry)?,
+            groups: 1,
             weights: weights(linear),
         }),
         (StepKind::Table(_), Bytes::Table(entries)) => Kind::Table(Table {
-            input,
-            output,
             entries,
         }),
         (StepKind::Upsample { factor }, _) => Kind::Upsample(Upsample {
-            input,
-            output,
             factor: byte_pair("a factor", *factor)?,
         }),
         (StepKind::Concat { shifts }, _) => Kind::Copy(Copy {
-            input,
-            output,
             channel_offset: u16_of("a number of channels", op.channel)?,
             shift: shifts.get(op.part).copied().unwrap_or(0),
         }),
@@ -267,6 +253,7 @@ fn window(geometry: &Geometry) -> Result<Window, PackError> {
         kernel: byte_pair("a kernel", geometry.kernel)?,
         stride: byte_pair("a stride", geometry.stride)?,
         padding: byte_pair("a padding", geometry.corner)?,
+        dilation: [1, 1],
     })
 }
 

@@ -3,7 +3,7 @@
 use super::inspect::{Description, LayerRow, input_fact};
 use crate::network::{Layer, Network, Node, Shape};
 use crate::quantize::fold::{FoldedKind, fold};
-use shared::layer::{Axis, Taps};
+use shared::op::{Axis, Taps};
 
 /// Describes a float network that was read from a file of `bytes` bytes.
 pub fn network(network: &Network, producer: &str, bytes: usize) -> Description {
@@ -105,7 +105,7 @@ fn row(node: &Node, from: Shape, to: Shape) -> LayerRow {
         kind,
         output: to.to_string().replace(' ', ""),
         weights: weights as u64,
-        macs,
+        work: macs,
         bytes: 4 * (weights + others) as u64,
         ..Default::default()
     }
@@ -117,6 +117,7 @@ fn axis(kernel: usize, stride: usize, padding: usize) -> Axis {
         kernel: kernel as u32,
         stride: stride.max(1) as u32,
         padding: padding as u32,
+        dilation: 1,
     }
 }
 

@@ -16,7 +16,7 @@ use ndarray::Array2;
 use shared::arithmetic::Activation;
 use shared::image::{Image, PIXEL_EXPONENT, PixelRange};
 use shared::latent::{EXPONENT, Latent, Prior};
-use shared::layer::Op;
+use shared::image::Turn;
 
 /// Random networks of integers: no float network, no calibration, every kind of step.
 pub struct Maker {
@@ -269,7 +269,7 @@ pub fn any_integers(seed: u64) -> QuantizedNetwork {
 struct Outputs(Vec<Vec<i8>>);
 
 impl Observer for Outputs {
-    fn layer(&mut self, _: usize, _: &Op<'_>, output: &[i8]) {
+    fn layer(&mut self, _: &Turn<'_>, output: &[i8]) {
         self.0.push(output.to_vec());
     }
 }

@@ -143,7 +143,7 @@ fn shipped(name: &str) -> Network {
 struct Seen(Vec<Vec<i8>>);
 
 impl Observer for Seen {
-    fn layer(&mut self, _: usize, _: &shared::layer::Op<'_>, output: &[i8]) {
+    fn layer(&mut self, _: &shared::image::Turn<'_>, output: &[i8]) {
         self.0.push(output.to_vec());
     }
 }

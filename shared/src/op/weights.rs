@@ -1,5 +1,6 @@
 //! Weights with bias and shift, as every layer that multiplies has them.
 
+use super::{OpFault, Region, Window};
 use crate::arithmetic::{ACCUMULATOR_LIMIT, Activation};
 
 /// How a layer's weights lie in the image: in rows. The packer chooses; the kernels follow.
@@ -92,7 +93,7 @@ impl<'a> Weights<'a> {
 
     /// The largest magnitude that each output channel's accumulator can reach where a row is an output channel's:
     /// `sum|w| * 128 + |b|` over the whole row, whichever taps meet the input.
-    pub fn row_bounds(&self, columns: u32) -> impl Iterator<Item = i64> + use<'a> {
+    fn row_bounds(&self, columns: u32) -> impl Iterator<Item = i64> + use<'a> {
         let layout = self.layout;
         self.rows(columns)
             .zip(self.biases())
@@ -114,8 +115,38 @@ impl<'a> Weights<'a> {
             })
     }
 
+    /// The largest magnitude that each output channel's accumulator can reach: `sum|w| * 128 + |b|`.
+    pub fn bounds(&self, shape: &WeightShape) -> impl Iterator<Item = i64> + use<'a> {
+        let rows = (!shape.by_column).then(|| self.row_bounds(shape.columns));
+        let columns = shape
+            .by_column
+            .then(|| self.column_bounds(shape.columns));
+        let (rows, columns) = (rows.into_iter().flatten(), columns.into_iter().flatten());
+        rows.chain(columns)
+    }
+
+    /// Checks every shift and every accumulator.
+    ///
+    /// # Errors
+    /// [`OpFault::Shift`] and [`OpFault::Accumulator`] name the output.
+    pub(crate) fn check(&self, shape: &WeightShape) -> Result<(), OpFault> {
+        self.check_shifts()?;
+        match first_overflow(self.bounds(shape)) {
+            None => Ok(()),
+            Some((channel, bound)) => Err(OpFault::Accumulator { channel, bound }),
+        }
+    }
+
+    fn check_shifts(&self) -> Result<(), OpFault> {
+        let mut shifts = self.shifts.iter().enumerate();
+        match shifts.find(|&(_, &shift)| !self.activation.allows_shift(shift)) {
+            None => Ok(()),
+            Some((channel, &shift)) => Err(OpFault::Shift { channel, shift }),
+        }
+    }
+
     /// As [`Self::row_bounds`], where a column is an output channel's.
-    pub fn column_bounds(&self, columns: u32) -> impl Iterator<Item = i64> + use<'a> {
+    fn column_bounds(&self, columns: u32) -> impl Iterator<Item = i64> + use<'a> {
         let weights = *self;
         self.biases().enumerate().map(move |(column, bias)| {
             let magnitudes = weights
@@ -123,6 +154,60 @@ impl<'a> Weights<'a> {
                 .map(|row| i64::from(weights.layout.weight(row, column).unsigned_abs()));
             magnitudes.sum::<i64>() * 128 + i64::from(bias).abs()
         })
+    }
+}
+
+/// Rows and columns of a layer's weights, and whether an output channel is a row of them or a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WeightShape {
+    /// Number of rows.
+    pub rows: u32,
+    /// Weights in a row.
+    pub columns: u32,
+    /// Number of biases and of shifts: rows or columns.
+    pub channels: u32,
+    /// Whether an output channel is a column.
+    pub by_column: bool,
+}
+
+/// Shapes between two regions. Products saturate, and no image is that large.
+impl WeightShape {
+    /// Those of a [`Dense`](super::Dense) layer.
+    pub const fn dense(from: &Region, to: &Region) -> Self {
+        Self {
+            rows: to.len(),
+            columns: from.len(),
+            channels: to.len(),
+            by_column: false,
+        }
+    }
+
+    /// Those of a [`Conv`](super::Conv) or [`ConvTranspose`](super::ConvTranspose) in so many groups.
+    pub const fn conv(window: &Window, groups: u16, from: &Region, to: &Region) -> Self {
+        let groups = if groups == 0 { 1 } else { groups };
+        Self {
+            rows: to.channels as u32,
+            columns: window
+                .taps()
+                .saturating_mul((from.channels / groups) as u32),
+            channels: to.channels as u32,
+            by_column: false,
+        }
+    }
+
+    /// Those of an [`Embedding`](super::Embedding).
+    pub const fn embedding(from: &Region, to: &Region) -> Self {
+        Self {
+            rows: from.len(),
+            columns: to.len(),
+            channels: to.len(),
+            by_column: true,
+        }
+    }
+
+    /// Bytes of the weights.
+    pub const fn values_len(&self, layout: Layout) -> u32 {
+        self.rows.saturating_mul(layout.row_len(self.columns))
     }
 }
 
