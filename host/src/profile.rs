@@ -82,7 +82,7 @@ impl fmt::Display for Profile {
                 ]
             })
             .collect();
-        let header = ["layer", "kind", "MACs", "instructions", "a MAC", "share"];
+        let header = ["layer", "kind", "work", "instructions", "each", "share"];
         let header = header.map(str::to_owned);
         let width = |column: usize| {
             let cells = rows.iter().chain([&header]).map(|row| &row[column]);
