@@ -37,6 +37,16 @@ pub enum GraphError {
         /// What comes before it gives.
         found: Shape,
     },
+    /// A layer states another shape than it gives.
+    #[error("layer {layer} gives {given}, but is said to give {stated}; report this as a bug")]
+    Output {
+        /// Name of the node.
+        layer: String,
+        /// What it gives.
+        given: Shape,
+        /// What it is said to give.
+        stated: Shape,
+    },
     /// The parameters of one layer have different lengths.
     #[error("layer {layer} has {parameter} of {found} values for {expected} outputs")]
     Parameter {

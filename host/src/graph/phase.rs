@@ -49,7 +49,16 @@ impl Phase for Folded {
     type Function = Function;
     type Combine = Activation;
     type Note = usize;
-    type About = ();
+    type About = Ending;
+}
+
+/// What folding knows of a network's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// What the picture's values mean.
+    pub pixel_range: PixelRange,
+    /// Name of a table behind the last node, which takes it to the exponent of pixels where it has another.
+    pub pixels: String,
 }
 
 /// In integers, as every device and runtime computes it.
