@@ -314,7 +314,7 @@ impl fmt::Display for Description {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Shape;
+    use crate::graph::Shape;
     use crate::onnx::write::{WriteOptions, to_bytes};
     use crate::pack::image::pack;
     use crate::quantize::calibrate::Calibration;

@@ -10,9 +10,10 @@ use ndarray::{Array2, ArrayView2};
 use super::moves::channels_last;
 use super::student::{Student, inputs};
 use crate::forward;
-use crate::network::Network;
+use crate::graph::Network;
+use crate::graph::QuantizedNetwork;
 use crate::quantize::calibrate::{float_inputs, integer_inputs, points};
-use crate::quantize::{Prepared, QuantizeError, QuantizedNetwork, simulate};
+use crate::quantize::{Prepared, QuantizeError, simulate};
 use crate::train::adam::{Adam, AdamConfig};
 use crate::train::arch::tensor;
 use crate::train::progress::duration;
@@ -145,7 +146,7 @@ pub fn distill(
         let points = points(seed, options.batch, network.input.classes);
         // Batches are far below 2^32.
         seed = seed.wrapping_add(options.batch as u32);
-        let given = integer_inputs(&points, network.input, start.prior);
+        let given = integer_inputs(&points, network.input, start.about.prior);
         let wanted = taught(network, &given);
         let shape = [wanted.nrows(), wanted.ncols()];
         let wanted = tensor::<B>(wanted.into_iter().collect(), shape, &device);
@@ -208,10 +209,10 @@ struct Chosen {
 
 impl Chosen {
     fn new(network: &Network, quantized: &QuantizedNetwork) -> Self {
-        let largest = quantized.steps.iter().map(|step| step.shape.len()).max();
+        let largest = quantized.nodes.iter().map(|step| step.shape.len()).max();
         let count = (MAX_VALUES / largest.unwrap_or(1).max(1)).clamp(16, CHOOSING_POINTS);
         let points = points(CHOOSING_SEEDS, count, network.input.classes);
-        let given = integer_inputs(&points, network.input, quantized.prior);
+        let given = integer_inputs(&points, network.input, quantized.about.prior);
         let wanted = taught(network, &given);
         Self { given, wanted }
     }

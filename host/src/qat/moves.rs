@@ -2,7 +2,7 @@
 
 use burn_tensor::Tensor;
 
-use crate::network::Shape;
+use crate::graph::Shape;
 use crate::train::arch::tensor;
 use crate::train::ops::{Grid, Kernels, round};
 

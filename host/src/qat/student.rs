@@ -5,11 +5,15 @@ use ndarray::{Array2, ArrayView2};
 
 use super::moves::{channels_first, channels_last, concat, upsample};
 use super::window::Window;
-use crate::network::{InputSpec, Network, Shape, Source};
+use crate::graph::{
+    Combine, Folded, Function, Graph, InputSpec, Integer, Linear, Move, Network, Node,
+    Op as GraphOp, Shape, Source,
+};
+use crate::graph::{QuantizedLinear, QuantizedNetwork};
+use crate::quantize::QuantizeError;
 use crate::quantize::exponents::power;
 use crate::quantize::fixed::on_grid;
-use crate::quantize::fold::{Folded, FoldedKind, Function, Linear, unfold};
-use crate::quantize::{QuantizeError, QuantizedLinear, QuantizedNetwork, Step, StepKind};
+use crate::quantize::fold::unfold;
 use crate::train::arch::{Spec, Start, tensor, values};
 use crate::train::ops::{Grid, Kernels, Table, look_up, round};
 use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation};
@@ -67,7 +71,7 @@ struct Weighted {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Student {
     network: QuantizedNetwork,
-    folded: Vec<Folded>,
+    folded: Graph<Folded>,
     ops: Vec<Op>,
     specs: Vec<Spec>,
     start: Vec<Vec<f32>>,
@@ -79,43 +83,48 @@ impl Student {
     ///
     /// # Errors
     /// [`QuantizeError::Scheme`] where the two are not the same steps.
-    pub fn new(folded: &[Folded], network: &QuantizedNetwork) -> Result<Self, QuantizeError> {
+    pub fn new(folded: &Graph<Folded>, network: &QuantizedNetwork) -> Result<Self, QuantizeError> {
         let mut student = Self {
             network: network.clone(),
-            folded: folded.to_vec(),
-            ops: Vec::with_capacity(network.steps.len()),
+            folded: folded.clone(),
+            ops: Vec::with_capacity(network.nodes.len()),
             specs: Vec::new(),
             start: Vec::new(),
         };
-        for (index, step) in network.steps.iter().enumerate() {
-            let float = folded.get(index).map(|step| &step.kind);
+        for (index, step) in network.nodes.iter().enumerate() {
+            let float = folded.nodes.get(index).map(|node| &node.op);
             let first = step.inputs.first().copied().unwrap_or(Source::Input);
-            let input = network.input_exponent(first);
-            let op = match &step.kind {
-                StepKind::Table(_) => {
+            let input = network.source_exponent(first);
+            let op = match &step.op {
+                GraphOp::Pointwise(entries) => {
                     let function = match float {
-                        Some(FoldedKind::Table(function)) => *function,
-                        // The table behind the last step, which takes it to the exponent of pixels.
+                        Some(GraphOp::Pointwise(function)) => *function,
+                        // The table behind the last node, which takes it to the exponent of pixels.
                         None => Function::Identity,
                         _ => return Err(other(step)),
                     };
-                    Op::Table(Box::new(table(step, function, input)?))
+                    Op::Table(Box::new(table(
+                        entries,
+                        step.note.exponent,
+                        function,
+                        input,
+                    )))
                 }
-                StepKind::Upsample { factor } => Op::Upsample(*factor),
-                StepKind::Reshape => Op::Reshape,
-                StepKind::Concat { shifts } => {
+                GraphOp::Norm(norm) => match *norm {},
+                GraphOp::Move(Move::Upsample { factor }) => Op::Upsample(*factor),
+                GraphOp::Move(Move::Reshape) => Op::Reshape,
+                GraphOp::Combine(Combine::Concat, alignment) => {
                     let factor = |&shift: &u8| 2f32.powi(-i32::from(shift));
-                    Op::Concat(shifts.iter().map(factor).collect())
+                    Op::Concat(alignment.shifts.iter().map(factor).collect())
                 }
-                kind => {
-                    let float = float.and_then(FoldedKind::linear);
-                    let (Some(linear), Some(float)) = (kind.linear(), float) else {
+                GraphOp::Linear(_, linear) => {
+                    let Some(float) = float.and_then(GraphOp::linear) else {
                         return Err(other(step));
                     };
                     if linear.weights.dim() != float.weight.dim() {
                         return Err(other(step));
                     }
-                    let from = network.input_shape(first);
+                    let from = network.source_shape(first);
                     Op::Linear(Box::new(student.weighted(step, linear, float, from)))
                 }
             };
@@ -126,9 +135,9 @@ impl Student {
 
     fn weighted(
         &mut self,
-        step: &Step,
+        step: &Node<Integer>,
         linear: &QuantizedLinear,
-        float: &Linear,
+        float: &Linear<f64>,
         from: Shape,
     ) -> Weighted {
         let (outputs, columns) = linear.weights.dim();
@@ -141,15 +150,11 @@ impl Student {
         let shifts = linear.shifts.iter().map(|&shift| i32::from(shift));
         let weighted = Weighted {
             parameter: self.specs.len(),
-            window: match &step.kind {
-                StepKind::Conv(_, geometry) => {
-                    Some(Window::new(*geometry, from, step.shape, false))
-                }
-                StepKind::ConvTranspose(_, geometry) => {
-                    Some(Window::new(*geometry, from, step.shape, true))
-                }
-                _ => None,
-            },
+            window: step
+                .op
+                .linear_kind()
+                .and_then(|kind| kind.taps(from, step.shape))
+                .map(|taps| Window::new(&taps)),
             grid: Grid {
                 low: f32::from(low),
                 high: f32::from(high),
@@ -227,14 +232,14 @@ impl Student {
     ) -> Vec<Tensor<B, 2>> {
         let input = self.network.input;
         let mut outputs: Vec<Tensor<B, 2>> = Vec::with_capacity(self.ops.len());
-        for (step, op) in self.network.steps.iter().zip(&self.ops) {
+        for (step, op) in self.network.nodes.iter().zip(&self.ops) {
             let of = |source: &Source| match source {
                 Source::Input => inputs.clone(),
                 Source::Latent => inputs.clone().narrow(1, 0, input.latent),
                 Source::Label => inputs.clone().narrow(1, input.latent, input.classes),
                 Source::Node(index) => outputs[*index].clone(),
             };
-            let from = self.network.input_shape(step.inputs[0]);
+            let from = self.network.source_shape(step.inputs[0]);
             let x = of(&step.inputs[0]);
             let output = match op {
                 Op::Linear(weighted) => weighted.apply(parameters, x, from),
@@ -261,7 +266,7 @@ impl Student {
         inputs: Tensor<B, 2>,
     ) -> Tensor<B, 2> {
         let mut outputs = self.all_steps(parameters, inputs.clone());
-        let last = self.network.steps.last().map(|step| step.shape);
+        let last = self.network.nodes.last().map(|step| step.shape);
         let picture = outputs.pop().unwrap_or(inputs);
         let elements = channels_first(picture, last.unwrap_or(self.network.output));
         channels_last(elements, self.network.output) * 2f32.powi(i32::from(PIXEL_EXPONENT))
@@ -324,8 +329,8 @@ impl Student {
         parameters: &[Tensor<B, 2>],
     ) -> Result<QuantizedNetwork, QuantizeError> {
         let mut network = self.network.clone();
-        for (step, op) in network.steps.iter_mut().zip(&self.ops) {
-            let (Op::Linear(weighted), Some(linear)) = (op, step.kind.linear_mut()) else {
+        for (step, op) in network.nodes.iter_mut().zip(&self.ops) {
+            let (Op::Linear(weighted), Some(linear)) = (op, step.op.linear_mut()) else {
                 continue;
             };
             let (weight, bias) = weighted.rounded(parameters);
@@ -359,7 +364,7 @@ impl Student {
     ) -> Result<Network, QuantizeError> {
         let network = self.quantized(parameters)?;
         let grid = on_grid(&self.folded, &network);
-        unfold(&network.name, network.input, &grid, network.output)
+        unfold(&network.name, &grid, network.output)
     }
 }
 
@@ -405,12 +410,9 @@ impl Weighted {
     }
 }
 
-/// A step's table, and the function's slopes between the middles of its inputs' steps.
-fn table(step: &Step, function: Function, input: i8) -> Result<Table, QuantizeError> {
-    let StepKind::Table(entries) = &step.kind else {
-        return Err(other(step));
-    };
-    let (input, output) = (i32::from(input), i32::from(step.exponent));
+/// A node's table, and the function's slopes between the middles of its inputs' steps.
+fn table(entries: &[i8; 256], output: i8, function: Function, input: i8) -> Table {
+    let (input, output) = (i32::from(input), i32::from(output));
     let mut table = Table {
         entries: entries.map(f32::from),
         slopes: [0.0; 256],
@@ -424,10 +426,10 @@ fn table(step: &Step, function: Function, input: i8) -> Result<Table, QuantizeEr
             *slope = (at(q + 0.5) - at(q - 0.5)) as f32;
         }
     }
-    Ok(table)
+    table
 }
 
-fn other(step: &Step) -> QuantizeError {
+fn other(step: &Node<Integer>) -> QuantizeError {
     other_name(&step.name)
 }
 

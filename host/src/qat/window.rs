@@ -5,8 +5,7 @@
 
 use burn_tensor::Tensor;
 
-use crate::forward::conv;
-use crate::network::Shape;
+use crate::graph::Taps;
 use crate::train::ops::{self, Geometry, Kernels};
 
 /// A convolution, or a transposed one, and how its tensors are brought into the trainer's form.
@@ -23,8 +22,14 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// From a sample's shape to another's.
-    pub(super) fn new(own: conv::Geometry, from: Shape, to: Shape, transposed: bool) -> Self {
+    /// The trainer's form of a window.
+    pub(super) fn new(taps: &Taps) -> Self {
+        let Taps {
+            window: own,
+            from,
+            to,
+            transposed,
+        } = *taps;
         let (large, mut small) = if transposed { (to, from) } else { (from, to) };
         let [down, across] = own.stride;
         let strides = (down != across).then_some(own.stride);
@@ -33,8 +38,8 @@ impl Window {
             small.height *= down;
             small.width *= across;
         }
-        let before = own.corner[0].max(own.corner[1]);
-        let inset = own.corner.map(|corner| before - corner);
+        let before = own.padding[0].max(own.padding[1]);
+        let inset = own.padding.map(|padding| before - padding);
         // So large that the last place reaches the last row and column.
         let reach = |large: usize, small: usize| {
             (before + large).saturating_sub(small.saturating_sub(1) * stride)

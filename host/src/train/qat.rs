@@ -16,8 +16,9 @@ use crate::evaluate::classifier::FromFile;
 use crate::evaluate::drift::Drift;
 use crate::export::integers::SCHEME_KEY;
 use crate::files::{FileError, read_at_most, write_atomically};
+use crate::graph::Network;
+use crate::graph::{Bits, QuantizedNetwork};
 use crate::model_folder::FLOAT_ONNX;
-use crate::network::Network;
 use crate::onnx::read::{ReadOptions, read_file};
 use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::pack::golden::image_vectors;
@@ -28,7 +29,7 @@ use crate::quantize::fixed::quantize_folded;
 use crate::quantize::fold::fold;
 use crate::quantize::label::{Fit, fit_label_columns};
 use crate::quantize::widths::{choose, choose_by};
-use crate::quantize::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, Scheme};
+use crate::quantize::{Prepared, QuantizeError, QuantizeOptions, Scheme};
 use shared::latent::Prior;
 
 /// File name of the float generator that teaches.
@@ -126,8 +127,8 @@ fn again(folder: &Path) -> Result<(Student, Network), TrainError> {
 fn of_scheme(grid: &Network, json: &str) -> Result<Student, QuantizeError> {
     let scheme = Scheme::from_json(json)?;
     let mut folded = fold(grid)?;
-    fit_label_columns(&mut folded, grid.input, Fit::Scaled)?;
-    let quantized = quantize_folded(grid, &folded, Prior::Normal, &scheme)?;
+    fit_label_columns(&mut folded, Fit::Scaled)?;
+    let quantized = quantize_folded(&folded, Prior::Normal, &scheme)?;
     Student::new(&folded, &quantized)
 }
 
@@ -326,8 +327,8 @@ mod tests {
             options.onnx = out.join(FLOAT_ONNX);
             (options.bits, options.classifier) = (vec![], None);
             let found = export(&options, &mut |_| {}).unwrap();
-            for (found, expected) in found.quantized.steps.iter().zip(&expected.quantized.steps) {
-                assert_eq!(found.kind, expected.kind, "{bits}");
+            for (found, expected) in found.quantized.nodes.iter().zip(&expected.quantized.nodes) {
+                assert_eq!(found.op, expected.op, "{bits}");
             }
             let widths = found.quantized.bits();
             assert!(widths.contains(&Bits::Four), "{widths:?}");

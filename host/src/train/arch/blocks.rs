@@ -3,7 +3,7 @@
 use burn_tensor::Tensor;
 
 use super::Spec;
-use crate::network::Shape;
+use crate::graph::Shape;
 use crate::train::ops::{
     self, Activation, Geometry, Kernels, NORM_EPSILON, activate, conv, conv_transpose,
 };

@@ -1,4 +1,4 @@
-//! From the trainer's tensors to the layers of a [`crate::network::Network`].
+//! From the trainer's tensors to the layers of a [`crate::graph::Network`].
 //!
 //! The trainer has channels last and weights as (inputs, outputs); the network has channels first and weights as ONNX.
 
@@ -6,7 +6,7 @@ use burn_tensor::Tensor;
 use ndarray::{Array1, Array2, Array4};
 
 use super::{Block, Map, Moments, Stack, values};
-use crate::network::{BatchNorm, Conv, ConvTranspose, Dense, Layer, Shape};
+use crate::graph::{BatchNorm, Float, Function, Op, Shape, Window};
 use crate::train::ops::{Activation, Geometry, Kernels, NORM_EPSILON};
 
 /// The layers of a stack with their names. A dense layer is followed by a reshape where a picture comes of it; batch
@@ -15,7 +15,7 @@ pub fn layers<B: Kernels>(
     stack: &Stack,
     parameters: &[Tensor<B, 2>],
     moments: &[Moments<B>],
-) -> Vec<(String, Layer)> {
+) -> Vec<(String, Op<Float>, Shape)> {
     let mut layers = Vec::new();
     let mut moments = moments.iter();
     for (block, own) in stack.with(parameters) {
@@ -39,7 +39,12 @@ pub fn layers<B: Kernels>(
         } else {
             channel(&own[1])
         };
-        layers.push((block.name(), linear(block, &weight, bias)));
+        // A dense layer gives a vector, whatever comes of it.
+        let shape = match block.map {
+            Map::Dense => Shape::vector(block.output.len()),
+            Map::Conv(_) | Map::ConvTranspose(_) => block.output,
+        };
+        layers.push((block.name(), linear(block, &weight, bias), shape));
         if let (true, Some(moments)) = (block.norm, moments.next()) {
             let norm = BatchNorm {
                 scale: channel(&own[1]),
@@ -48,22 +53,17 @@ pub fn layers<B: Kernels>(
                 variance: channel(&moments.variance),
                 epsilon: NORM_EPSILON as f32,
             };
-            layers.push((format!("norm{}", block.index), Layer::BatchNorm(norm)));
+            layers.push((format!("norm{}", block.index), Op::Norm(norm), shape));
         }
+        let numbered = |function| (format!("activation{}", block.index), function);
         let activation = match block.activation {
             Activation::None => None,
-            Activation::LeakyRelu(slope) => {
-                let layer = if slope == 0.0 {
-                    Layer::Relu
-                } else {
-                    Layer::LeakyRelu { slope }
-                };
-                Some((format!("activation{}", block.index), layer))
-            }
-            Activation::Tanh => Some(("tanh".to_owned(), Layer::Tanh)),
-            Activation::Sigmoid => Some(("sigmoid".to_owned(), Layer::Sigmoid)),
+            Activation::LeakyRelu(0.0) => Some(numbered(Function::Relu)),
+            Activation::LeakyRelu(slope) => Some(numbered(Function::LeakyRelu(slope))),
+            Activation::Tanh => Some(("tanh".to_owned(), Function::Tanh)),
+            Activation::Sigmoid => Some(("sigmoid".to_owned(), Function::Sigmoid)),
         };
-        layers.extend(activation);
+        layers.extend(activation.map(|(name, function)| (name, Op::Pointwise(function), shape)));
         if matches!(block.map, Map::Dense) && !is_vector {
             let last = block.index + 1 == stack.blocks.len();
             let name = if last {
@@ -71,16 +71,18 @@ pub fn layers<B: Kernels>(
             } else {
                 format!("reshape{}", block.index)
             };
-            let shape = block.output;
-            layers.push((name, Layer::Reshape { shape }));
+            layers.push((name, Op::reshape(), block.output));
         }
     }
     layers
 }
 
 /// The linear map of a block.
-fn linear(block: &Block, weight: &[f32], bias: Array1<f32>) -> Layer {
-    let stride = |g: Geometry| [g.stride; 2];
+fn linear(block: &Block, weight: &[f32], bias: Array1<f32>) -> Op<Float> {
+    let window = |g: Geometry| {
+        let [top, left, ..] = g.padding();
+        Window::new([g.kernel; 2], [g.stride; 2], [top, left])
+    };
     match block.map {
         Map::Dense => {
             let (rows, columns) = (order(block.input), order(block.output));
@@ -88,21 +90,10 @@ fn linear(block: &Block, weight: &[f32], bias: Array1<f32>) -> Layer {
             let weight = Array2::from_shape_fn((outputs, rows.len()), |(o, i)| {
                 weight[rows[i] * outputs + columns[o]]
             });
-            Layer::Dense(Dense { weight, bias })
+            Op::dense(weight, bias)
         }
-        Map::Conv(g) => Layer::Conv(Conv {
-            weight: kernel(g, weight),
-            bias,
-            stride: stride(g),
-            padding: g.padding(),
-        }),
-        Map::ConvTranspose(g) => Layer::ConvTranspose(ConvTranspose {
-            weight: kernel(g, weight),
-            bias,
-            stride: stride(g),
-            padding: g.padding(),
-            output_padding: [0; 2],
-        }),
+        Map::Conv(g) => Op::conv(&kernel(g, weight), bias, window(g)),
+        Map::ConvTranspose(g) => Op::conv_transpose(&kernel(g, weight), bias, window(g)),
     }
 }
 

@@ -5,7 +5,7 @@ use burn_tensor::{Tensor, activation};
 use super::convert::layers;
 use super::stacks::looking;
 use super::{Map, Spec, Stack, Start};
-use crate::network::{InputSpec, Layer, Network, Shape};
+use crate::graph::{InputSpec, Network, Op, Shape};
 use crate::train::config::{Family, Model};
 use crate::train::ops::{Activation, Kernels};
 
@@ -162,7 +162,7 @@ impl Critic {
         let picture = self.stack.blocks.first().map(|block| block.input);
         let shape = picture.unwrap_or(Shape::vector(0));
         let output = self.stack.blocks.last().map(|block| block.output);
-        let reshape = ("input".to_owned(), Layer::Reshape { shape });
+        let reshape = ("input".to_owned(), Op::reshape(), shape);
         let input = InputSpec {
             latent: shape.len(),
             classes: 0,

@@ -5,7 +5,7 @@ use burn_tensor::Tensor;
 use super::convert::layers;
 use super::stacks::drawing;
 use super::{Forward, Moments, Spec, Stack, tensor, values};
-use crate::network::{InputSpec, Network};
+use crate::graph::{InputSpec, Network};
 use crate::train::config::Model;
 use crate::train::ops::{Activation, Kernels};
 
@@ -79,7 +79,7 @@ impl Generator {
             name,
             self.input,
             layers(&self.stack, &parameters, moments),
-            output.unwrap_or(crate::network::Shape::vector(0)),
+            output.unwrap_or(crate::graph::Shape::vector(0)),
         )
     }
 }

@@ -1,7 +1,7 @@
 //! Architectures: what the networks of a run are made of, each a [`Stack`] of [`Block`]s.
 //!
 //! [`blocks`] has the pieces, `stacks` puts them together as a config says, [`Generator`] and [`Critic`] say what goes in
-//! and comes out, `convert` makes the [`crate::network::Network`] that is exported. Parameters are one list of tensors of
+//! and comes out, `convert` makes the [`crate::graph::Network`] that is exported. Parameters are one list of tensors of
 //! rank 2, so that the optimiser, the moving average and the checkpoint handle any architecture. Nothing is initialised
 //! lazily and nothing is shared by a clone.
 

@@ -1,7 +1,7 @@
 //! The stacks of a config.
 
 use super::{Block, Map, Stack};
-use crate::network::Shape;
+use crate::graph::Shape;
 use crate::train::config::{Family, Model};
 use crate::train::ops::{Activation, Geometry};
 

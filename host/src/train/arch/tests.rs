@@ -4,7 +4,7 @@ use burn_flex::Flex;
 use ndarray::Array2;
 
 use super::*;
-use crate::network::Shape;
+use crate::graph::Shape;
 use crate::train::config::{Config, Family, Model};
 use crate::train::ops::Activation;
 use crate::train::rng::{Purpose, normal, rng};
@@ -41,7 +41,7 @@ fn random(rows: usize, columns: usize) -> Tensor<Flex, 2> {
 }
 
 /// The exported network on the same input.
-fn exported(network: &crate::network::Network, input: &Tensor<Flex, 2>) -> Vec<f32> {
+fn exported(network: &crate::graph::Network, input: &Tensor<Flex, 2>) -> Vec<f32> {
     network.check().unwrap();
     let input = Array2::from_shape_vec(input.dims(), values(input)).unwrap();
     crate::forward::run(network, input.view())

@@ -1,6 +1,6 @@
 //! How the two pictures of a strided convolution lie on each other.
 
-use crate::network::Shape;
+use crate::graph::Shape;
 
 /// A large and a small picture, and the square kernel that joins them: a convolution makes the small one from the large,
 /// a transposed convolution the large one from the small.

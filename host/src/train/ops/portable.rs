@@ -4,7 +4,7 @@ use burn_tensor::ops::{ConvOptions, ConvTransposeOptions, FloatTensor};
 use burn_tensor::{Tensor, activation as burn, backend::Backend, module};
 
 use super::{Activation, Geometry, NORM_EPSILON, NormGradients, Normalised, bare, wrapped};
-use crate::network::Shape;
+use crate::graph::Shape;
 
 /// (pictures, height x width x channels) to (pictures, channels, height, width).
 fn channels_first<B: Backend>(tensor: FloatTensor<B>, shape: Shape) -> Tensor<B, 4> {

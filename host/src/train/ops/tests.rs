@@ -4,7 +4,7 @@ use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 
 use super::*;
-use crate::network::Shape;
+use crate::graph::Shape;
 use crate::train::arch::{tensor, values};
 use crate::train::rng::{Purpose, normal, rng};
 

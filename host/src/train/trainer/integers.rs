@@ -5,7 +5,7 @@ use ndarray::Array2;
 
 use super::{Player, Trainer};
 use crate::forward;
-use crate::network::Network;
+use crate::graph::Network;
 use crate::qat::Student;
 use crate::qat::distill::falling;
 use crate::qat::moves::channels_last;

@@ -21,7 +21,7 @@ use super::arch::{Critic, Generator, Moments, tensor};
 use super::config::{Config, Family, Objective};
 use super::ops::{Activation, TrainBackend};
 use super::rng::{Purpose, normal, rng};
-use crate::network::{InputSpec, Network};
+use crate::graph::{InputSpec, Network};
 use integers::Lesson;
 use player::Wanted;
 

@@ -1,10 +1,10 @@
-//! Why a network cannot be one.
+//! Why a graph is not a network.
 
 use super::{MAX_ELEMENTS, MAX_NODES, MAX_SIDE, Shape};
 
-/// Why a network cannot be one. Names the node.
+/// Why a graph is not a network. Names the node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NetworkError {
+pub enum GraphError {
     /// There is nothing to compute.
     #[error("the network has no layer with weights; a generator needs at least one")]
     NoWeights,
@@ -36,6 +36,16 @@ pub enum NetworkError {
         expected: String,
         /// What comes before it gives.
         found: Shape,
+    },
+    /// A layer states another shape than it gives.
+    #[error("layer {layer} gives {given}, but is said to give {stated}; report this as a bug")]
+    Output {
+        /// Name of the node.
+        layer: String,
+        /// What it gives.
+        given: Shape,
+        /// What it is said to give.
+        stated: Shape,
     },
     /// The parameters of one layer have different lengths.
     #[error("layer {layer} has {parameter} of {found} values for {expected} outputs")]

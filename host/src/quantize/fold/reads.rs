@@ -1,13 +1,12 @@
 //! Who reads what in a float network, once nodes that change nothing are looked through and unread ones are left out.
 
 use super::super::QuantizeError;
-use crate::network::{Layer, Network, NetworkError, Node, Shape, Source};
+use crate::graph::query::live;
+use crate::graph::{Combine, Float, GraphError, LinearKind, Move, Network, Node, Op, Source};
 
 /// A checked network's nodes that matter.
-pub struct Graph<'a> {
+pub struct Reads<'a> {
     network: &'a Network,
-    /// Shape of each node's output.
-    pub shapes: Vec<Shape>,
     /// What stands for each node's output: the node itself, or what it hands on unchanged.
     alias: Vec<Source>,
     /// For each node, which nodes read it; a node that reads it twice is there twice.
@@ -17,41 +16,32 @@ pub struct Graph<'a> {
     pub output: usize,
 }
 
-impl<'a> Graph<'a> {
+impl<'a> Reads<'a> {
     /// Checks the network and finds its readers.
     ///
     /// # Errors
     /// [`QuantizeError::Network`], also where the output does not come from a layer with weights.
     pub fn new(network: &'a Network) -> Result<Self, QuantizeError> {
-        let shapes = network.shapes()?;
+        network.check()?;
         let count = network.nodes.len();
-        let mut graph = Self {
+        let mut reads = Self {
             network,
-            shapes,
             alias: Vec::with_capacity(count),
             readers: vec![Vec::new(); count],
             live: vec![false; count],
             output: 0,
         };
         for (index, node) in network.nodes.iter().enumerate() {
-            let alias = graph.handed_on(node);
-            graph.alias.push(alias.unwrap_or(Source::Node(index)));
+            let alias = reads.handed_on(node);
+            reads.alias.push(alias.unwrap_or(Source::Node(index)));
         }
-        graph.output = graph.output()?;
-        graph.find_readers();
-        let has_weights = |index: &usize| {
-            matches!(
-                network.nodes[*index].layer,
-                Layer::Dense(_)
-                    | Layer::Conv(_)
-                    | Layer::ConvTranspose(_)
-                    | Layer::Embedding { .. }
-            )
-        };
-        if !graph.live().any(|index| has_weights(&index)) {
-            return Err(NetworkError::NoWeights.into());
+        reads.output = reads.output()?;
+        reads.find_readers();
+        let has_weights = |index: &usize| network.nodes[*index].op.linear().is_some();
+        if !reads.live().any(|index| has_weights(&index)) {
+            return Err(GraphError::NoWeights.into());
         }
-        Ok(graph)
+        Ok(reads)
     }
 
     /// The nodes that the picture depends on, in order.
@@ -75,10 +65,12 @@ impl<'a> Graph<'a> {
         node != self.output
             && self.readers[node]
                 .iter()
-                .all(|&reader| match self.network.nodes[reader].layer {
-                    Layer::Dense(_) => true,
-                    Layer::Reshape { .. } => self.feeds_dense_alone(reader),
-                    _ => false,
+                .all(|&reader| match &self.network.nodes[reader].op {
+                    Op::Linear(kind, _) => *kind == LinearKind::Dense,
+                    Op::Move(moved) => {
+                        moved.operator().keeps_order() && self.feeds_dense_alone(reader)
+                    }
+                    Op::Norm(_) | Op::Pointwise(_) | Op::Combine(..) => false,
                 })
     }
 
@@ -92,17 +84,16 @@ impl<'a> Graph<'a> {
     }
 
     /// What a node hands on unchanged.
-    fn handed_on(&self, node: &Node) -> Option<Source> {
+    fn handed_on(&self, node: &Node<Float>) -> Option<Source> {
         let first = self.resolve(*node.inputs.first()?);
-        match &node.layer {
-            Layer::Reshape { shape } => {
-                let from = self.network.source_shape(first, &self.shapes)?;
-                (from == *shape).then_some(first)
+        match &node.op {
+            Op::Move(Move::Reshape) => {
+                (self.network.source_shape(first) == node.shape).then_some(first)
             }
-            Layer::Concat => {
+            Op::Combine(Combine::Concat, ()) => {
                 (node.inputs == [Source::Latent, Source::Label]).then_some(Source::Input)
             }
-            _ => None,
+            Op::Linear(..) | Op::Norm(_) | Op::Pointwise(_) | Op::Move(_) => None,
         }
     }
 
@@ -111,13 +102,13 @@ impl<'a> Graph<'a> {
         let mut output = self.alias.last().copied();
         loop {
             let Some(Source::Node(index)) = output else {
-                return Err(NetworkError::NoWeights.into());
+                return Err(GraphError::NoWeights.into());
             };
             let node = &self.network.nodes[index];
             let from = node.inputs.first().map(|&source| self.resolve(source));
-            match (&node.layer, from) {
-                (Layer::Reshape { .. }, Some(Source::Node(before)))
-                    if is_vector(self.shapes[before]) =>
+            match (&node.op, from) {
+                (Op::Move(Move::Reshape), Some(Source::Node(before)))
+                    if self.network.nodes[before].shape.is_vector() =>
                 {
                     output = from;
                 }
@@ -127,30 +118,13 @@ impl<'a> Graph<'a> {
     }
 
     fn find_readers(&mut self) {
-        self.live[self.output] = true;
-        for index in (0..=self.output).rev() {
-            if !self.live[index] {
-                continue;
-            }
+        self.live = live(self.live.len(), self.output, |index| self.inputs(index));
+        for index in (0..=self.output).rev().filter(|&index| self.live[index]) {
             for source in self.inputs(index) {
                 if let Source::Node(before) = source {
-                    self.live[before] = true;
                     self.readers[before].push(index);
                 }
             }
         }
     }
-}
-
-/// Whether a shape has one element a channel.
-pub fn is_vector(shape: Shape) -> bool {
-    (shape.height, shape.width) == (1, 1)
-}
-
-/// Whether a layer may become a step of its own name.
-pub fn keeps_its_name(layer: &Layer) -> bool {
-    !matches!(
-        layer,
-        Layer::LeakyRelu { .. } | Layer::Relu | Layer::Tanh | Layer::Sigmoid
-    )
 }

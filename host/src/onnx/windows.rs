@@ -1,117 +1,53 @@
-//! Conv and ConvTranspose: every way of saying strides, padding and output size that means a network's layer.
+//! What Conv and ConvTranspose have in common: every way of saying strides and padding.
 
 use super::error::NodeFault;
+use super::importer::{Data, Importer, attribute, canonical, clean, int, text, wrong};
 use super::proto::NodeProto;
-use super::walk::{Data, Value, Walk, attribute, canonical, int, text, wrong};
-use crate::network::{Conv, ConvTranspose, Layer, Shape, Source};
+use crate::graph::{Shape, Source};
 use ndarray::{Array1, Array4};
 
 /// Kernels, strides and paddings are bytes in a model image.
 const MAX_WINDOW: usize = 255;
 
 /// What Conv and ConvTranspose have in common.
-struct Window {
-    weight: Array4<f32>,
-    bias: Array1<f32>,
-    stride: [usize; 2],
+pub struct Windowed {
+    /// As ONNX has it.
+    pub kernel: Array4<f32>,
+    /// One an output channel.
+    pub bias: Array1<f32>,
+    /// Down, across.
+    pub stride: [usize; 2],
     /// Top, left, bottom, right.
-    pads: [usize; 4],
-    auto: Auto,
-    from: Shape,
-    source: Source,
+    pub pads: [usize; 4],
+    /// What decides the padding in place of `pads`.
+    pub auto: Auto,
+    /// Shape of the input.
+    pub from: Shape,
+    /// The input.
+    pub source: Source,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Auto {
+/// The attribute auto_pad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auto {
+    /// The padding is stated.
     NotSet,
+    /// There is none.
     Valid,
+    /// As much as keeps the size, the odd one behind.
     SameUpper,
+    /// As much as keeps the size, the odd one before.
     SameLower,
 }
 
-impl Walk {
-    pub(super) fn conv(&mut self, node: &NodeProto) -> Result<Value, NodeFault> {
-        let window = self.window(node, 0)?;
-        let (_, inputs, rows, columns) = window.weight.dim();
-        channels(&window, inputs)?;
-        let (from, stride) = ([window.from.height, window.from.width], window.stride);
-        let mut padding = window.pads;
-        if window.auto != Auto::NotSet {
-            padding = [0; 4];
-        }
-        if let Auto::SameUpper | Auto::SameLower = window.auto {
-            for (axis, kernel) in [rows, columns].into_iter().enumerate() {
-                let whole = (from[axis].div_ceil(stride[axis]) - 1) * stride[axis] + kernel;
-                let total = whole.saturating_sub(from[axis]);
-                (padding[axis], padding[axis + 2]) = split(total, window.auto);
-            }
-        }
-        let layer = Conv {
-            weight: window.weight,
-            bias: window.bias,
-            stride,
-            padding,
-        };
-        let to = layer.output_shape(window.from).ok_or_else(|| {
-            let expected = format!("a picture that its {rows} x {columns} kernel fits in");
-            wrong("input", from, expected)
-        })?;
-        self.push(node, Layer::Conv(layer), vec![window.source], to, dims(to))
-    }
-
-    pub(super) fn conv_transpose(&mut self, node: &NodeProto) -> Result<Value, NodeFault> {
-        let window = self.window(node, 1)?;
-        let (inputs, _, rows, columns) = window.weight.dim();
-        channels(&window, inputs)?;
-        let (from, stride) = ([window.from.height, window.from.width], window.stride);
-        let output_padding = list(node, "output_padding", [0, 0], 0)?;
-        let mut padding = window.pads;
-        let wanted = match attribute(node, "output_shape") {
-            None => None,
-            Some(_) => Some(large(node, "output_shape")?),
-        };
-        let same = matches!(window.auto, Auto::SameUpper | Auto::SameLower);
-        if window.auto != Auto::NotSet || wanted.is_some() {
-            padding = [0; 4];
-        }
-        // No side here is 0: constants of weights and shapes of values were checked.
-        for (axis, kernel) in [rows, columns].into_iter().enumerate() {
-            let whole = (from[axis] - 1) * stride[axis] + kernel + output_padding[axis];
-            let side = match wanted {
-                Some(wanted) => wanted[axis],
-                None if same => from[axis] * stride[axis],
-                None => continue,
-            };
-            match whole.checked_sub(side) {
-                Some(total) => (padding[axis], padding[axis + 2]) = split(total, window.auto),
-                // ONNX says how large, but runtimes disagree on what is there.
-                None => {
-                    return Err(NodeFault::Attribute {
-                        name: if same { "auto_pad" } else { "output_shape" },
-                        value: format!("{side} along axis {}", axis + 2),
-                        expected: "no more than strides and kernel reach; export with pads and output_padding",
-                    });
-                }
-            }
-        }
-        let layer = ConvTranspose {
-            weight: window.weight,
-            bias: window.bias,
-            stride,
-            padding,
-            output_padding,
-        };
-        let to = layer.output_shape(window.from).ok_or_else(|| {
-            let expected = "a picture that its padding leaves something of".to_owned();
-            wrong("input", from, expected)
-        })?;
-        let inputs = vec![window.source];
-        self.push(node, Layer::ConvTranspose(layer), inputs, to, dims(to))
-    }
-
+impl Windowed {
     /// Everything but the sizes; `outputs` is the weight's axis of output channels.
-    fn window(&mut self, node: &NodeProto, outputs: usize) -> Result<Window, NodeFault> {
-        let data = self.operand(node, 0)?;
+    pub fn read(
+        importer: &mut Importer,
+        node: &NodeProto,
+        outputs: usize,
+    ) -> Result<Self, NodeFault> {
+        let data = importer.operand(node, 0)?;
         let from = pictures(&data)?;
         let group = int(node, "group", 1);
         if group != 1 {
@@ -138,14 +74,14 @@ impl Walk {
             other => {
                 return Err(NodeFault::Attribute {
                     name: "auto_pad",
-                    value: super::walk::clean(other),
+                    value: clean(other),
                     expected: "NOTSET, VALID, SAME_UPPER or SAME_LOWER",
                 });
             }
         };
-        let len = self.floats(node, 1)?.1.len();
-        self.spend(len)?;
-        let (shape, floats) = self.floats(node, 1)?;
+        let len = importer.floats(node, 1)?.1.len();
+        importer.spend(len)?;
+        let (shape, floats) = importer.floats(node, 1)?;
         let expected = || {
             format!("four dimensions, none of them 0, with a kernel of 1 to {MAX_WINDOW} a side")
         };
@@ -167,7 +103,7 @@ impl Walk {
         let outputs = weight.shape()[outputs];
         let bias = match node.input.get(2) {
             Some(name) if !name.is_empty() => {
-                let (shape, floats) = self.floats(node, 2)?;
+                let (shape, floats) = importer.floats(node, 2)?;
                 if floats.len() != outputs {
                     return Err(wrong("bias", shape, format!("{outputs} values")));
                 }
@@ -175,9 +111,9 @@ impl Walk {
             }
             _ => Array1::zeros(outputs),
         };
-        let source = self.shaped(&data, from)?;
-        Ok(Window {
-            weight,
+        let source = importer.shaped(&data, from)?;
+        Ok(Self {
+            kernel: weight,
             bias,
             stride,
             pads,
@@ -189,7 +125,7 @@ impl Walk {
 }
 
 /// The shape of pictures with channels.
-pub(super) fn pictures(data: &Data) -> Result<Shape, NodeFault> {
+pub fn pictures(data: &Data) -> Result<Shape, NodeFault> {
     match data.dims[..] {
         [_, _, _] => canonical(&data.dims),
         _ => None,
@@ -200,7 +136,8 @@ pub(super) fn pictures(data: &Data) -> Result<Shape, NodeFault> {
     })
 }
 
-fn channels(window: &Window, inputs: usize) -> Result<(), NodeFault> {
+/// Checks the number of input channels.
+pub fn channels(window: &Windowed, inputs: usize) -> Result<(), NodeFault> {
     if window.from.channels == inputs {
         return Ok(());
     }
@@ -214,7 +151,7 @@ fn channels(window: &Window, inputs: usize) -> Result<(), NodeFault> {
 }
 
 /// The padding before and behind: the odd one behind for SAME_UPPER, before for everything else.
-fn split(total: usize, auto: Auto) -> (usize, usize) {
+pub fn split(total: usize, auto: Auto) -> (usize, usize) {
     let (less, more) = (total / 2, total - total / 2);
     if auto == Auto::SameUpper {
         (less, more)
@@ -223,7 +160,8 @@ fn split(total: usize, auto: Auto) -> (usize, usize) {
     }
 }
 
-fn dims(shape: Shape) -> Vec<usize> {
+/// The dimensions of a picture in ONNX.
+pub fn dims(shape: Shape) -> Vec<usize> {
     vec![shape.channels, shape.height, shape.width]
 }
 
@@ -233,7 +171,7 @@ fn shown(node: &NodeProto, name: &str) -> String {
 }
 
 /// A list of integers from `least` to 255.
-fn list<const N: usize>(
+pub fn list<const N: usize>(
     node: &NodeProto,
     name: &'static str,
     default: [usize; N],
@@ -259,12 +197,12 @@ fn list<const N: usize>(
 }
 
 /// Two sides of a picture.
-fn large(node: &NodeProto, name: &'static str) -> Result<[usize; 2], NodeFault> {
+pub fn large(node: &NodeProto, name: &'static str) -> Result<[usize; 2], NodeFault> {
     let ints = attribute(node, name).map_or(&[][..], |a| &a.ints);
     let side = |&v: &i64| {
         usize::try_from(v)
             .ok()
-            .filter(|v| (1..=crate::network::MAX_SIDE).contains(v))
+            .filter(|v| (1..=crate::graph::MAX_SIDE).contains(v))
     };
     match ints {
         [rows, columns] => side(rows).zip(side(columns)),

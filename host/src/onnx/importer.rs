@@ -1,45 +1,21 @@
-//! The walk over a graph's nodes that turns them into the nodes of a network.
+//! The importer: what the nodes of an ONNX graph that were read so far stand for, and the network's nodes so far.
 //!
 //! A value keeps the dimensions that the graph gives it beside the shape of the node that made it. Where they differ, a
 //! reshape is pending: it becomes a node of its own only where somebody needs the other shape, so reshapes that change
 //! nothing vanish.
 
-use super::constants;
 use super::error::NodeFault;
 use super::proto::NodeProto;
 use super::shape;
 use super::tensor::{Constant, MAX_ELEMENTS};
-use crate::network::{self, InputSpec, Layer, MAX_NODES, MAX_SIDE, Node, Shape, Source};
+use crate::graph::query::source_shape;
+use crate::graph::{self, Float, InputSpec, MAX_NODES, MAX_SIDE, Move, Node, Op, Shape, Source};
+use ndarray::Array2;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The operators that a network may consist of.
-pub const SUPPORTED: &[&str] = &[
-    "Add",
-    "BatchNormalization",
-    "Cast",
-    "Concat",
-    "Constant",
-    "Conv",
-    "ConvTranspose",
-    "Flatten",
-    "Gather",
-    "Gemm",
-    "Identity",
-    "LeakyRelu",
-    "MatMul",
-    "OneHot",
-    "Relu",
-    "Reshape",
-    "Resize",
-    "Shape",
-    "Sigmoid",
-    "Squeeze",
-    "Tanh",
-    "Transpose",
-    "Unsqueeze",
-    "Upsample",
-];
+/// Reads one node of the graph.
+pub type Reader = fn(&mut Importer, &NodeProto) -> Result<Value, NodeFault>;
 
 /// What a name in the graph stands for.
 #[derive(Debug, Clone)]
@@ -65,26 +41,25 @@ pub struct Data {
     pub index: bool,
 }
 
-/// The state of the walk.
-pub struct Walk {
+/// The state of an import.
+pub struct Importer {
     /// What the names seen so far stand for.
     pub values: BTreeMap<String, Value>,
     /// The network's nodes so far.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<Node<Float>>,
     /// Lengths of latent vector and label; a label that is an index has no length before a node says how many there are.
     pub input: InputSpec,
     /// The batch, where the file fixes it.
     pub batch: Option<usize>,
     /// How often each name is read.
     pub uses: BTreeMap<String, usize>,
-    shapes: Vec<Shape>,
     /// Reshapes that became nodes, by what they reshape.
     reshapes: BTreeMap<(Source, [usize; 3]), Source>,
     names: BTreeSet<String>,
     elements: usize,
 }
 
-impl Walk {
+impl Importer {
     /// Before the first node.
     pub fn new(values: BTreeMap<String, Value>, input: InputSpec, batch: Option<usize>) -> Self {
         Self {
@@ -93,67 +68,10 @@ impl Walk {
             input,
             batch,
             uses: BTreeMap::new(),
-            shapes: Vec::new(),
             reshapes: BTreeMap::new(),
             names: BTreeSet::new(),
             elements: 0,
         }
-    }
-
-    /// Takes in the next node.
-    pub fn step(&mut self, node: &NodeProto) -> Result<(), NodeFault> {
-        if !matches!(node.domain.as_str(), "" | "ai.onnx") {
-            return Err(NodeFault::Domain(clean(&node.domain)));
-        }
-        let mut value = match node.op_type.as_str() {
-            "Constant" => known(constants::of_node(node)?),
-            "Identity" => self.value(node, 0)?.clone(),
-            "Shape" => self.shape_of(node)?,
-            "Gather" => self.gather(node)?,
-            "OneHot" => self.one_hot(node)?,
-            "Cast" => self.cast(node)?,
-            "Transpose" => self.transpose(node)?,
-            "Concat" => self.concat(node)?,
-            "Reshape" => {
-                let target = self.ints(node, 1)?;
-                let allow_zero = int(node, "allowzero", 0) != 0;
-                let batch = self.batch;
-                self.reshaped(node, |dims| {
-                    shape::reshape(dims, batch, &target, allow_zero)
-                })?
-            }
-            "Flatten" => self.reshaped(node, |dims| shape::flatten(dims, int(node, "axis", 1)))?,
-            "Unsqueeze" | "Squeeze" => self.axes(node)?,
-            "Gemm" => self.gemm(node)?,
-            "MatMul" => self.mat_mul(node)?,
-            "Add" => self.add(node)?,
-            "BatchNormalization" => self.batch_norm(node)?,
-            "Conv" => self.conv(node)?,
-            "ConvTranspose" => self.conv_transpose(node)?,
-            "Resize" | "Upsample" => self.resize(node)?,
-            "LeakyRelu" => {
-                let slope = attribute(node, "alpha").map_or(0.01, |a| a.f);
-                self.activation(node, Layer::LeakyRelu { slope })?
-            }
-            "Relu" => self.activation(node, Layer::Relu)?,
-            "Tanh" => self.activation(node, Layer::Tanh)?,
-            "Sigmoid" => self.activation(node, Layer::Sigmoid)?,
-            _ => return Err(NodeFault::Unsupported),
-        };
-        let output = node
-            .output
-            .first()
-            .ok_or(NodeFault::Place("it has no output"))?;
-        if node.output.iter().skip(1).any(|extra| !extra.is_empty()) {
-            return Err(NodeFault::Place(
-                "it has more than one output; export in evaluation mode",
-            ));
-        }
-        if let Value::Data(data) = &mut value {
-            data.shared |= self.uses.get(output).is_some_and(|&uses| uses > 1);
-        }
-        self.values.insert(output.clone(), value);
-        Ok(())
     }
 
     /// The name that a network's node gets: the graph's, made printable and unlike any other.
@@ -169,7 +87,7 @@ impl Walk {
     }
 
     /// Counts elements that nodes copy, so that a small file that uses one weight often stays small in memory.
-    pub(super) fn spend(&mut self, elements: usize) -> Result<(), NodeFault> {
+    pub fn spend(&mut self, elements: usize) -> Result<(), NodeFault> {
         self.elements = self.elements.saturating_add(elements);
         if self.elements > MAX_ELEMENTS {
             return Err(NodeFault::Place(
@@ -179,7 +97,8 @@ impl Walk {
         Ok(())
     }
 
-    pub(super) fn value(&self, node: &NodeProto, index: usize) -> Result<&Value, NodeFault> {
+    /// What a node's input stands for.
+    pub fn value(&self, node: &NodeProto, index: usize) -> Result<&Value, NodeFault> {
         let name = node
             .input
             .get(index)
@@ -190,18 +109,16 @@ impl Walk {
             .ok_or_else(|| NodeFault::Unknown(clean(name)))
     }
 
-    pub(super) fn constant(
-        &self,
-        node: &NodeProto,
-        index: usize,
-    ) -> Result<&Arc<Constant>, NodeFault> {
+    /// An input that must be known.
+    pub fn constant(&self, node: &NodeProto, index: usize) -> Result<&Arc<Constant>, NodeFault> {
         match self.value(node, index)? {
             Value::Constant(constant) => Ok(constant),
             Value::Data { .. } => Err(NodeFault::NotConstant(input_name(node, index))),
         }
     }
 
-    pub(super) fn ints(&self, node: &NodeProto, index: usize) -> Result<Vec<i64>, NodeFault> {
+    /// An input that is a list of integers.
+    pub fn ints(&self, node: &NodeProto, index: usize) -> Result<Vec<i64>, NodeFault> {
         let constant = self.constant(node, index)?;
         let fault = || {
             wrong(
@@ -217,11 +134,8 @@ impl Walk {
             .ok_or_else(fault)
     }
 
-    pub(super) fn floats(
-        &self,
-        node: &NodeProto,
-        index: usize,
-    ) -> Result<(&[usize], &[f32]), NodeFault> {
+    /// An input of parameters: its shape and its elements.
+    pub fn floats(&self, node: &NodeProto, index: usize) -> Result<(&[usize], &[f32]), NodeFault> {
         let constant = self.constant(node, index)?;
         let floats = constant.as_floats();
         floats
@@ -230,7 +144,7 @@ impl Walk {
     }
 
     /// An input that depends on the graph's inputs, and may be an index.
-    pub(super) fn data(&self, node: &NodeProto, index: usize) -> Result<&Data, NodeFault> {
+    pub fn data(&self, node: &NodeProto, index: usize) -> Result<&Data, NodeFault> {
         match self.value(node, index)? {
             Value::Constant(_) => Err(NodeFault::NotData(input_name(node, index))),
             Value::Data(data) => Ok(data),
@@ -238,7 +152,7 @@ impl Walk {
     }
 
     /// An input that depends on the graph's inputs and is a tensor of real numbers.
-    pub(super) fn operand(&self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
+    pub fn operand(&self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
         let data = self.data(node, index)?;
         if data.index {
             return Err(NodeFault::Index(input_name(node, index)));
@@ -247,19 +161,12 @@ impl Walk {
     }
 
     /// The shape that a value's source has in the network.
-    pub(super) fn source_shape(&self, source: Source) -> Shape {
-        let shape = match source {
-            Source::Input => Some(Shape::vector(self.input.len())),
-            Source::Latent => Some(Shape::vector(self.input.latent)),
-            Source::Label => Some(Shape::vector(self.input.classes)),
-            Source::Node(index) => self.shapes.get(index).copied(),
-        };
-        // Every source here was made by this walk.
-        shape.unwrap_or(Shape::vector(0))
+    pub fn source_shape(&self, source: Source) -> Shape {
+        source_shape(&self.nodes, self.input, source)
     }
 
     /// A value as a source of this shape; a pending reshape becomes a node where it changes anything.
-    pub(super) fn shaped(&mut self, data: &Data, shape: Shape) -> Result<Source, NodeFault> {
+    pub fn shaped(&mut self, data: &Data, shape: Shape) -> Result<Source, NodeFault> {
         if self.source_shape(data.source) == shape {
             return Ok(data.source);
         }
@@ -268,13 +175,13 @@ impl Walk {
             return Ok(made);
         }
         let via = data.via.clone();
-        let made = self.push_named(&via, Layer::Reshape { shape }, vec![data.source], shape)?;
+        let made = self.push_named(&via, Op::Move(Move::Reshape), vec![data.source], shape)?;
         self.reshapes.insert(key, made);
         Ok(made)
     }
 
     /// An element-wise layer's operand: in the shape that the graph gives it, where a network's tensor can have it.
-    pub(super) fn element_wise(&mut self, data: &Data) -> Result<(Source, Shape), NodeFault> {
+    pub fn element_wise(&mut self, data: &Data) -> Result<(Source, Shape), NodeFault> {
         let source = match canonical(&data.dims) {
             Some(shape) => self.shaped(data, shape)?,
             None => data.source,
@@ -283,16 +190,16 @@ impl Walk {
     }
 
     /// Appends a node of the network with what it is called in the graph.
-    pub(super) fn push(
+    pub fn push(
         &mut self,
         node: &NodeProto,
-        layer: Layer,
+        op: Op<Float>,
         inputs: Vec<Source>,
         shape: Shape,
         dims: Vec<usize>,
     ) -> Result<Value, NodeFault> {
         let name = node_name(node);
-        let source = self.push_named(&name, layer, inputs, shape)?;
+        let source = self.push_named(&name, op, inputs, shape)?;
         Ok(Value::Data(Data {
             source,
             dims,
@@ -305,7 +212,7 @@ impl Walk {
     fn push_named(
         &mut self,
         name: &str,
-        layer: Layer,
+        op: Op<Float>,
         inputs: Vec<Source>,
         shape: Shape,
     ) -> Result<Source, NodeFault> {
@@ -314,11 +221,11 @@ impl Walk {
         }
         let sides = [shape.channels, shape.height, shape.width];
         if sides.iter().any(|side| !(1..=MAX_SIDE).contains(side))
-            || shape.len() > network::MAX_ELEMENTS
+            || shape.len() > graph::MAX_ELEMENTS
         {
             let expected = format!(
                 "1 to {MAX_SIDE} a side and at most {} elements",
-                network::MAX_ELEMENTS
+                graph::MAX_ELEMENTS
             );
             return Err(wrong("output", sides, expected));
         }
@@ -326,13 +233,15 @@ impl Walk {
         self.nodes.push(Node {
             name,
             inputs,
-            layer,
+            op,
+            shape,
+            note: (),
         });
-        self.shapes.push(shape);
         Ok(Source::Node(self.nodes.len() - 1))
     }
 
-    pub(super) fn reshaped(
+    /// The first input with other dimensions.
+    pub fn reshaped(
         &self,
         node: &NodeProto,
         change: impl Fn(&[usize]) -> Result<Vec<usize>, NodeFault>,
@@ -345,31 +254,25 @@ impl Walk {
         }))
     }
 
-    fn axes(&mut self, node: &NodeProto) -> Result<Value, NodeFault> {
-        if let Value::Constant(constant) = self.value(node, 0)? {
-            // Of shapes that the graph computes; their axes do not matter here.
-            return Ok(Value::Constant(Arc::clone(constant)));
+    /// Learns how many classes a label that is an index may choose from.
+    pub fn classes(&mut self, found: usize) -> Result<(), NodeFault> {
+        if self.input.classes == 0 {
+            if !(1..=255).contains(&found) {
+                return Err(wrong("table", found, "1 to 255 classes".to_owned()));
+            }
+            self.input.classes = found;
         }
-        let axes = match attribute(node, "axes") {
-            Some(axes) => axes.ints.clone(),
-            None => self.ints(node, 1)?,
-        };
-        if node.op_type == "Squeeze" {
-            self.reshaped(node, |dims| shape::squeeze(dims, &axes))
+        let expected = self.input.classes;
+        if found == expected {
+            Ok(())
         } else {
-            self.reshaped(node, |dims| shape::unsqueeze(dims, &axes))
+            Err(NodeFault::Classes { found, expected })
         }
-    }
-
-    fn activation(&mut self, node: &NodeProto, layer: Layer) -> Result<Value, NodeFault> {
-        let data = self.operand(node, 0)?;
-        let (source, shape) = self.element_wise(&data)?;
-        self.push(node, layer, vec![source], shape, data.dims)
     }
 }
 
 /// The network's shape of so many dimensions a sample; `None` for numbers of them that a network does not have.
-pub(super) fn canonical(dims: &[usize]) -> Option<Shape> {
+pub fn canonical(dims: &[usize]) -> Option<Shape> {
     match *dims {
         [len] => Some(Shape::vector(len)),
         [channels, height, width] => Some(Shape {
@@ -382,7 +285,7 @@ pub(super) fn canonical(dims: &[usize]) -> Option<Shape> {
 }
 
 /// What to call a node: its name or, where it has none, its output's.
-pub(super) fn node_name(node: &NodeProto) -> String {
+pub fn node_name(node: &NodeProto) -> String {
     let named = [Some(&node.name), node.output.first()]
         .into_iter()
         .flatten()
@@ -390,27 +293,28 @@ pub(super) fn node_name(node: &NodeProto) -> String {
     named.cloned().unwrap_or_else(|| node.op_type.clone())
 }
 
-pub(super) fn known(constant: Constant) -> Value {
+/// A value that is known.
+pub fn known(constant: Constant) -> Value {
     Value::Constant(Arc::new(constant))
 }
 
-pub(super) fn attribute<'a>(
-    node: &'a NodeProto,
-    name: &str,
-) -> Option<&'a super::proto::AttributeProto> {
+/// An attribute of a node.
+pub fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a super::proto::AttributeProto> {
     node.attribute.iter().find(|a| a.name == name)
 }
 
-pub(super) fn int(node: &NodeProto, name: &str, default: i64) -> i64 {
+/// An integer attribute.
+pub fn int(node: &NodeProto, name: &str, default: i64) -> i64 {
     attribute(node, name).map_or(default, |a| a.i)
 }
 
 /// A string attribute; its default where it is absent or no UTF-8.
-pub(super) fn text<'a>(node: &'a NodeProto, name: &str, default: &'a str) -> &'a str {
+pub fn text<'a>(node: &'a NodeProto, name: &str, default: &'a str) -> &'a str {
     attribute(node, name).map_or(default, |a| std::str::from_utf8(&a.s).unwrap_or("?"))
 }
 
-pub(super) fn input_name(node: &NodeProto, index: usize) -> String {
+/// The name of an input, for errors.
+pub fn input_name(node: &NodeProto, index: usize) -> String {
     clean(node.input.get(index).map_or("", String::as_str))
 }
 
@@ -422,11 +326,35 @@ pub fn clean(name: &str) -> String {
         .collect()
 }
 
-pub(super) fn wrong(
-    what: &'static str,
-    found: impl std::fmt::Debug,
-    expected: String,
-) -> NodeFault {
+/// Dimensions behind a matrix: the last one changes, and it holds all there is.
+pub fn row_dims(dims: &[usize], inputs: usize, outputs: usize) -> Result<Vec<usize>, NodeFault> {
+    if dims.last() != Some(&inputs) || shape::len(dims) != inputs {
+        return Err(wrong(
+            "input",
+            dims,
+            format!("{inputs} values a sample, as its weight has"),
+        ));
+    }
+    let mut result = dims.to_vec();
+    if let Some(last) = result.last_mut() {
+        *last = outputs;
+    }
+    Ok(result)
+}
+
+/// Constants as a matrix.
+pub fn matrix(rows: usize, columns: usize, floats: &[f32]) -> Result<Array2<f32>, NodeFault> {
+    Array2::from_shape_vec((rows, columns), floats.to_vec()).map_err(|_| {
+        wrong(
+            "weight",
+            [rows, columns],
+            format!("{} values", floats.len()),
+        )
+    })
+}
+
+/// A shape that does not fit.
+pub fn wrong(what: &'static str, found: impl std::fmt::Debug, expected: String) -> NodeFault {
     NodeFault::Shape {
         what,
         found: format!("{found:?}"),
