@@ -17,6 +17,9 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed={VARIABLE}");
     println!("cargo::rustc-check-cfg=cfg(few_registers)");
+    println!("cargo::rustc-check-cfg=cfg(chosen_operators)");
+    println!("cargo::rustc-check-cfg=cfg(operator, values(any()))");
+    choose_operators();
     if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv6m")) {
         println!("cargo::rustc-cfg=few_registers");
     }
@@ -28,6 +31,18 @@ fn main() {
     }
     if let Err(message) = prepare(&board) {
         println!("cargo::error={message}");
+    }
+}
+
+/// Takes over which operators `shared` has in this build.
+fn choose_operators() {
+    let codes = env::var("DEP_THUMBGEN_OPERATORS_CODES").unwrap_or_default();
+    if codes == "all" {
+        return;
+    }
+    println!("cargo::rustc-cfg=chosen_operators");
+    for code in codes.split(',') {
+        println!("cargo::rustc-cfg=operator=\"{code}\"");
     }
 }
 

@@ -14,7 +14,7 @@
 use firmware::oracle::model::Model;
 use shared::image::Image;
 use shared::latent::Point;
-use shared::layer::{Layout, Window};
+use shared::op::{Layout, Window};
 use std::error::Error;
 
 const USAGE: &str = "OUT dense, OUT random SEED OPERATIONS, \
@@ -47,8 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         image.arena_len()
     );
     for op in image.ops() {
-        let (from, to) = (image.region(op.input()), image.region(op.output()));
-        println!("{}: {} useful MAC", op.name, op.kind.macs(&from, &to));
+        let (from, to) = (image.inputs_of(&op), image.region(op.output));
+        println!("{}: {} multiplications", op.name, op.kind.work(&from, &to));
     }
     Ok(())
 }
@@ -77,6 +77,7 @@ fn window(transposed: bool, arguments: &[&str]) -> Result<Model, Box<dyn Error>>
         kernel: [kernel.parse()?; 2],
         stride: [stride.parse()?; 2],
         padding: [padding.parse()?; 2],
+        dilation: [1; 2],
     };
     let layout = match bits {
         "8" => Layout::Int8Rows,
@@ -88,9 +89,9 @@ fn window(transposed: bool, arguments: &[&str]) -> Result<Model, Box<dyn Error>>
     for _ in 0..times.parse::<usize>()? {
         model.rewind();
         if transposed {
-            model.conv_transpose(window, to, Some(layout));
+            model.conv_transpose(window, 1, to, Some(layout));
         } else {
-            model.conv(window, to, Some(layout));
+            model.conv(window, 1, to, Some(layout));
         }
     }
     model.finish();

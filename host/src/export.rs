@@ -9,7 +9,8 @@ pub mod integers;
 use crate::evaluate::classifier::FromFile;
 use crate::files::{FileError, read_at_most, write_atomically};
 use crate::forward;
-use crate::network::Network;
+use crate::graph::Network;
+use crate::graph::{Bits, QuantizedNetwork};
 use crate::onnx::fidelity;
 use crate::onnx::qdq::{self, Outputs};
 use crate::onnx::read::{ReadOptions, from_bytes};
@@ -21,7 +22,7 @@ use crate::pack::{PackError, names};
 use crate::quantize::calibrate::{CALIBRATION_POINTS, Calibration, float_inputs, integer_inputs};
 use crate::quantize::report::{MEASURING_POINTS, QuantizationReport, float_grey, measure};
 use crate::quantize::widths::Choice;
-use crate::quantize::{Bits, Prepared, QuantizeError, QuantizedNetwork, oracle};
+use crate::quantize::{Prepared, QuantizeError, oracle};
 use crate::train::qat::distill::DistillOptions;
 use integers::{Integers, Training, integers};
 use ndarray::ArrayView1;
@@ -242,7 +243,7 @@ pub fn export(
     let measured = measure(&network, &quantized, MEASURING_POINTS);
     progress("recording golden vectors");
     let golden = vectors(&quantized, FILE_VECTORS, |input| {
-        oracle::all_steps(&quantized, input)
+        oracle::all_nodes(&quantized, input)
     })
     .map_err(packing)?;
     progress("packing");
@@ -336,10 +337,10 @@ pub fn pictures(
     quantized: &QuantizedNetwork,
     points: &[Point],
 ) -> Vec<Pictures> {
-    let inputs = integer_inputs(points, network.input, quantized.prior);
+    let inputs = integer_inputs(points, network.input, quantized.about.prior);
     let floats = forward::run(network, float_inputs(&inputs, network.input).view());
-    let steps = crate::quantize::simulate::all_steps(quantized, inputs.view());
-    let range = quantized.pixel_range;
+    let steps = crate::quantize::simulate::all_nodes(quantized, inputs.view());
+    let range = quantized.about.pixel_range;
     let integers = steps
         .last()
         .map(|output| output.rows().into_iter())

@@ -1,7 +1,7 @@
 //! Everything the `thumbgen` command does, as a library.
 //!
 //! The way of the data, one direction only:
-//! [`dataset`] -> [`train`] -> generator.onnx -> [`onnx`] -> [`network`] -> [`quantize`] (fold, calibrate, choose widths)
+//! [`dataset`] -> [`train`] -> generator.onnx -> [`onnx`] -> [`graph`] -> [`quantize`] (fold, calibrate, choose widths)
 //! -> [`pack`] -> model image -> [`firmware_build`] -> [`emulator`].
 //!
 //! Beside the way: [`preview`] runs the firmware's own code on the host, [`runtime`] other people's ONNX runtimes,
@@ -23,8 +23,8 @@ pub mod forward;
 pub mod graph;
 pub mod link;
 pub mod model_folder;
-pub mod network;
 pub mod onnx;
+pub mod ops;
 pub mod pack;
 pub mod picture;
 pub mod preview;

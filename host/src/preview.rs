@@ -236,7 +236,7 @@ impl Observer for Checksums {
         self.0.push(shared::checksum::of_activations(input));
     }
 
-    fn layer(&mut self, _: usize, _: &shared::layer::Op<'_>, output: &[i8]) {
+    fn layer(&mut self, _: &shared::image::Turn<'_>, output: &[i8]) {
         self.0.push(shared::checksum::of_activations(output));
     }
 }

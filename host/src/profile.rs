@@ -11,16 +11,16 @@ pub struct Cost {
     pub name: String,
     /// What it computes.
     pub kind: String,
-    /// Multiplications of a weight with an activation.
-    pub macs: u64,
+    /// Multiplications, and elements that are moved, added or looked up: see [`shared::op::Operator::work`].
+    pub work: u64,
     /// Instructions of the core, exact to the board's tick.
     pub instructions: u64,
 }
 
 impl Cost {
-    /// Instructions for a multiplication; `None` where there is none.
-    pub fn per_mac(&self) -> Option<f64> {
-        (self.macs > 0).then(|| self.instructions as f64 / self.macs as f64)
+    /// Instructions for a unit of work; `None` where there is none.
+    pub fn per_work(&self) -> Option<f64> {
+        (self.work > 0).then(|| self.instructions as f64 / self.work as f64)
     }
 }
 
@@ -35,13 +35,13 @@ impl Profile {
         let input = Cost {
             name: "latent vector".to_owned(),
             kind: "PCG32".to_owned(),
-            macs: 0,
+            work: 0,
             instructions: 0,
         };
         let layers = inspect::image(image).layers.into_iter().map(|row| Cost {
             name: row.name,
             kind: row.kind,
-            macs: row.macs,
+            work: row.work,
             instructions: 0,
         });
         let mut costs: Vec<Cost> = std::iter::once(input).chain(layers).collect();
@@ -56,7 +56,7 @@ impl Profile {
         Cost {
             name: "total".to_owned(),
             kind: String::new(),
-            macs: self.0.iter().map(|cost| cost.macs).sum(),
+            work: self.0.iter().map(|cost| cost.work).sum(),
             instructions: self.0.iter().map(|cost| cost.instructions).sum(),
         }
     }
@@ -71,18 +71,18 @@ impl fmt::Display for Profile {
             .chain([&total])
             .map(|cost| {
                 let share = 100.0 * cost.instructions as f64 / total.instructions.max(1) as f64;
-                let per_mac = cost.per_mac();
+                let per_work = cost.per_work();
                 [
                     cost.name.clone(),
                     cost.kind.clone(),
-                    cost.macs.to_string(),
+                    cost.work.to_string(),
                     cost.instructions.to_string(),
-                    per_mac.map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
+                    per_work.map_or("-".to_owned(), |ratio| format!("{ratio:.2}")),
                     format!("{share:.1} %"),
                 ]
             })
             .collect();
-        let header = ["layer", "kind", "MACs", "instructions", "a MAC", "share"];
+        let header = ["layer", "kind", "work", "instructions", "each", "share"];
         let header = header.map(str::to_owned);
         let width = |column: usize| {
             let cells = rows.iter().chain([&header]).map(|row| &row[column]);
@@ -116,7 +116,7 @@ mod tests {
         let profile = Profile::new(&image, &[2, 100, 200, 300, 10], 5);
         let found: Vec<u64> = profile.0.iter().map(|cost| cost.instructions).collect();
         assert_eq!(found, [10, 500, 1000, 1500, 50]);
-        assert_eq!(profile.0[1].per_mac(), Some(500.0 / 10752.0));
+        assert_eq!(profile.0[1].per_work(), Some(500.0 / 10752.0));
         assert_eq!(profile.total().instructions, 3060);
         let text = profile.to_string();
         let lines: Vec<&str> = text.lines().collect();

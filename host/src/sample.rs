@@ -1,7 +1,7 @@
 //! Pictures of a model, by either arithmetic: the integers of the device, or the float generator.
 
+use crate::graph::InputSpec;
 use crate::model_folder::{FLOAT_ONNX, ModelError, ModelFiles};
-use crate::network::InputSpec;
 use crate::onnx::OnnxError;
 use crate::onnx::read::{ReadOptions, read_file};
 use crate::onnx::write::{WriteOptions, to_bytes};

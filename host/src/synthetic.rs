@@ -4,7 +4,7 @@ mod graph;
 
 pub use graph::{any_graph, conv_generator};
 
-use crate::network::{BatchNorm, Dense, InputSpec, Layer, Network, Shape};
+use crate::graph::{BatchNorm, Float, InputSpec, Network, Op, Shape};
 use ndarray::{Array1, Array2};
 use shared::latent::pcg::{Pcg32, split_mix_64};
 
@@ -35,18 +35,18 @@ impl Random {
         self.0.next_u32() as usize % n.max(1)
     }
 
-    fn dense(&mut self, inputs: usize, outputs: usize, gain: f32) -> Layer {
+    fn dense(&mut self, inputs: usize, outputs: usize, gain: f32) -> Op<Float> {
         // He, Zhang, Ren, Sun, "Delving Deep into Rectifiers" (2015), section 2.2.
         let deviation = gain * (2.0 / inputs as f32).sqrt();
         let weight = Array2::from_shape_simple_fn((outputs, inputs), || self.normal() * deviation);
         let bias = Array1::from_shape_simple_fn(outputs, || self.normal() * 0.1);
-        Layer::Dense(Dense { weight, bias })
+        Op::dense(weight, bias)
     }
 
-    fn batch_norm(&mut self, channels: usize) -> Layer {
+    fn batch_norm(&mut self, channels: usize) -> Op<Float> {
         let mut draw =
             |low, high| Array1::from_shape_simple_fn(channels, || self.uniform(low, high));
-        Layer::BatchNorm(BatchNorm {
+        Op::Norm(BatchNorm {
             scale: draw(0.5, 1.5),
             bias: draw(-0.5, 0.3),
             mean: draw(-0.3, 0.3),
@@ -68,19 +68,19 @@ pub fn generator(
     let mut layers = Vec::new();
     let mut inputs = latent + classes;
     for (index, &outputs) in hidden.iter().enumerate() {
-        layers.push((format!("dense{index}"), random.dense(inputs, outputs, 1.0)));
-        layers.push((format!("norm{index}"), random.batch_norm(outputs)));
-        layers.push((
-            format!("activation{index}"),
-            Layer::LeakyRelu { slope: 0.25 },
-        ));
+        let shape = Shape::vector(outputs);
+        let dense = random.dense(inputs, outputs, 1.0);
+        layers.push((format!("dense{index}"), dense, shape));
+        layers.push((format!("norm{index}"), random.batch_norm(outputs), shape));
+        layers.push((format!("activation{index}"), Op::leaky_relu(0.25), shape));
         inputs = outputs;
     }
     let last = random.dense(inputs, output.len(), 1.0);
-    layers.push((format!("dense{}", hidden.len()), last));
-    layers.push(("tanh".to_owned(), Layer::Tanh));
-    if (output.height, output.width) != (1, 1) {
-        layers.push(("picture".to_owned(), Layer::Reshape { shape: output }));
+    let shape = Shape::vector(output.len());
+    layers.push((format!("dense{}", hidden.len()), last, shape));
+    layers.push(("tanh".to_owned(), Op::TANH, shape));
+    if !output.is_vector() {
+        layers.push(("picture".to_owned(), Op::reshape(), output));
     }
     let input = InputSpec { latent, classes };
     Network::chain("synthetic", input, layers, output)
@@ -112,30 +112,35 @@ pub fn any_network(seed: u64) -> Network {
             1 + random.below(40)
         };
         let gain = random.uniform(0.2, 3.0);
-        layers.push((format!("fc{index}"), random.dense(inputs, outputs, gain)));
+        let shape = Shape::vector(outputs);
+        layers.push((
+            format!("fc{index}"),
+            random.dense(inputs, outputs, gain),
+            shape,
+        ));
         if random.below(2) == 0 {
-            layers.push((format!("bn{index}"), random.batch_norm(outputs)));
+            layers.push((format!("bn{index}"), random.batch_norm(outputs), shape));
         }
         let activations = match random.below(if last { 8 } else { 7 }) {
-            0 => vec![Layer::Relu],
-            1 => vec![Layer::LeakyRelu { slope: 0.25 }],
-            2 => vec![Layer::LeakyRelu { slope: 0.2 }],
-            3 => vec![Layer::LeakyRelu { slope: 0.5 }],
-            4 => vec![Layer::Sigmoid],
-            5 => vec![Layer::Tanh],
-            6 => vec![Layer::LeakyRelu { slope: 0.125 }, Layer::Tanh],
+            0 => vec![Op::RELU],
+            1 => vec![Op::leaky_relu(0.25)],
+            2 => vec![Op::leaky_relu(0.2)],
+            3 => vec![Op::leaky_relu(0.5)],
+            4 => vec![Op::SIGMOID],
+            5 => vec![Op::TANH],
+            6 => vec![Op::leaky_relu(0.125), Op::TANH],
             _ => vec![],
         };
         let named = activations
             .into_iter()
             .enumerate()
-            .map(|(i, layer)| (format!("activation{index}.{i}"), layer));
+            .map(|(i, op)| (format!("activation{index}.{i}"), op, shape));
         layers.extend(named);
         inputs = outputs;
     }
     let input = InputSpec { latent, classes };
-    if (output.height, output.width) != (1, 1) {
-        layers.push(("picture".to_owned(), Layer::Reshape { shape: output }));
+    if !output.is_vector() {
+        layers.push(("picture".to_owned(), Op::reshape(), output));
     }
     Network::chain(format!("any{seed}"), input, layers, output)
 }

@@ -75,6 +75,22 @@ impl Activation {
     }
 }
 
+impl Activation {
+    /// As [`Activation::requantize`], where nothing need be shifted: of a shift of 0 with the slope's, the number itself.
+    #[inline]
+    pub const fn round(self, accumulator: i32, shift: u8) -> i8 {
+        let negative = accumulator < 0;
+        let whole = shift == 0 && !(negative && self.slope_shift() > 0);
+        if negative && matches!(self, Self::Relu) {
+            0
+        } else if whole {
+            saturate(accumulator)
+        } else {
+            self.requantize(accumulator, shift)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,9 +155,22 @@ mod tests {
         }
 
         #[test]
+        fn rounding_begins_at_a_shift_of_nothing(a in -(1i32 << 24)..(1 << 24), s in 0u8..=23, k in 1u8..=7) {
+            for (activation, slope) in [
+                (Activation::None, 1.0),
+                (Activation::Relu, 0.0),
+                (Activation::LeakyRelu { slope_shift: k }, power_of_two(-i32::from(k))),
+            ] {
+                let slope = if a < 0 { slope } else { 1.0 };
+                let real = (a as f32 * slope * power_of_two(-i32::from(s))).round_ties_even();
+                prop_assert_eq!(f32::from(activation.round(a, s)), real.clamp(-128.0, 127.0));
+            }
+        }
+
+        #[test]
         fn nothing_panics(a: i32, s: u8, k: u8) {
             for activation in [Activation::None, Activation::Relu, Activation::LeakyRelu { slope_shift: k }] {
-                let _ = activation.requantize(a, s);
+                let _ = (activation.requantize(a, s), activation.round(a, s));
             }
         }
     }

@@ -24,6 +24,33 @@ pub fn of_activations(activations: &[i8]) -> u32 {
     of_bytes(bytemuck::cast_slice(activations))
 }
 
+/// The checksum of several tensors, one after the other.
+pub struct Running(
+    #[cfg(not(target_os = "none"))] crc::Digest<'static, u32, Table<16>>,
+    #[cfg(target_os = "none")] Small,
+);
+
+impl Running {
+    /// The checksum of nothing yet.
+    #[expect(
+        clippy::new_without_default,
+        reason = "a running checksum is begun on purpose"
+    )]
+    pub fn new() -> Self {
+        Self(digest())
+    }
+
+    /// Goes on with a tensor's elements.
+    pub fn update(&mut self, activations: &[i8]) {
+        self.0.update(bytemuck::cast_slice(activations));
+    }
+
+    /// The checksum of all that was given.
+    pub fn finish(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
 /// A checksum over several pieces.
 #[cfg(not(target_os = "none"))]
 pub(crate) fn digest() -> crc::Digest<'static, u32, Table<16>> {
@@ -85,6 +112,15 @@ mod tests {
             super::of_activations(&[-1, 0, 1]),
             super::of_bytes(&[255, 0, 1])
         );
+    }
+
+    #[test]
+    fn tensors_one_after_the_other_are_one() {
+        let mut running = super::Running::new();
+        running.update(&[1, -2]);
+        running.update(&[]);
+        running.update(&[3]);
+        assert_eq!(running.finish(), super::of_activations(&[1, -2, 3]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! 1. Integers only: a seed gives the same latent vector, and a latent vector the same picture, on every machine.
 //! 2. One arithmetic, written once ([`arithmetic`]).
-//! 3. A model is a program over one arena ([`layer`]), read in place from its image ([`image`]). An image is checked
+//! 3. A model is a program over one arena ([`op`]), read in place from its image ([`image`]). An image is checked
 //!    once, by [`image::Image::new_checked`]; holding an [`image::Image`] proves that every accessor succeeds.
 //! 4. No heap, no recursion, no unsafe code, no panic on any input.
 //!
@@ -16,5 +16,5 @@ pub mod checksum;
 pub mod golden;
 pub mod image;
 pub mod latent;
-pub mod layer;
+pub mod op;
 pub mod protocol;

@@ -10,7 +10,7 @@ use host::quantize::{Prepared, QuantizeOptions};
 use host::runtime::{Runtime, inputs, ort, ort::Ort, tract::Tract};
 use shared::image::Image;
 use shared::latent::{Latent, Point};
-use shared::layer::Op;
+use shared::image::Turn;
 use std::process::Command;
 use tests::{MODELS, files, model, oracle, required};
 
@@ -91,7 +91,7 @@ fn float_generators_agree_within_1e_5() {
 struct Layers(Vec<Vec<i8>>);
 
 impl Observer for Layers {
-    fn layer(&mut self, _: usize, _: &Op<'_>, output: &[i8]) {
+    fn layer(&mut self, _: &Turn<'_>, output: &[i8]) {
         self.0.push(output.to_vec());
     }
 }

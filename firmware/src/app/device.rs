@@ -10,8 +10,8 @@ use crate::slot::{Running, Slot, Start};
 use crate::text::{Hex, decimal};
 use core::fmt::{self, Write};
 use shared::checksum;
+use shared::image::Turn;
 use shared::latent::{Latent, Point};
-use shared::layer::Op;
 use shared::protocol::{LogLevel, SlotState, Source};
 
 /// What a board measures.
@@ -329,9 +329,9 @@ impl<P: Probe, W: Write> Observer for ChecksumLine<'_, P, W> {
         self.send(format_args!(" {}", Hex(checksum::of_activations(input))));
     }
 
-    fn layer(&mut self, index: usize, op: &Op<'_>, output: &[i8]) {
+    fn layer(&mut self, turn: &Turn<'_>, output: &[i8]) {
         self.send(format_args!(" {}", Hex(checksum::of_activations(output))));
-        self.probe.layer(index, op, output);
+        self.probe.layer(turn, output);
     }
 }
 
@@ -363,9 +363,9 @@ impl<P: Probe, W: Write> Observer for ProfileLine<'_, P, W> {
         self.lap();
     }
 
-    fn layer(&mut self, index: usize, op: &Op<'_>, output: &[i8]) {
+    fn layer(&mut self, turn: &Turn<'_>, output: &[i8]) {
         self.lap();
-        self.probe.layer(index, op, output);
+        self.probe.layer(turn, output);
     }
 
     fn end(&mut self) {

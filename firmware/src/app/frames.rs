@@ -6,8 +6,8 @@ use crate::panel::Screen;
 use crate::slot::{self, Slot, Start};
 use core::fmt;
 use shared::checksum;
+use shared::image::Turn;
 use shared::latent::Latent;
-use shared::layer::Op;
 use shared::protocol::{
     BLOCK_LEN, Frame, FrameError, Hello, MalformedMessage, Refusal, Reply, Request, Source, decode,
     short,
@@ -214,9 +214,9 @@ impl<P: Probe, W: Serial> Observer for Report<'_, P, W> {
         self.layer_done(input);
     }
 
-    fn layer(&mut self, index: usize, op: &Op<'_>, output: &[i8]) {
+    fn layer(&mut self, turn: &Turn<'_>, output: &[i8]) {
         self.layer_done(output);
-        self.probe.layer(index, op, output);
+        self.probe.layer(turn, output);
     }
 
     fn end(&mut self) {

@@ -207,7 +207,7 @@ mod tests {
         pixelcolor::{BinaryColor, Gray4, Gray8},
     };
     use shared::image::PixelRange;
-    use shared::layer::Region;
+    use shared::op::Region;
 
     /// Signed elements: -128 black, 127 white.
     fn picture(data: &[i8], width: u16, height: u16) -> Picture<'_> {

@@ -10,11 +10,11 @@ mod self_test;
 pub use picture::Picture;
 pub use self_test::{Mismatch, SelfTestError};
 
-use crate::kernels::{self, table::table_in_place};
+use crate::kernels::{self, Operands, State};
 use core::ops::Range;
-use shared::image::Image;
+use shared::image::{Image, Turn};
 use shared::latent::Latent;
-use shared::layer::{Kind, Op, Region};
+use shared::op::{MAX_INPUTS, Op, Region};
 
 /// Watches the engine at work.
 pub trait Observer {
@@ -29,8 +29,8 @@ pub trait Observer {
     }
 
     /// An operation has written its output.
-    fn layer(&mut self, index: usize, op: &Op<'_>, output: &[i8]) {
-        let _ = (index, op, output);
+    fn layer(&mut self, turn: &Turn<'_>, output: &[i8]) {
+        let _ = (turn, output);
     }
 
     /// The picture is computed.
@@ -132,13 +132,15 @@ impl<'a> Engine<'a> {
         let input = arena
             .get_mut(bytes_of(self.image.input()))
             .unwrap_or_default();
-        latent.fill(self.image.prior(), self.image.latent_len(), input);
+        let stream = latent.fill(self.image.prior(), self.image.latent_len(), input);
         observer.input(input);
-        for (index, op) in self.image.ops().enumerate() {
-            self.run(&op, arena)
-                .ok_or(EngineError::Regions { op: index })?;
-            let output = self.image.region(op.output());
-            observer.layer(index, &op, arena.get(bytes_of(output)).unwrap_or_default());
+        let mut state = State { stream, step: 0 };
+        for turn in self.image.schedule() {
+            state.step = turn.step.map_or(0, |step| step.number);
+            self.run(&turn.op, arena, &mut state)
+                .ok_or(EngineError::Regions { op: turn.index })?;
+            let output = self.image.region(turn.op.output);
+            observer.layer(&turn, arena.get(bytes_of(output)).unwrap_or_default());
         }
         observer.end();
         let output = self.image.output();
@@ -146,19 +148,36 @@ impl<'a> Engine<'a> {
         Ok(Picture::new(data, &output, self.image.pixel_range()))
     }
 
-    /// `None` where the regions are not in the arena or overlap.
-    fn run(&self, op: &Op<'_>, arena: &mut [i8]) -> Option<()> {
-        let from = &self.image.region(op.input());
-        let to = &self.image.region(op.output());
-        if let Kind::Table(op) = &op.kind
-            && from.covers_the_same_bytes(to)
-        {
-            table_in_place(op.entries, arena.get_mut(bytes_of(*to))?);
-            return Some(());
+    /// `None` where the regions are not in the arena, or overlap and may not.
+    fn run(&self, op: &Op<'_>, arena: &mut [i8], state: &mut State) -> Option<()> {
+        let from = self.image.inputs_of(op);
+        let to = self.image.region(op.output);
+        let written = bytes_of(to);
+        let (before, rest) = arena.split_at_mut_checked(written.start)?;
+        let (output, behind) = rest.split_at_mut_checked(written.len())?;
+        let mut inputs: [&[i8]; MAX_INPUTS] = [&[]; MAX_INPUTS];
+        let mut in_place = false;
+        for (index, (input, region)) in inputs.iter_mut().zip(from.iter()).enumerate() {
+            let read = bytes_of(*region);
+            if read.end <= written.start {
+                *input = before.get(read)?;
+            } else if let Some(start) = read.start.checked_sub(written.end) {
+                *input = behind.get(start..)?.get(..read.len())?;
+            } else if index == 0 && region.covers_the_same_bytes(&to) {
+                in_place = true;
+            } else {
+                return None;
+            }
         }
-        let bytes = [bytes_of(*from), bytes_of(*to)];
-        let [input, output] = arena.get_disjoint_mut(bytes).ok()?;
-        kernels::run(&op.kind, from, to, input, output);
+        let operands = Operands {
+            from: &from,
+            to: &to,
+            inputs: inputs.get(..from.len())?,
+        };
+        if in_place {
+            return kernels::run_in_place(&op.kind, &operands, output);
+        }
+        kernels::run(&op.kind, &operands, output, state);
         Some(())
     }
 

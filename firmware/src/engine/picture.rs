@@ -1,7 +1,7 @@
 //! A generated picture, lying in the arena.
 
 use shared::image::PixelRange;
-use shared::layer::Region;
+use shared::op::Region;
 
 /// A picture as the model gave it. Of several channels, the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,17 +3,18 @@
 use super::{Engine, EngineError, Observer};
 use crate::text::{Hex, Plain, decimal};
 use shared::checksum;
-use shared::golden::Golden;
+use shared::image::Turn;
 use shared::latent::Latent;
-use shared::layer::Op;
 
 /// The first layer that gave something else than its golden checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mismatch<'a> {
     /// Index of the golden vector.
     pub golden: usize,
-    /// Index of the operation; `None` for the input.
+    /// Index of the operation; `None` for the input. For a step of a block it is the operation before its body.
     pub op: Option<usize>,
+    /// Number of the step, of a block.
+    pub step: Option<u16>,
     /// Name of the operation, or "input".
     pub name: &'a str,
     /// The checksum in the image.
@@ -60,18 +61,26 @@ impl<'a> Engine<'a> {
         let count = goldens.len();
         for (index, golden) in goldens.enumerate() {
             let mut comparison = Comparison {
-                golden,
+                checksums: golden.checksums(),
+                block: None,
                 difference: None,
                 observer: &mut *observer,
             };
             self.generate(arena, Latent::At(golden.point), &mut comparison)?;
-            if let Some((op, expected, found)) = comparison.difference {
+            if let Some(Difference {
+                op,
+                step,
+                expected,
+                found,
+            }) = comparison.difference
+            {
                 let name = op
                     .and_then(|op| self.image().ops().nth(op))
                     .map_or("input", |op| op.name);
                 return Err(SelfTestError::Mismatch(Mismatch {
                     golden: index,
                     op,
+                    step,
                     name,
                     expected,
                     found,
@@ -82,32 +91,60 @@ impl<'a> Engine<'a> {
     }
 }
 
-struct Comparison<'a, 'o> {
-    golden: Golden<'a>,
-    observer: &'o mut dyn Observer,
-    /// Operation, expected and found of the first difference.
-    difference: Option<(Option<usize>, u32, u32)>,
+/// Where a picture's values left the golden ones.
+struct Difference {
+    op: Option<usize>,
+    step: Option<u16>,
+    expected: u32,
+    found: u32,
 }
 
-impl Comparison<'_, '_> {
-    fn compare(&mut self, op: Option<usize>, expected: Option<u32>, values: &[i8]) {
-        let found = checksum::of_activations(values);
-        // A golden vector of a checked image has a checksum for every operation.
+struct Comparison<'o, I> {
+    /// Those that are still to be met.
+    checksums: I,
+    observer: &'o mut dyn Observer,
+    /// The operation before a block's body, and the checksum of this step so far.
+    block: Option<(usize, checksum::Running)>,
+    difference: Option<Difference>,
+}
+
+impl<I: Iterator<Item = u32>> Comparison<'_, I> {
+    fn compare(&mut self, op: Option<usize>, step: Option<u16>, found: u32) {
+        // A golden vector of a checked image has a checksum for each of them.
+        let expected = self.checksums.next();
         if self.difference.is_none()
             && let Some(expected) = expected.filter(|&expected| expected != found)
         {
-            self.difference = Some((op, expected, found));
+            self.difference = Some(Difference {
+                op,
+                step,
+                expected,
+                found,
+            });
         }
     }
 }
 
-impl Observer for Comparison<'_, '_> {
+impl<I: Iterator<Item = u32>> Observer for Comparison<'_, I> {
     fn input(&mut self, input: &[i8]) {
-        self.compare(None, self.golden.input(), input);
+        self.compare(None, None, checksum::of_activations(input));
     }
 
-    fn layer(&mut self, index: usize, op: &Op<'_>, output: &[i8]) {
-        self.observer.layer(index, op, output);
-        self.compare(Some(index), self.golden.output_of(index), output);
+    fn layer(&mut self, turn: &Turn<'_>, output: &[i8]) {
+        self.observer.layer(turn, output);
+        let Some(step) = turn.step else {
+            let found = checksum::of_activations(output);
+            return self.compare(Some(turn.index), None, found);
+        };
+        let (head, mut running) = self
+            .block
+            .take()
+            .unwrap_or((turn.index, checksum::Running::new()));
+        running.update(output);
+        if step.last {
+            self.compare(Some(head), Some(step.number), running.finish());
+        } else {
+            self.block = Some((head, running));
+        }
     }
 }

@@ -7,7 +7,7 @@ use shared::arithmetic::Activation;
 use shared::checksum;
 use shared::image::{GoldenRepr, ImageRepr, PIXEL_EXPONENT, PixelRange};
 use shared::latent::{self, Point, Prior};
-use shared::layer::{Dense, Layout, Table, Weights};
+use shared::op::{Dense, Inputs, Kind, Layout, Table, Weights};
 use std::{vec, vec::Vec};
 
 /// A network of dense layers with a closing table, with everything that an image of it borrows.
@@ -85,7 +85,7 @@ impl Network {
     pub fn image(&self, points: &[Point]) -> Vec<u8> {
         let mut offset = 0;
         let mut region = |channels, height, width, exponent| {
-            let region = shared::layer::Region {
+            let region = shared::op::Region {
                 offset,
                 channels,
                 height,
@@ -128,9 +128,9 @@ impl Network {
             .enumerate()
             .map(|(i, (layer, (values, bias)))| Op {
                 name: ["dense0", "dense1", "dense2", "dense3"][i],
+                inputs: Inputs::one(i as u16),
+                output: i as u16 + 1,
                 kind: Kind::Dense(Dense {
-                    input: i as u16,
-                    output: i as u16 + 1,
                     weights: Weights {
                         layout: layer.layout,
                         activation: layer.activation,
@@ -144,9 +144,9 @@ impl Network {
         let (from, to) = (last as u16, last as u16 + 1);
         ops.push(Op {
             name: "tanh",
+            inputs: Inputs::one(from),
+            output: to,
             kind: Kind::Table(Table {
-                input: from,
-                output: to,
                 entries: &self.table,
             }),
         });
@@ -255,8 +255,8 @@ impl Observer for Tensors {
         self.0.push(input.to_vec());
     }
 
-    fn layer(&mut self, index: usize, _: &Op<'_>, output: &[i8]) {
-        assert_eq!(self.0.len(), index + 1);
+    fn layer(&mut self, turn: &Turn<'_>, output: &[i8]) {
+        assert_eq!(self.0.len(), turn.index + 1);
         self.0.push(output.to_vec());
     }
 }
@@ -369,6 +369,7 @@ fn self_test_names_the_first_layer_that_differs() {
     let expected = Mismatch {
         golden: 0,
         op: Some(1),
+        step: None,
         name: "dense1",
         expected: golden[0][2],
         found: other.checksums(Latent::At(points[0]))[2],

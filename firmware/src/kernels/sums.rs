@@ -1,7 +1,7 @@
 //! Sums of products of weights and inputs, with bias, activation and requantization: the inner loops of every layer that
 //! multiplies.
 
-use shared::layer::{Layout, Weights};
+use shared::op::{Layout, Weights};
 
 /// Output channels computed in one pass over the input, so that a loaded input serves several rows of weights. As many as
 /// leave the inner loop's values in the fourteen registers of a Cortex-M3.

@@ -1,16 +1,20 @@
-//! Table activation: any function of one int8, as 256 entries.
+//! Functions of one element, as 256 entries.
 
-/// `output[i] = entries[input[i] + 128]`, over the shorter of both.
-pub fn table(entries: &[u8; 256], input: &[i8], output: &mut [i8]) {
-    for (y, &x) in output.iter_mut().zip(input) {
-        *y = look_up(entries, x);
+use super::{Kernel, Operands, State};
+use shared::op::Table;
+
+impl Kernel for Table<'_> {
+    fn run(&self, operands: &Operands<'_>, output: &mut [i8], _: &mut State) {
+        for (y, &x) in output.iter_mut().zip(operands.first().1) {
+            *y = look_up(self.entries, x);
+        }
     }
-}
 
-/// `data[i] = entries[data[i] + 128]`.
-pub fn table_in_place(entries: &[u8; 256], data: &mut [i8]) {
-    for x in data {
-        *x = look_up(entries, *x);
+    fn run_in_place(&self, _: &Operands<'_>, data: &mut [i8]) -> Option<()> {
+        for x in data {
+            *x = look_up(self.entries, *x);
+        }
+        Some(())
     }
 }
 
@@ -20,8 +24,22 @@ fn look_up(entries: &[u8; 256], x: i8) -> i8 {
     entries[usize::from(x as u8 ^ 0x80)] as i8
 }
 
+#[cfg(any(test, feature = "oracle"))]
+impl super::oracle::Oracle for Table<'_> {
+    fn oracle(
+        &self,
+        problem: &super::oracle::Problem<'_>,
+        _: &mut State,
+    ) -> super::oracle::Vec<i8> {
+        let x = problem.inputs[0].iter();
+        x.map(|&q| self.entries[(i16::from(q) + 128) as usize] as i8)
+            .collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::testing::*;
     use super::*;
 
     #[test]
@@ -29,19 +47,18 @@ mod tests {
         let entries: [u8; 256] =
             core::array::from_fn(|i| (i as u8).wrapping_mul(77).wrapping_add(5));
         let input: [i8; 256] = core::array::from_fn(|i| (i as i16 - 128) as i8);
-        let mut output = [0; 258];
-        table(&entries, &input, &mut output[1..257]);
+        let picture = tensor([16, 16, 1]);
+        let table = Table { entries: &entries };
+        check_one(table, &picture, &picture, &input);
         let mut in_place = input;
-        table_in_place(&entries, &mut in_place);
-        for (i, &entry) in entries.iter().enumerate() {
-            assert_eq!(output[i + 1], entry as i8, "input {}", i as i16 - 128);
-            assert_eq!(
-                in_place[i],
-                entry as i8,
-                "in place, input {}",
-                i as i16 - 128
-            );
+        let operands = Operands {
+            from: &[picture],
+            to: &picture,
+            inputs: &[&[]],
+        };
+        assert_eq!(table.run_in_place(&operands, &mut in_place), Some(()));
+        for (found, entry) in in_place.iter().zip(entries) {
+            assert_eq!(*found, entry as i8);
         }
-        assert_eq!((output[0], output[257]), (0, 0));
     }
 }

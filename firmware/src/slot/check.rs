@@ -9,8 +9,8 @@ use shared::protocol::Refusal;
 pub struct Limits {
     /// Scratch memory in bytes.
     pub arena: usize,
-    /// The most multiplications and elements written a picture, in millions, for models from the slot: a hostile one
-    /// could compute for hours.
+    /// The most work a picture, in millions of multiplications ([`shared::op::Operator::work`]), for models from the
+    /// slot: a hostile one could compute for hours.
     pub million_steps: u32,
     /// The same for all golden vectors together: the device tests a model before it answers anybody.
     pub million_test_steps: u32,
@@ -29,11 +29,7 @@ impl Limits {
                 available: count(self.arena),
             });
         }
-        let steps = image.ops().map(|op| {
-            let (from, to) = (image.region(op.input()), image.region(op.output()));
-            op.kind.macs(&from, &to).saturating_add(u64::from(to.len()))
-        });
-        let steps = steps.fold(0, u64::saturating_add);
+        let steps = image.work();
         // More than 2^32 is too much for every board, and a division of 64 bits takes a kilobyte of flash.
         let millions = |steps| u32::try_from(steps).unwrap_or(u32::MAX).div_ceil(1_000_000);
         let allowed = self.million_steps;

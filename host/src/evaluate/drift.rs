@@ -5,11 +5,12 @@ use super::classifier::{Classifier, judge};
 use super::metrics::frechet::{Moments, Reference};
 use super::pictures::Pictures;
 use crate::forward;
-use crate::network::Network;
+use crate::graph::Network;
+use crate::graph::QuantizedNetwork;
 use crate::quantize::calibrate::{MEASURING_SEEDS, float_inputs, integer_inputs, points};
-use crate::quantize::prepared::pixel_range;
+use crate::quantize::fold::pixel_range;
 use crate::quantize::report::float_grey;
-use crate::quantize::{QuantizedNetwork, simulate};
+use crate::quantize::simulate;
 use ndarray::Array2;
 use shared::latent::Prior;
 
@@ -48,7 +49,7 @@ impl<'c> Drift<'c> {
     /// it cannot be computed.
     pub fn distance(&self, quantized: &QuantizedNetwork) -> f64 {
         let pixels = simulate::run(quantized, self.inputs.view());
-        let grey = pixels.iter().map(|&q| quantized.pixel_range.grey(q));
+        let grey = pixels.iter().map(|&q| quantized.about.pixel_range.grey(q));
         features(self.classifier, grey.collect())
             .and_then(|features| self.float.distance(&Moments::of(features.view())))
             // Rounding can leave it just below zero.
@@ -67,9 +68,10 @@ fn features(classifier: &dyn Classifier, images: Vec<u8>) -> Option<Array2<f64>>
 mod tests {
     use super::*;
     use crate::evaluate::classifier::tests::Quarters;
-    use crate::network::Shape;
+    use crate::graph::Bits;
+    use crate::graph::Shape;
     use crate::quantize::calibrate::Calibration;
-    use crate::quantize::{Bits, Prepared, QuantizeOptions};
+    use crate::quantize::{Prepared, QuantizeOptions};
     use crate::synthetic;
 
     #[test]

@@ -8,7 +8,7 @@ use crate::forward;
 use crate::onnx::read::{ReadOptions, read_file};
 use crate::preview::Model;
 use crate::quantize::calibrate::{float_inputs, integer_inputs, points};
-use crate::quantize::prepared::pixel_range;
+use crate::quantize::fold::pixel_range;
 use crate::quantize::report::float_grey;
 use rayon::prelude::*;
 use serde::Serialize;

@@ -1,8 +1,8 @@
 //! The model card: what a folder holds and how to use it, for people.
 
 use super::ExportReport;
+use crate::graph::QuantizedNetwork;
 use crate::pack::names;
-use crate::quantize::{QuantizedNetwork, StepKind};
 use std::fmt::Write;
 
 /// The line that stands in the image: the architecture in a few words.
@@ -12,12 +12,12 @@ pub fn line(network: &QuantizedNetwork) -> String {
         widths[0] += &format!("+{}", network.input.classes);
     }
     let mut kind = "dense";
-    for step in &network.steps {
-        if let Some(linear) = step.kind.linear() {
-            let shape = step.shape.to_string().replace(' ', "");
+    for node in &network.nodes {
+        if let Some(linear) = node.op.linear() {
+            let shape = node.shape.to_string().replace(' ', "");
             widths.push(format!("{shape}({})", linear.bits));
         }
-        if let StepKind::Conv(..) | StepKind::ConvTranspose(..) = step.kind {
+        if node.op.window().is_some() {
             kind = "convolutional";
         }
     }
@@ -39,7 +39,7 @@ pub fn markdown(report: &ExportReport) -> String {
         shape.height,
         shape.width
     );
-    let prior = match network.prior {
+    let prior = match network.about.prior {
         shared::latent::Prior::Normal => "standard normal",
         shared::latent::Prior::Uniform => "uniform on -1 to 1",
     };

@@ -3,11 +3,12 @@
 
 use super::{ExportError, ExportOptions, card};
 use crate::evaluate::drift::Drift;
+use crate::graph::{Bits, QuantizedNetwork};
 use crate::pack::golden::image_vectors;
 use crate::pack::image::packed_len;
 use crate::quantize::report::{MEASURING_POINTS, picture_sqnr};
 use crate::quantize::widths::{Choice, choose, choose_by};
-use crate::quantize::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, Scheme};
+use crate::quantize::{Prepared, QuantizeError, QuantizeOptions, Scheme};
 use crate::train::qat::distill;
 use crate::train::qat::distill::{DistillOptions, Progress};
 use serde::Serialize;
@@ -155,7 +156,7 @@ fn fixed_widths(
 mod tests {
     use super::super::export;
     use super::*;
-    use crate::network::Shape;
+    use crate::graph::Shape;
     use crate::onnx::write::{WriteOptions, to_bytes};
     use crate::quantize::calibrate::Calibration;
     use crate::quantize::fixed::on_grid;
@@ -224,7 +225,7 @@ mod tests {
         let prepared = Prepared::new(&trained.network, &calibration).unwrap();
         let grid = on_grid(prepared.folded(), &trained.quantized);
         let network = &trained.network;
-        let on_grid = unfold(&network.name, network.input, &grid, network.output).unwrap();
+        let on_grid = unfold(&network.name, &grid, network.output).unwrap();
         let scheme = Scheme::of(&trained.quantized).to_json();
         let write = WriteOptions {
             metadata: vec![(SCHEME_KEY.to_owned(), scheme)],
@@ -235,10 +236,10 @@ mod tests {
         let mut options = ExportOptions::new(&onnx, folder.path().join("again"));
         options.name = Some(network.name.clone());
         let again = export(&options, &mut |_| {}).unwrap();
-        for (step, expected) in again.quantized.steps.iter().zip(&trained.quantized.steps) {
+        for (step, expected) in again.quantized.nodes.iter().zip(&trained.quantized.nodes) {
             assert_eq!(
-                (&step.kind, step.exponent),
-                (&expected.kind, expected.exponent)
+                (&step.op, step.note.exponent),
+                (&expected.op, expected.note.exponent)
             );
         }
         assert_eq!(again.image, trained.image);

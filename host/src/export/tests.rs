@@ -1,7 +1,7 @@
 //! Exports of synthetic generators into folders that are thrown away.
 
 use super::*;
-use crate::network::Shape;
+use crate::graph::Shape;
 use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::synthetic;
 

@@ -37,6 +37,16 @@ pub enum GraphError {
         /// What comes before it gives.
         found: Shape,
     },
+    /// A layer states another shape than it gives.
+    #[error("layer {layer} gives {given}, but is said to give {stated}; report this as a bug")]
+    Output {
+        /// Name of the node.
+        layer: String,
+        /// What it gives.
+        given: Shape,
+        /// What it is said to give.
+        stated: Shape,
+    },
     /// The parameters of one layer have different lengths.
     #[error("layer {layer} has {parameter} of {found} values for {expected} outputs")]
     Parameter {
@@ -86,6 +96,12 @@ pub enum GraphError {
     /// Two nodes share a name.
     #[error("two layers are named {0}; reports and images tell layers apart by their names")]
     Name(String),
+    /// An operator that can be trained only.
+    #[error("layer {layer} has an operator that can be trained, but not exported yet")]
+    Operator {
+        /// Name of the node.
+        layer: String,
+    },
     /// The picture's shape is not the last node's.
     #[error("the last layer gives {found}, but the picture is {picture}")]
     Picture {

@@ -24,7 +24,7 @@ pub use error::GraphError;
 pub use function::{BatchNorm, Function};
 pub use linear::{Bits, Linear, QuantizedLinear};
 pub use op::{Combine, LinearKind, Move, Op};
-pub use phase::{Alignment, Float, Folded, Integer, IntegerNote, Phase, Picture};
+pub use phase::{Alignment, Ending, Float, Folded, Integer, IntegerNote, Phase, Picture};
 pub use shape::{InputSpec, Shape, Source};
 pub use window::{Taps, Window};
 

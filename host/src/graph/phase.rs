@@ -1,6 +1,6 @@
 //! The phases that a network goes through, and what each keeps.
 
-use super::{BatchNorm, Function, Linear, QuantizedLinear};
+use super::{BatchNorm, Combine, Function, Linear, QuantizedLinear};
 use shared::arithmetic::Activation;
 use shared::image::PixelRange;
 use shared::latent::Prior;
@@ -15,6 +15,8 @@ pub trait Phase: Debug + Clone + PartialEq {
     type Norm: Debug + Clone + PartialEq;
     /// A function of one element.
     type Function: Debug + Clone + PartialEq;
+    /// How several tensors become one: [`Combine`] in every phase outside of training.
+    type Operator: Debug + Clone + PartialEq;
     /// What combining needs beside its operator.
     type Combine: Debug + Clone + PartialEq;
     /// What a node carries beside.
@@ -31,6 +33,7 @@ impl Phase for Float {
     type Linear = Linear<f32>;
     type Norm = BatchNorm;
     type Function = Function;
+    type Operator = Combine;
     type Combine = ();
     type Note = ();
     type About = ();
@@ -47,9 +50,19 @@ impl Phase for Folded {
     type Linear = Linear<f64>;
     type Norm = Infallible;
     type Function = Function;
+    type Operator = Combine;
     type Combine = Activation;
     type Note = usize;
-    type About = ();
+    type About = Ending;
+}
+
+/// What folding knows of a network's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// What the picture's values mean.
+    pub pixel_range: PixelRange,
+    /// Name of a table behind the last node, which takes it to the exponent of pixels where it has another.
+    pub pixels: String,
 }
 
 /// In integers, as every device and runtime computes it.
@@ -61,6 +74,7 @@ impl Phase for Integer {
     type Norm = Infallible;
     /// `y = table[x + 128]`.
     type Function = Box<[i8; 256]>;
+    type Operator = Combine;
     type Combine = Alignment;
     type Note = IntegerNote;
     type About = Picture;

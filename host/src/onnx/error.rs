@@ -3,7 +3,7 @@
 use super::limits::WireFault;
 use super::tensor::TensorFault;
 use crate::files::FileError;
-use crate::network::NetworkError;
+use crate::graph::GraphError;
 use std::path::PathBuf;
 
 /// Why a file is not a generator that this program can take.
@@ -68,15 +68,15 @@ pub enum OnnxError {
     Output(String),
     /// The layers do not fit each other.
     #[error(transparent)]
-    Network(#[from] NetworkError),
+    Network(#[from] GraphError),
 }
 
 /// What is wrong with one node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NodeFault {
     /// An operator that this program does not know.
-    #[error("this operator is not supported; supported are {}", super::walk::SUPPORTED.join(", "))]
-    Unsupported,
+    #[error("this operator is not supported; supported are {0}")]
+    Unsupported(String),
     /// An operator of somebody's own.
     #[error("operators of the domain {0} are not supported; export with standard operators only")]
     Domain(String),
@@ -128,6 +128,9 @@ pub enum NodeFault {
         /// What would fit.
         expected: String,
     },
+    /// What it would become is no layer of a network.
+    #[error(transparent)]
+    Network(GraphError),
     /// The operator is known, but not in this place.
     #[error("{0}")]
     Place(&'static str),

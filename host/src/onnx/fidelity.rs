@@ -16,8 +16,8 @@ use super::build::{floats, int, int64s, node, value};
 use super::names::{LABEL, LATENT, NOISE, PICTURE};
 use super::proto::{NodeProto, TensorProto, data_type};
 use super::write::{WriteOptions, to_model};
-use crate::network::{Network, NetworkError};
-use crate::quantize::prepared::pixel_range;
+use crate::graph::{GraphError, Network};
+use crate::quantize::fold::pixel_range;
 use prost::Message;
 use shared::image::PixelRange;
 use shared::latent::Prior;
@@ -32,8 +32,8 @@ const CHANNELS: usize = 3;
 /// drawn from.
 ///
 /// # Errors
-/// [`NetworkError`] where the network is not a valid one.
-pub fn to_bytes(network: &Network, prior: Prior) -> Result<Vec<u8>, NetworkError> {
+/// [`GraphError`] where the network is not a valid one.
+pub fn to_bytes(network: &Network, prior: Prior) -> Result<Vec<u8>, GraphError> {
     let options = WriteOptions {
         doc: format!(
             "{NOISE} (N, {}), standard normal, as uint8 pictures (N, {CHANNELS}, height, width), for torch-fidelity",
@@ -156,7 +156,7 @@ impl Parts {
 mod tests {
     use super::*;
     use crate::forward;
-    use crate::network::{Dense, InputSpec, Layer, Node, Shape, Source};
+    use crate::graph::{Float, Function, InputSpec, Op, Shape, Source};
     use crate::runtime::{Runtime, Tensor, ort, tract};
     use crate::synthetic::{self, Random};
     use ndarray::{Array1, Array2};
@@ -251,7 +251,7 @@ mod tests {
         levels
     }
 
-    fn generator(classes: usize, channels: usize, last: Option<Layer>) -> Network {
+    fn generator(classes: usize, channels: usize, last: Option<Function>) -> Network {
         let shape = Shape {
             channels,
             height: 9,
@@ -259,10 +259,12 @@ mod tests {
         };
         let mut network = synthetic::generator(3, 12, classes, &[32], shape);
         network.name = format!("{classes} classes, {channels} channels");
-        if let Some(layer) = last {
-            let tanh = |node: &Node| matches!(node.layer, Layer::Tanh);
-            let at = network.nodes.iter().position(tanh).unwrap();
-            network.nodes[at].layer = layer;
+        if let Some(function) = last {
+            let tanh = network
+                .nodes
+                .iter_mut()
+                .find(|node| node.op == Op::<Float>::TANH);
+            tanh.unwrap().op = Op::Pointwise(function);
         }
         network
     }
@@ -271,7 +273,7 @@ mod tests {
     fn pictures_are_the_rounded_grey_levels_of_the_float_network() {
         for classes in [0, 1, 10] {
             for channels in [1, 2, 3, 4] {
-                for last in [None, Some(Layer::Sigmoid)] {
+                for last in [None, Some(Function::Sigmoid)] {
                     let network = generator(classes, channels, last);
                     for prior in [Prior::Normal, Prior::Uniform] {
                         let levels = check(&network, prior, 40);
@@ -285,10 +287,10 @@ mod tests {
 
     #[test]
     fn values_beyond_the_range_are_clipped() {
-        let mut network = generator(0, 1, Some(Layer::LeakyRelu { slope: 0.5 }));
+        let mut network = generator(0, 1, Some(Function::LeakyRelu(0.5)));
         for node in &mut network.nodes {
-            if let Layer::Dense(dense) = &mut node.layer {
-                dense.weight *= 3.0;
+            if let Some(linear) = node.op.linear_mut() {
+                linear.weight *= 3.0;
             }
         }
         let levels = check(&network, Prior::Normal, 40);
@@ -313,34 +315,15 @@ mod tests {
         };
         let weight = Array2::from_shape_fn((10, 10), |(a, b)| f32::from(i8::from(a == b) * 2 - 1));
         let bias = Array1::zeros(10);
-        let node = |name: &str, inputs, layer| Node {
-            name: name.to_owned(),
-            inputs,
-            layer,
-        };
         let shape = Shape {
             channels: 1,
             height: 2,
             width: 5,
         };
-        let nodes = vec![
-            node(
-                "label",
-                vec![Source::Label],
-                Layer::Dense(Dense { weight, bias }),
-            ),
-            node(
-                "fidelity/picture",
-                vec![Source::Node(0)],
-                Layer::Reshape { shape },
-            ),
-        ];
-        let network = Network {
-            name: "shows its label".to_owned(),
-            input,
-            nodes,
-            output: shape,
-        };
+        let mut network = Network::new("shows its label", input, shape, ());
+        let op = Op::dense(weight, bias);
+        let label = network.push("label", op, vec![Source::Label], Shape::vector(10), ());
+        network.push("fidelity/picture", Op::reshape(), vec![label], shape, ());
         check(&network, Prior::Normal, 200);
         let bytes = to_bytes(&network, Prior::Normal).unwrap();
         let mut random = Random::new(5);

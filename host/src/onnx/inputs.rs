@@ -1,11 +1,11 @@
 //! The graph's inputs: which one is the latent vector and which the label.
 
 use super::error::OnnxError;
+use super::importer::{Data, Importer, clean};
 use super::proto::{GraphProto, NodeProto, ValueInfoProto, data_type};
 use super::read::ReadOptions;
-use super::walk::{Data, Walk, clean};
 use super::{Role, shape};
-use crate::network::{InputSpec, MAX_SIDE, Source};
+use crate::graph::{InputSpec, MAX_SIDE, Source};
 
 /// Words in the names of labels.
 const LABEL_WORDS: [&str; 5] = ["label", "class", "onehot", "one_hot", "cond"];
@@ -107,14 +107,18 @@ impl Inputs {
     }
 
     /// What the graph's nodes have shown the inputs to be.
-    pub fn finish(&self, walk: &Walk, options: &ReadOptions) -> Result<InputSpec, OnnxError> {
-        let spec = walk.input;
+    pub fn finish(
+        &self,
+        importer: &Importer,
+        options: &ReadOptions,
+    ) -> Result<InputSpec, OnnxError> {
+        let spec = importer.input;
         for (name, data) in &self.values {
             let wrong = |why: String| OnnxError::Input {
                 name: clean(name),
                 why,
             };
-            if !walk.uses.contains_key(name) {
+            if !importer.uses.contains_key(name) {
                 return Err(wrong("no node reads it; export without it".to_owned()));
             }
             if data.source != Source::Label {

@@ -1,30 +1,27 @@
 //! ONNX, the joint between training and everything after it: what the trainer writes and what PyTorch writes come in
 //! through the same reader.
 //!
-//! [`mod@write`] makes generator.onnx from a float [`Network`](crate::network::Network); [`read`] makes a network from a
+//! [`mod@write`] makes generator.onnx from a float [`Network`](crate::graph::Network); [`read`] makes a network from a
 //! file of either origin; [`qdq`] makes generator.int8.onnx from a quantized network, [`fidelity`] generator.uint8.onnx
 //! from a float one. [`proto`] is the file format, [`tensor`] its constants, [`limits`] the guard before decoding.
 
 pub mod build;
-mod constants;
-mod convolution;
-mod emit;
-mod error;
+pub mod constants;
+pub mod error;
 pub mod fidelity;
+pub mod importer;
 mod inputs;
-mod join;
 pub mod limits;
-mod linear;
 mod order;
 pub mod proto;
 pub mod qdq;
 pub mod read;
-mod resize;
-mod shape;
+pub mod shape;
 pub mod tensor;
+pub mod tensors;
 #[cfg(test)]
 pub mod tests;
-mod walk;
+pub mod windows;
 pub mod write;
 
 pub use error::{NodeFault, OnnxError};

@@ -1,29 +1,18 @@
 //! Tidying a network that was read: what nobody needs goes, and a label that comes first moves behind.
 
-use crate::network::{InputSpec, Layer, Node, Source};
-use ndarray::{Array, Axis, Dimension, RemoveAxis, concatenate};
+use crate::graph::query::live;
+use crate::graph::{Combine, Float, InputSpec, LinearKind, Node, Op, Source};
+use ndarray::{Array2, Axis};
 
 /// Keeps the nodes that `output` depends on, in their order; `output` is then the last.
-pub fn prune(nodes: Vec<Node>, output: usize) -> Vec<Node> {
-    let mut needed = vec![false; nodes.len()];
-    if let Some(last) = needed.get_mut(output) {
-        *last = true;
-    }
-    for index in (0..nodes.len()).rev() {
-        if needed[index] {
-            for source in &nodes[index].inputs {
-                if let Source::Node(from) = source {
-                    needed[*from] = true;
-                }
-            }
-        }
-    }
+pub fn prune(nodes: Vec<Node<Float>>, output: usize) -> Vec<Node<Float>> {
+    let needed = live(nodes.len(), output, |index| nodes[index].inputs.clone());
     keep(nodes, &needed)
 }
 
-fn keep(nodes: Vec<Node>, needed: &[bool]) -> Vec<Node> {
+fn keep(nodes: Vec<Node<Float>>, needed: &[bool]) -> Vec<Node<Float>> {
     let mut places = Vec::with_capacity(nodes.len());
-    let mut kept: Vec<Node> = Vec::new();
+    let mut kept: Vec<Node<Float>> = Vec::new();
     for (mut node, &needed) in nodes.into_iter().zip(needed) {
         places.push(kept.len());
         if needed {
@@ -41,20 +30,19 @@ fn keep(nodes: Vec<Node>, needed: &[bool]) -> Vec<Node> {
 
 /// Where a Concat puts the label before the latent vector and only weights read it, the weights change their order
 /// instead, and the Concat goes.
-pub fn label_behind(mut nodes: Vec<Node>, input: InputSpec) -> Vec<Node> {
-    let swaps = |node: &Node| {
-        matches!(node.layer, Layer::Concat) && node.inputs == [Source::Label, Source::Latent]
+pub fn label_behind(mut nodes: Vec<Node<Float>>, input: InputSpec) -> Vec<Node<Float>> {
+    let swaps = |node: &Node<Float>| {
+        node.op == Op::Combine(Combine::Concat, ())
+            && node.inputs == [Source::Label, Source::Latent]
     };
     let mut needed = vec![true; nodes.len()];
     let last = nodes.len().saturating_sub(1);
     for index in 0..nodes.len() {
         let swapped = Source::Node(index);
-        let reads = |node: &&Node| node.inputs.contains(&swapped);
-        let weights = |node: &Node| {
-            matches!(
-                node.layer,
-                Layer::Dense(_) | Layer::Conv(_) | Layer::ConvTranspose(_)
-            )
+        let reads = |node: &&Node<Float>| node.inputs.contains(&swapped);
+        let weights = |node: &Node<Float>| match node.op.linear_kind() {
+            Some(kind) => kind != LinearKind::Embedding,
+            None => false,
         };
         if !swaps(&nodes[index]) || index == last || !nodes.iter().filter(reads).all(weights) {
             continue;
@@ -63,11 +51,9 @@ pub fn label_behind(mut nodes: Vec<Node>, input: InputSpec) -> Vec<Node> {
         for node in &mut nodes {
             if node.inputs == [swapped] {
                 node.inputs = vec![Source::Input];
-                match &mut node.layer {
-                    Layer::Dense(dense) => rotate(&mut dense.weight, 1, input.classes),
-                    Layer::Conv(conv) => rotate(&mut conv.weight, 1, input.classes),
-                    Layer::ConvTranspose(conv) => rotate(&mut conv.weight, 0, input.classes),
-                    _ => {}
+                let channels = input.len();
+                if let Some(linear) = node.op.linear_mut() {
+                    rotate(&mut linear.weight, channels, input.classes);
                 }
             }
         }
@@ -75,14 +61,16 @@ pub fn label_behind(mut nodes: Vec<Node>, input: InputSpec) -> Vec<Node> {
     keep(nodes, &needed)
 }
 
-/// Moves the first `count` entries along an axis behind the others.
-fn rotate<D: Dimension + RemoveAxis>(weight: &mut Array<f32, D>, axis: usize, count: usize) {
-    let axis = Axis(axis);
-    if count <= weight.len_of(axis) {
-        let (first, rest) = weight.view().split_at(axis, count);
-        if let Ok(moved) = concatenate(axis, &[rest, first]) {
-            // Standard layout, as every weight of a network has.
-            *weight = moved.as_standard_layout().into_owned();
-        }
+/// Moves the first `count` of each group of so many columns behind the others.
+fn rotate(weight: &mut Array2<f32>, channels: usize, count: usize) {
+    if channels == 0 || count > channels {
+        return;
+    }
+    let columns: Vec<usize> = (0..weight.ncols())
+        .map(|column| column / channels * channels + (column % channels + count) % channels)
+        .filter(|&column| column < weight.ncols())
+        .collect();
+    if columns.len() == weight.ncols() {
+        *weight = weight.select(Axis(1), &columns);
     }
 }

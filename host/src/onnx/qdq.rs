@@ -9,18 +9,16 @@
 //!
 //! Inputs int8 `latent` (N, latent) and, for a conditional generator, `label` (N, classes), 127 for the class and
 //! 0 elsewhere; output int8 `picture` (N, channels, height, width). The output of a step named `s` is the tensor
-//! [`output_name`]`(s)`. int4 weights are stored as INT8, which every runtime reads.
+//! `s.int8`. int4 weights are stored as INT8, which every runtime reads.
 
-use super::build::{self, entry, float, floats, int, int8s, int32s, ints, value};
-use super::emit::{Emitter, Tensor, dims, picture};
+use super::build::{self, entry, int8s, value};
 use super::names::{LATENT, PICTURE};
-use super::proto::{AttributeProto, ModelProto, TensorProto, data_type};
-use super::write::{prior_name, repetition, window};
-use crate::forward::conv::Geometry;
-use crate::network::{Shape, Source};
-use crate::quantize::{QuantizedLinear, QuantizedNetwork, Step, StepKind};
+use super::proto::{ModelProto, data_type};
+use super::tensors::{Emitter, IntegerWriter, Tensor, output_name, picture};
+use super::write::prior_name;
+use crate::graph::{Integer, Node, Op, QuantizedNetwork, Source};
+use crate::ops::activations;
 use prost::Message;
-use shared::arithmetic::Activation;
 
 /// Which outputs a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,30 +30,25 @@ pub enum Outputs {
     EveryStep,
 }
 
-/// The name of a step's output tensor.
-pub fn output_name(step: &str) -> String {
-    format!("{step}.int8")
-}
-
 /// The bytes of generator.int8.onnx: the same network always gives the same bytes.
 pub fn to_bytes(network: &QuantizedNetwork, outputs: Outputs) -> Vec<u8> {
     let input = network.input;
-    let reads_all = |step: &Step| step.inputs.contains(&Source::Input);
-    let mut writer = Writer {
+    let reads_all = |node: &Node<Integer>| node.inputs.contains(&Source::Input);
+    let mut writer = IntegerWriter {
         network,
         emitter: Emitter::new(
             format!("{}.int8", network.name),
             data_type::INT8,
             input,
             Tensor::new(LATENT, &[input.latent]),
-            network.steps.iter().any(reads_all),
+            network.nodes.iter().any(reads_all),
         ),
     };
     writer.constant(int8s("zero", &[], &[0]));
-    for step in &network.steps {
+    for node in &network.nodes {
         let output = Tensor {
-            name: output_name(&step.name),
-            dims: writer.step(step),
+            name: output_name(&node.name),
+            dims: write(&mut writer, node),
         };
         let info = value(&output.name, data_type::INT8, &output.dims);
         match outputs {
@@ -82,263 +75,19 @@ pub fn to_bytes(network: &QuantizedNetwork, outputs: Outputs) -> Vec<u8> {
         metadata_props: vec![
             entry("latent", input.latent),
             entry("classes", input.classes),
-            entry("prior", prior_name(network.prior)),
+            entry("prior", prior_name(network.about.prior)),
         ],
     }
     .encode_to_vec()
 }
 
-fn power(exponent: i32) -> f32 {
-    2f32.powi(exponent)
-}
-
-struct Writer<'a> {
-    network: &'a QuantizedNetwork,
-    emitter: Emitter,
-}
-
-impl Writer<'_> {
-    fn constant(&mut self, tensor: TensorProto) {
-        self.emitter.graph.initializer.push(tensor);
+/// Appends a node and gives its output's dimensions.
+fn write(writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize> {
+    match &node.op {
+        Op::Linear(kind, linear) => kind.operator().write_integer(writer, node, linear),
+        Op::Norm(norm) => match *norm {},
+        Op::Pointwise(table) => activations::write_integer(writer, node, table),
+        Op::Move(moved) => moved.operator().write_integer(writer, node),
+        Op::Combine(combine, _) => combine.operator().write_integer(writer, node),
     }
-
-    fn push(
-        &mut self,
-        op: &str,
-        name: &str,
-        inputs: &[&str],
-        output: &str,
-        attributes: Vec<AttributeProto>,
-    ) {
-        self.emitter.push(op, name, inputs, output, attributes);
-    }
-
-    /// A step's input as a picture with channels.
-    fn picture(&mut self, step: &Step) -> String {
-        let source = step.inputs[0];
-        let whole = picture(self.network.input_shape(source));
-        let name = format!("{}:picture", step.name);
-        self.emitter.with_dims(source, &whole, &name)
-    }
-
-    /// Appends a step; its output is [`output_name`] of its name, with the dimensions that this gives.
-    fn step(&mut self, step: &Step) -> Vec<usize> {
-        let name = step.name.as_str();
-        let output = output_name(name);
-        let to = step.shape;
-        match &step.kind {
-            StepKind::Dense(linear) | StepKind::Embedding(linear) => {
-                let (outputs, inputs) = linear.weights.dim();
-                let x = self
-                    .emitter
-                    .with_dims(step.inputs[0], &[inputs], &format!("{name}:flat"));
-                let weights = int8s(
-                    &format!("{name}.weight"),
-                    &[outputs, inputs],
-                    linear.weights.iter(),
-                );
-                let gemm = ("Gemm", vec![int("transB", 1)]);
-                self.linear(step, linear, &x, weights, gemm);
-                vec![outputs]
-            }
-            StepKind::Conv(linear, geometry) => {
-                let x = self.picture(step);
-                let from = self.network.input_shape(step.inputs[0]);
-                let weights = kernels(step, linear, geometry, from, false);
-                let conv = ("Conv", conv_attributes(geometry, from, to));
-                self.linear(step, linear, &x, weights, conv);
-                picture(to).to_vec()
-            }
-            StepKind::ConvTranspose(linear, geometry) => {
-                let x = self.picture(step);
-                let from = self.network.input_shape(step.inputs[0]);
-                let weights = kernels(step, linear, geometry, from, true);
-                let conv = ("ConvTranspose", transpose_attributes(geometry, from, to));
-                self.linear(step, linear, &x, weights, conv);
-                picture(to).to_vec()
-            }
-            StepKind::Table(table) => {
-                let from = self.emitter.source(step.inputs[0]);
-                let (entries, cast) = (format!("{name}.entries"), format!("{name}.index"));
-                let (negative, positive) = table.split_at(128);
-                self.constant(int8s(&entries, &[256], positive.iter().chain(negative)));
-                let to = int("to", i64::from(data_type::INT32));
-                self.push("Cast", &cast, &[&from.name], &cast, vec![to]);
-                let inputs = [entries.as_str(), &cast];
-                self.push("Gather", name, &inputs, &output, vec![int("axis", 0)]);
-                from.dims
-            }
-            StepKind::Upsample { factor } => {
-                let x = self.picture(step);
-                let scales = format!("{name}.scales");
-                // At most 255 each.
-                let factors = [1.0, 1.0, factor[0] as f32, factor[1] as f32];
-                self.constant(floats(&scales, &[4], &factors));
-                let inputs = [x.as_str(), "", &scales];
-                self.push("Resize", name, &inputs, &output, repetition());
-                picture(to).to_vec()
-            }
-            StepKind::Reshape => {
-                let from = self.emitter.source(step.inputs[0]).name;
-                let shaped = Tensor::new(&output, &dims(to));
-                self.emitter
-                    .reshape(&from, &shaped, name, &format!("{name}.shape"));
-                shaped.dims
-            }
-            StepKind::Concat { .. } => self.concat(step),
-        }
-    }
-
-    /// Each part as real numbers, joined, and rounded to the output's scale: a shift is what that amounts to.
-    fn concat(&mut self, step: &Step) -> Vec<usize> {
-        let name = step.name.as_str();
-        let shaped = |source: &Source| (*source, self.network.input_shape(*source));
-        let parts: Vec<_> = step.inputs.iter().map(shaped).collect();
-        let (names, dims) = self.emitter.parts(&parts, step.shape, name);
-        let mut reals = Vec::with_capacity(names.len());
-        for (at, (part, (source, _))) in names.iter().zip(&parts).enumerate() {
-            let real = format!("{name}.part{at}_float");
-            let scale = format!("{name}.part{at}_scale");
-            let exponent = i32::from(self.network.input_exponent(*source));
-            self.constant(floats(&scale, &[], &[power(exponent)]));
-            self.push(
-                "DequantizeLinear",
-                &real,
-                &[part, &scale, "zero"],
-                &real,
-                vec![],
-            );
-            reals.push(real);
-        }
-        let reals: Vec<&str> = reals.iter().map(String::as_str).collect();
-        let (joined, scale) = (format!("{name}.float"), format!("{name}.output_scale"));
-        self.push("Concat", name, &reals, &joined, vec![int("axis", 1)]);
-        let exponent = i32::from(step.exponent);
-        self.constant(floats(&scale, &[], &[power(exponent)]));
-        self.quantize(name, &joined, &scale);
-        dims
-    }
-
-    fn quantize(&mut self, name: &str, real: &str, scale: &str) {
-        let node = format!("{name}.quantize");
-        let inputs = [real, scale, "zero"];
-        self.push("QuantizeLinear", &node, &inputs, &output_name(name), vec![]);
-    }
-
-    /// Appends what multiplies weights: input, weights and bias as real numbers, the operator, its activation, rounding.
-    fn linear(
-        &mut self,
-        step: &Step,
-        linear: &QuantizedLinear,
-        from: &str,
-        weights: TensorProto,
-        (op, attributes): (&str, Vec<AttributeProto>),
-    ) {
-        let name = step.name.as_str();
-        let own = |what: &str| format!("{name}.{what}");
-        let input_exponent = i32::from(self.network.input_exponent(step.inputs[0]));
-        let outputs = linear.bias.len();
-        let exponents = linear.weight_exponents.iter().map(|&e| i32::from(e));
-        let weight_scales: Vec<f32> = exponents.clone().map(power).collect();
-        let bias_scales: Vec<f32> = exponents.map(|e| power(e + input_exponent)).collect();
-        let (x_scale, y_scale) = (own("input_scale"), own("output_scale"));
-        self.emitter.graph.initializer.extend([
-            floats(&x_scale, &[], &[power(input_exponent)]),
-            weights,
-            floats(&own("weight_scale"), &[outputs], &weight_scales),
-            int32s(&own("bias"), &[outputs], &linear.bias),
-            floats(&own("bias_scale"), &[outputs], &bias_scales),
-            floats(&y_scale, &[], &[power(i32::from(step.exponent))]),
-        ]);
-        let (x, w, b) = (own("input_float"), own("weight_float"), own("bias_float"));
-        self.push(
-            "DequantizeLinear",
-            &x,
-            &[from, &x_scale, "zero"],
-            &x,
-            vec![],
-        );
-        // The axis of output channels.
-        let axis = i64::from(op == "ConvTranspose");
-        let inputs = [&*own("weight"), &*own("weight_scale")];
-        self.push("DequantizeLinear", &w, &inputs, &w, vec![int("axis", axis)]);
-        let inputs = [&*own("bias"), &*own("bias_scale")];
-        self.push("DequantizeLinear", &b, &inputs, &b, vec![int("axis", 0)]);
-        let mut real = own("float");
-        self.push(op, name, &[&x, &w, &b], &real, attributes);
-        let activation = match linear.activation {
-            Activation::None => None,
-            Activation::Relu => Some(("Relu", vec![])),
-            Activation::LeakyRelu { slope_shift } => Some((
-                "LeakyRelu",
-                vec![float("alpha", power(-i32::from(slope_shift)))],
-            )),
-        };
-        if let Some((op, attributes)) = activation {
-            let activated = own("activated");
-            self.push(op, &activated, &[&real], &activated, attributes);
-            real = activated;
-        }
-        self.quantize(name, &real, &y_scale);
-    }
-}
-
-/// Weights of columns in the order kernel row, kernel column, input channel as ONNX has them: (outputs, inputs, rows,
-/// columns) or, transposed, (inputs, outputs, rows, columns).
-fn kernels(
-    step: &Step,
-    linear: &QuantizedLinear,
-    geometry: &Geometry,
-    from: Shape,
-    transposed: bool,
-) -> TensorProto {
-    let [rows, columns] = geometry.kernel;
-    let (inputs, outputs) = (from.channels, linear.weights.nrows());
-    let weight = |output: usize, input: usize, tap: usize| {
-        // Quantization made as many columns.
-        &linear.weights[[output, tap * inputs + input]]
-    };
-    let (first, second) = if transposed {
-        (inputs, outputs)
-    } else {
-        (outputs, inputs)
-    };
-    let mut ordered = Vec::with_capacity(linear.weights.len());
-    for a in 0..first {
-        for b in 0..second {
-            let (output, input) = if transposed { (b, a) } else { (a, b) };
-            ordered.extend((0..rows * columns).map(|tap| weight(output, input, tap)));
-        }
-    }
-    let dims = [first, second, rows, columns];
-    int8s(&format!("{}.weight", step.name), &dims, ordered)
-}
-
-/// The padding behind a picture follows from the output's size.
-fn conv_attributes(geometry: &Geometry, from: Shape, to: Shape) -> Vec<AttributeProto> {
-    let behind = |axis: usize, from: usize, to: usize| {
-        let reached = (to - 1) * geometry.stride[axis] + geometry.kernel[axis];
-        reached.saturating_sub(geometry.corner[axis] + from)
-    };
-    let [top, left] = geometry.corner;
-    let (bottom, right) = (
-        behind(0, from.height, to.height),
-        behind(1, from.width, to.width),
-    );
-    window(geometry.kernel, geometry.stride, [top, left, bottom, right])
-}
-
-/// What is cut behind a picture, or added there, follows from the output's size.
-fn transpose_attributes(geometry: &Geometry, from: Shape, to: Shape) -> Vec<AttributeProto> {
-    let axis = |axis: usize, from: usize, to: usize| {
-        let whole = (from - 1) * geometry.stride[axis] + geometry.kernel[axis];
-        let wanted = to + geometry.corner[axis];
-        (whole.saturating_sub(wanted), wanted.saturating_sub(whole))
-    };
-    let [top, left] = geometry.corner;
-    let (bottom, down) = axis(0, from.height, to.height);
-    let (right, across) = axis(1, from.width, to.width);
-    let mut attributes = window(geometry.kernel, geometry.stride, [top, left, bottom, right]);
-    attributes.push(ints("output_padding", &[down, across]));
-    attributes
 }

@@ -4,13 +4,14 @@
 //! allocated, and nothing in it can make this code panic.
 
 use super::error::{NodeFault, OnnxError};
+use super::importer::{Data, Importer, Value, canonical, clean, node_name};
 use super::inputs::Inputs;
 use super::proto::{GraphProto, ModelProto, NodeProto};
 use super::tensor::Constant;
-use super::walk::{Data, Value, Walk, canonical, clean, node_name};
-use super::{MAX_FILE_LEN, Role, limits, order, shape};
+use super::{MAX_FILE_LEN, Role, constants, limits, order, shape};
 use crate::files::read_at_most;
-use crate::network::{Network, Shape, Source};
+use crate::graph::{Network, Shape, Source};
+use crate::ops;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -86,15 +87,15 @@ pub fn from_bytes(bytes: &[u8], options: &ReadOptions) -> Result<Import, OnnxErr
         values.insert(name.clone(), Value::Data(data.clone()));
     }
 
-    let mut walk = Walk::new(values, inputs.spec, inputs.batch);
-    walk.uses = uses(graph);
+    let mut importer = Importer::new(values, inputs.spec, inputs.batch);
+    importer.uses = uses(graph);
     for node in &graph.node {
-        walk.step(node).map_err(|fault| node_error(node, fault))?;
+        read(&mut importer, node).map_err(|fault| node_error(node, fault))?;
     }
-    let (last, output) = output(&mut walk, graph, options.role)?;
-    let input = inputs.finish(&walk, options)?;
+    let (last, output) = output(&mut importer, graph, options.role)?;
+    let input = inputs.finish(&importer, options)?;
     let nodes = match last {
-        Source::Node(last) => order::label_behind(order::prune(walk.nodes, last), input),
+        Source::Node(last) => order::label_behind(order::prune(importer.nodes, last), input),
         // What is given comes out: the network's check says that there is nothing to compute.
         _ => Vec::new(),
     };
@@ -109,6 +110,7 @@ pub fn from_bytes(bytes: &[u8], options: &ReadOptions) -> Result<Import, OnnxErr
         input,
         nodes,
         output,
+        about: (),
     };
     network.check()?;
     let metadata = model
@@ -123,6 +125,40 @@ pub fn from_bytes(bytes: &[u8], options: &ReadOptions) -> Result<Import, OnnxErr
         metadata,
         producer,
     })
+}
+
+/// Takes in the next node.
+fn read(importer: &mut Importer, node: &NodeProto) -> Result<(), NodeFault> {
+    if !matches!(node.domain.as_str(), "" | "ai.onnx") {
+        return Err(NodeFault::Domain(clean(&node.domain)));
+    }
+    let mut all = constants::READERS.iter().chain(ops::READERS);
+    let (_, reader) = all
+        .find(|(operator, _)| *operator == node.op_type)
+        .ok_or_else(|| NodeFault::Unsupported(supported()))?;
+    let mut value = reader(importer, node)?;
+    let output = node
+        .output
+        .first()
+        .ok_or(NodeFault::Place("it has no output"))?;
+    if node.output.iter().skip(1).any(|extra| !extra.is_empty()) {
+        return Err(NodeFault::Place(
+            "it has more than one output; export in evaluation mode",
+        ));
+    }
+    if let Value::Data(data) = &mut value {
+        data.shared |= importer.uses.get(output).is_some_and(|&uses| uses > 1);
+    }
+    importer.values.insert(output.clone(), value);
+    Ok(())
+}
+
+/// The operators that a network may consist of, for people.
+fn supported() -> String {
+    let all = constants::READERS.iter().chain(ops::READERS);
+    let mut names: Vec<&str> = all.map(|(operator, _)| *operator).collect();
+    names.sort_unstable();
+    names.join(", ")
 }
 
 /// How often each name is read, as an input of a node or as an output of the graph.
@@ -150,7 +186,11 @@ fn node_error(node: &NodeProto, fault: NodeFault) -> OnnxError {
 }
 
 /// Where the graph's output comes from, and its shape.
-fn output(walk: &mut Walk, graph: &GraphProto, role: Role) -> Result<(Source, Shape), OnnxError> {
+fn output(
+    importer: &mut Importer,
+    graph: &GraphProto,
+    role: Role,
+) -> Result<(Source, Shape), OnnxError> {
     let [output] = &graph.output[..] else {
         return Err(OnnxError::Output(format!(
             "{} outputs, expected one",
@@ -158,7 +198,7 @@ fn output(walk: &mut Walk, graph: &GraphProto, role: Role) -> Result<(Source, Sh
         )));
     };
     let name = clean(&output.name);
-    let data = match walk.values.get(&output.name) {
+    let data = match importer.values.get(&output.name) {
         Some(Value::Data(data)) if !data.index => data.clone(),
         Some(_) => {
             let why = format!("{name} does not depend on the latent vector");
@@ -178,7 +218,7 @@ fn output(walk: &mut Walk, graph: &GraphProto, role: Role) -> Result<(Source, Sh
             ..data
         },
     };
-    let source = walk
+    let source = importer
         .shaped(&data, shape)
         .map_err(|fault| OnnxError::Output(format!("{name}: {fault}")))?;
     Ok((source, shape))

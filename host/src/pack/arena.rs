@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared::image::Image;
-use shared::layer::{Kind, Region};
+use shared::op::Region;
 use std::fmt;
 
 /// One value in the arena, from the operation that writes it to the last one that reads it.
@@ -58,11 +58,13 @@ impl ArenaMap {
         };
         let mut ops = Vec::new();
         for (index, op) in image.ops().enumerate() {
-            let (at, to) = (index + 1, image.region(op.output()));
-            read(&mut held, &image.region(op.input()), at);
+            let (at, to) = (index + 1, image.region(op.output));
+            let from = image.inputs_of(&op);
+            from.iter().for_each(|from| read(&mut held, from, at));
             ops.push(op.name.to_owned());
             // The parts of a concatenation make one value.
-            let more = matches!(op.kind, Kind::Copy(copy) if copy.channel_offset > 0);
+            let [first, _] = op.kind.channels_written(&from, &to);
+            let more = first > 0;
             let same = |value: &&mut Held| (value.offset, value.bytes) == (to.offset, to.len());
             match held.last_mut().filter(same) {
                 Some(value) if more => value.last = at,

@@ -5,7 +5,7 @@
 
 use super::PackError;
 use super::program::{Op, Program};
-use crate::quantize::QuantizedNetwork;
+use crate::graph::QuantizedNetwork;
 use crate::quantize::calibrate::{integer_inputs, points};
 use serde::{Deserialize, Serialize};
 use shared::checksum;
@@ -107,7 +107,7 @@ impl GoldenFile {
     }
 }
 
-/// Records `count` vectors at seeds 0, 1, 2..., labels in turn. `run` gives every step's output for an input, in the
+/// Records `count` vectors at seeds 0, 1, 2..., labels in turn. `run` gives every node's output for an input, in the
 /// host's order.
 ///
 /// # Errors
@@ -119,12 +119,12 @@ pub fn vectors(
 ) -> Result<Vec<GoldenVector>, PackError> {
     let program = Program::new(network)?;
     let points = points(0, count, network.input.classes);
-    let inputs = integer_inputs(&points, network.input, network.prior);
+    let inputs = integer_inputs(&points, network.input, network.about.prior);
     let record = |(point, input): (&Point, ndarray::ArrayView1<i8>)| {
         let input = input.to_vec();
         let outputs = run(&input);
         let observed = |op: &Op| {
-            let output = outputs.get(op.step).map_or(&[][..], |output| output);
+            let output = outputs.get(op.node).map_or(&[][..], |output| output);
             checksum::of_activations(&program.observed(network, op, output))
         };
         let picture = outputs.last().zip(program.orders.last());

@@ -5,14 +5,13 @@ use super::order::Order;
 use super::plan::{Plan, plan};
 use super::program::{Program, View};
 use super::{PackError, classes_of, u16_of};
-use crate::forward::conv::Geometry;
-use crate::quantize::{Bits, QuantizedLinear, QuantizedNetwork, StepKind};
+use crate::graph::{Bits, Op as GraphOp, QuantizedLinear, QuantizedNetwork};
+use crate::ops::activations;
+use crate::ops::lower::Lowering;
 use ndarray::{ArrayView2, Axis};
+use shared::arithmetic::Activation;
 use shared::image::{GoldenRepr, ImageRepr};
-use shared::layer::{
-    Conv, ConvTranspose, Copy, Dense, Embedding, Kind, Layout, Op, Region, Table, Upsample,
-    Weights, Window,
-};
+use shared::op::{Inputs, Kind, Layout, Op, Region, Weights};
 
 /// An operation's data as bytes.
 enum Bytes {
@@ -86,6 +85,8 @@ fn with_repr<T>(
     for (op, bytes) in program.ops.iter().zip(&bytes) {
         ops.push(Op {
             name: &op.name,
+            inputs: Inputs::one(u16_of("a number of regions", op.input)?),
+            output: u16_of("a number of regions", op.output)?,
             kind: kind(network, op, bytes)?,
         });
     }
@@ -103,8 +104,8 @@ fn with_repr<T>(
         card,
         latent_len: u16_of("a latent vector", network.input.latent)?,
         classes: classes_of(network.input)?,
-        prior: network.prior,
-        pixel_range: network.pixel_range,
+        prior: network.about.prior,
+        pixel_range: network.about.pixel_range,
         arena_len: plan.arena_len,
         regions: &regions,
         input: 0,
@@ -129,30 +130,24 @@ fn region(view: &View, plan: &Plan) -> Result<Region, PackError> {
 
 /// An operation's weights or entries, in the orders of what it reads and writes.
 fn bytes(network: &QuantizedNetwork, program: &Program, op: &super::program::Op) -> Bytes {
-    let step = &network.steps[op.step];
-    let to = &program.orders[op.step];
-    match &step.kind {
-        StepKind::Dense(linear) => {
+    let node = &network.nodes[op.node];
+    let to = &program.orders[op.node];
+    match &node.op {
+        GraphOp::Linear(kind, linear) if kind.window().is_none() => {
             let columns = program.input_order(network, op);
             let weights = linear.weights.select(Axis(1), columns.indices());
-            weights_of(linear, weights.select(Axis(0), to.indices()).view(), to)
+            let weights = weights.select(Axis(0), to.indices());
+            let rows = kind.operator().device_rows(weights.view());
+            weights_of(linear, rows.view(), to)
         }
-        // A row a class, a column an output.
-        StepKind::Embedding(linear) => {
-            let weights = linear.weights.select(Axis(0), to.indices());
-            weights_of(linear, weights.t(), to)
+        GraphOp::Linear(_, linear) => {
+            let channels = Order::from_indices((0..linear.weights.nrows()).collect());
+            weights_of(linear, linear.weights.view(), &channels)
         }
-        StepKind::Conv(linear, _) | StepKind::ConvTranspose(linear, _) => {
-            let channels = (0..linear.weights.nrows()).collect();
-            weights_of(
-                linear,
-                linear.weights.view(),
-                &Order::from_indices(channels),
-            )
-        }
+        GraphOp::Norm(norm) => match *norm {},
         // The same bits.
-        StepKind::Table(table) => Bytes::Table(Box::new(table.map(|q| q as u8))),
-        StepKind::Upsample { .. } | StepKind::Reshape | StepKind::Concat { .. } => Bytes::None,
+        GraphOp::Pointwise(table) => Bytes::Table(Box::new(table.map(|q| q as u8))),
+        GraphOp::Move(_) | GraphOp::Combine(..) => Bytes::None,
     }
 }
 
@@ -187,93 +182,50 @@ fn kind<'a>(
     op: &super::program::Op,
     bytes: &'a Bytes,
 ) -> Result<Kind<'a>, PackError> {
-    let (input, output) = (
-        u16_of("a number of regions", op.input)?,
-        u16_of("a number of regions", op.output)?,
-    );
-    let step = &network.steps[op.step];
-    let weights = |linear: &QuantizedLinear| {
-        let (values, bias, shifts): (&[u8], &[u8], &[u8]) = match bytes {
+    let node = &network.nodes[op.node];
+    let mut lowering = Lowering {
+        part: op.part,
+        channel: op.channel,
+        weights: Weights {
+            layout: Layout::Int8Rows,
+            activation: Activation::None,
+            values: &[],
+            bias: &[],
+            shifts: &[],
+        },
+    };
+    let missing = || PackError::Kind {
+        layer: node.name.clone(),
+        kind: crate::ops::integer_name(&node.op),
+    };
+    match (&node.op, bytes) {
+        (
+            GraphOp::Linear(kind, linear),
             Bytes::Weights {
                 values,
                 bias,
                 shifts,
-            } => (values, bias, shifts),
-            // Made of the same step, so it has weights.
-            Bytes::None | Bytes::Table(_) => (&[], &[], &[]),
-        };
-        Weights {
-            layout: match linear.bits {
-                Bits::Eight => Layout::Int8Rows,
-                Bits::Four => Layout::Int4Rows,
             },
-            activation: linear.activation,
-            values,
-            bias,
-            shifts,
+        ) => {
+            lowering.weights = Weights {
+                layout: match linear.bits {
+                    Bits::Eight => Layout::Int8Rows,
+                    Bits::Four => Layout::Int4Rows,
+                },
+                activation: linear.activation,
+                values,
+                bias,
+                shifts,
+            };
+            Ok(kind.operator().lower(&lowering)?)
         }
-    };
-    Ok(match (&step.kind, bytes) {
-        (StepKind::Dense(linear), _) => Kind::Dense(Dense {
-            input,
-            output,
-            weights: weights(linear),
-        }),
-        (StepKind::Embedding(linear), _) => Kind::Embedding(Embedding {
-            input,
-            output,
-            weights: weights(linear),
-        }),
-        (StepKind::Conv(linear, geometry), _) => Kind::Conv(Conv {
-            input,
-            output,
-            window: window(geometry)?,
-            weights: weights(linear),
-        }),
-        (StepKind::ConvTranspose(linear, geometry), _) => Kind::ConvTranspose(ConvTranspose {
-            input,
-            output,
-            window: window(geometry)?,
-            weights: weights(linear),
-        }),
-        (StepKind::Table(_), Bytes::Table(entries)) => Kind::Table(Table {
-            input,
-            output,
-            entries,
-        }),
-        (StepKind::Upsample { factor }, _) => Kind::Upsample(Upsample {
-            input,
-            output,
-            factor: byte_pair("a factor", *factor)?,
-        }),
-        (StepKind::Concat { shifts }, _) => Kind::Copy(Copy {
-            input,
-            output,
-            channel_offset: u16_of("a number of channels", op.channel)?,
-            shift: shifts.get(op.part).copied().unwrap_or(0),
-        }),
+        (GraphOp::Norm(norm), _) => match *norm {},
+        (GraphOp::Pointwise(_), Bytes::Table(entries)) => Ok(activations::lower(entries)),
+        (GraphOp::Move(moved), _) => moved.operator().lower()?.ok_or_else(missing),
+        (GraphOp::Combine(combine, alignment), _) => {
+            Ok(combine.operator().lower(&lowering, alignment)?)
+        }
         // Neither is an operation without its bytes.
-        (StepKind::Table(_) | StepKind::Reshape, _) => {
-            return Err(PackError::Kind {
-                layer: step.name.clone(),
-                kind: step.kind.name(),
-            });
-        }
-    })
-}
-
-fn window(geometry: &Geometry) -> Result<Window, PackError> {
-    Ok(Window {
-        kernel: byte_pair("a kernel", geometry.kernel)?,
-        stride: byte_pair("a stride", geometry.stride)?,
-        padding: byte_pair("a padding", geometry.corner)?,
-    })
-}
-
-fn byte_pair(what: &'static str, pair: [usize; 2]) -> Result<[u8; 2], PackError> {
-    let byte = |value: usize| {
-        let limit = usize::from(u8::MAX);
-        u8::try_from(value).map_err(|_| PackError::TooLarge { what, value, limit })
-    };
-    Ok([byte(pair[0])?, byte(pair[1])?])
+        (GraphOp::Linear(..) | GraphOp::Pointwise(_), _) => Err(missing()),
+    }
 }

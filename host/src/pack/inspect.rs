@@ -8,7 +8,7 @@ use crate::onnx::read::{ReadOptions, from_bytes};
 use crate::onnx::{MAX_FILE_LEN, OnnxError, Role};
 use shared::arithmetic::Activation;
 use shared::image::{Image, ImageError, MAGIC};
-use shared::layer::{Kind, Region, Upsample, Window};
+use shared::op::{Kind, Region, Window};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -47,8 +47,8 @@ pub struct LayerRow {
     pub output: String,
     /// Number of weights.
     pub weights: u64,
-    /// Multiplications of a weight with an activation.
-    pub macs: u64,
+    /// Multiplications, and elements that are moved, added or looked up: see [`shared::op::Operator::work`].
+    pub work: u64,
     /// Bytes of its data.
     pub bytes: u64,
     /// Exponent of the output.
@@ -116,19 +116,42 @@ fn shape_of(region: &Region) -> String {
 
 /// What an operation computes, without its activation.
 fn kind_of(kind: &Kind<'_>) -> String {
-    let windowed = |name: &str, window: &Window| {
-        let [rows, columns] = window.kernel;
-        let [down, right] = window.stride;
-        format!("{name} {rows}x{columns} stride {down}x{right}")
+    let pair = |name: &str, [rows, columns]: [u8; 2]| format!("{name} {rows}x{columns}");
+    let windowed = |name: &str, window: &Window, groups: u16| {
+        let mut text = pair(&(pair(name, window.kernel) + " stride"), window.stride);
+        if window.dilation != [1, 1] {
+            text = pair(&(text + " dilation"), window.dilation);
+        }
+        if groups > 1 {
+            text += &format!(" in {groups} groups");
+        }
+        text
     };
     match kind {
-        Kind::Dense(_) => "dense".to_owned(),
-        Kind::Table(_) => "table".to_owned(),
-        Kind::Conv(conv) => windowed("conv", &conv.window),
-        Kind::ConvTranspose(conv) => windowed("transposed conv", &conv.window),
-        Kind::Upsample(Upsample { factor, .. }) => format!("upsample {}x{}", factor[0], factor[1]),
+        Kind::Conv(conv) => windowed(kind.name(), &conv.window, conv.groups),
+        Kind::ConvTranspose(conv) => windowed(kind.name(), &conv.window, conv.groups),
+        Kind::AveragePool(pool) => windowed(kind.name(), &pool.window, 1),
+        Kind::Upsample(upsample) => pair(kind.name(), upsample.factor),
+        Kind::DepthToSpace(blocks) => pair(kind.name(), blocks.block),
+        Kind::SpaceToDepth(blocks) => pair(kind.name(), blocks.block),
         Kind::Copy(copy) => format!("copy to channel {}", copy.channel_offset),
-        Kind::Embedding(_) => "embedding".to_owned(),
+        Kind::Gather(gather) => format!("gather of {} rows", gather.count),
+        Kind::Repeat(repeat) => format!(
+            "repeat {} operations {} times",
+            repeat.block.body, repeat.block.count
+        ),
+        Kind::Dense(_)
+        | Kind::Table(_)
+        | Kind::Embedding(_)
+        | Kind::Add(_)
+        | Kind::Mul(_)
+        | Kind::MatMul(_)
+        | Kind::Transpose(_)
+        | Kind::Slice(_)
+        | Kind::Pad(_)
+        | Kind::ArgMax(_)
+        | Kind::Noise(_) => kind.name().to_owned(),
+        Kind::Never(never, _) => match *never {},
     }
 }
 
@@ -153,19 +176,17 @@ pub(super) fn input_fact(latent: usize, classes: usize) -> String {
 pub fn image(image: &Image<'_>) -> Description {
     let mut layers = Vec::new();
     for op in image.ops() {
-        let (from, to) = (image.region(op.input()), image.region(op.output()));
+        let (from, to) = (image.inputs_of(&op), image.region(op.output));
         let mut row = LayerRow {
             name: op.name.to_owned(),
             kind: kind_of(&op.kind),
             output: shape_of(&to),
-            macs: op.kind.macs(&from, &to),
+            work: op.kind.work(&from, &to),
             exponent: Some(to.exponent),
             ..Default::default()
         };
-        if let Kind::Table(table) = op.kind {
-            row.bytes = table.entries.len() as u64;
-        }
-        if let Some((weights, shape)) = op.kind.weights().zip(op.kind.weight_shape(&from, &to)) {
+        row.bytes = op.kind.table().map_or(0, |table| table.len() as u64);
+        if let Some((weights, shape)) = op.kind.weights(&from, &to) {
             row.kind += &format!(
                 " int{}{}",
                 weights.layout.bits(),
@@ -175,7 +196,7 @@ pub fn image(image: &Image<'_>) -> Description {
             row.bytes = weights.len() as u64;
             let shifts = weights.shifts.iter().copied();
             row.shifts = shifts.clone().min().zip(shifts.max());
-            row.largest_accumulator = op.kind.accumulator_bounds(&from, &to).max();
+            row.largest_accumulator = weights.bounds(&shape).max();
         }
         layers.push(row);
     }
@@ -222,7 +243,7 @@ impl fmt::Display for Description {
             "kind",
             "output",
             "weights",
-            "MACs",
+            "work",
             "bytes",
             "exponent",
             "shifts",
@@ -235,7 +256,7 @@ impl fmt::Display for Description {
                 row.kind.clone(),
                 row.output.clone(),
                 row.weights.to_string(),
-                row.macs.to_string(),
+                row.work.to_string(),
                 row.bytes.to_string(),
                 optional(row.exponent.map(|e| e.to_string())),
                 optional(row.shifts.map(|(low, high)| format!("{low}..{high}"))),
@@ -246,7 +267,7 @@ impl fmt::Display for Description {
             |value: fn(&LayerRow) -> u64| self.layers.iter().map(value).sum::<u64>().to_string();
         let mut total = [const { String::new() }; 9];
         total[0] = "total".to_owned();
-        (total[3], total[4], total[5]) = (sum(|r| r.weights), sum(|r| r.macs), sum(|r| r.bytes));
+        (total[3], total[4], total[5]) = (sum(|r| r.weights), sum(|r| r.work), sum(|r| r.bytes));
         total[8] = optional(
             self.layers
                 .iter()
@@ -293,7 +314,7 @@ impl fmt::Display for Description {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Shape;
+    use crate::graph::Shape;
     use crate::onnx::write::{WriteOptions, to_bytes};
     use crate::pack::image::pack;
     use crate::quantize::calibrate::Calibration;
@@ -325,18 +346,20 @@ mod tests {
         let (image, onnx) = (folder.path().join("m.tgm"), folder.path().join("g.onnx"));
         std::fs::write(&image, pack(&quantized, "a card", &[]).unwrap()).unwrap();
         std::fs::write(&onnx, to_bytes(&network, &WriteOptions::default()).unwrap()).unwrap();
-        for (path, format, rows) in [(&image, "model image", 3), (&onnx, "float ONNX network", 6)] {
+        for (path, format, rows, others) in [
+            (&image, "model image", 3, 20),
+            (&onnx, "float ONNX network", 6, 0),
+        ] {
             let description = file(path, &ReadOptions::default()).unwrap();
             assert_eq!(
                 (description.format, description.layers.len()),
                 (format, rows)
             );
-            assert_eq!(
-                description.layers.iter().map(|l| l.macs).sum::<u64>(),
-                8 * 12 + 12 * 20
-            );
+            // Two layers, and a table of the picture's pixels.
+            let work = description.layers.iter().map(|l| l.work).sum::<u64>();
+            assert_eq!(work, 8 * 12 + 12 * 20 + others);
             let text = description.to_string();
-            for word in ["dense0", "total", "336", "synthetic"] {
+            for word in ["dense0", "total", work.to_string().as_str(), "synthetic"] {
                 assert!(text.contains(word), "{word} in {text}");
             }
         }

@@ -1,6 +1,6 @@
 //! From a quantized network to the model image and its golden vectors.
 //!
-//! [`program`] turns steps into operations and chooses the [`order`] of each tensor's elements, [`plan`] gives each tensor
+//! [`program`] turns nodes into operations and chooses the [`order`] of each tensor's elements, [`plan`] gives each tensor
 //! its place in the arena, [`image`] lays out the weights and emits, [`golden`] records what every implementation must
 //! compute, [`inspect`] describes images and ONNX files, [`arena`] an image's use of memory.
 
@@ -40,7 +40,8 @@ pub mod names {
     pub const CARD: &str = "README.md";
 }
 
-use crate::network::{InputSpec, Shape};
+use crate::graph::{InputSpec, Shape};
+use crate::ops::lower::LowerError;
 use shared::image::WriteError;
 
 /// Why a network does not become an image.
@@ -58,10 +59,10 @@ pub enum PackError {
         /// The most.
         limit: usize,
     },
-    /// A step that should have become an operation, and has not.
-    #[error("layer {layer}: a {kind} step has no operation; report this as a bug")]
+    /// A node that should have become an operation, and has not.
+    #[error("layer {layer}: a {kind} node has no operation; report this as a bug")]
     Kind {
-        /// Name of the step.
+        /// Name of the node.
         layer: String,
         /// Its kind.
         kind: &'static str,
@@ -81,9 +82,15 @@ pub enum PackError {
     Write(#[from] WriteError),
 }
 
+impl From<LowerError> for PackError {
+    fn from(error: LowerError) -> Self {
+        let LowerError { what, value, limit } = error;
+        Self::TooLarge { what, value, limit }
+    }
+}
+
 fn u16_of(what: &'static str, value: usize) -> Result<u16, PackError> {
-    let limit = usize::from(u16::MAX);
-    u16::try_from(value).map_err(|_| PackError::TooLarge { what, value, limit })
+    Ok(crate::ops::lower::u16_of(what, value)?)
 }
 
 fn classes_of(input: InputSpec) -> Result<u8, PackError> {

@@ -4,7 +4,7 @@
 //! columns, channels), and lets a vector have any order that spares it moving bytes: a dense layer in front of a reshape
 //! to a picture writes its outputs in the picture's order at once.
 
-use crate::network::Shape;
+use crate::graph::Shape;
 
 /// For each element on the device, in order, its index in the host's order.
 #[derive(Debug, Clone, PartialEq, Eq)]

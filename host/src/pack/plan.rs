@@ -171,7 +171,7 @@ fn largest_first(blocks: &[Block]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Shape;
+    use crate::graph::Shape;
     use crate::quantize::calibrate::Calibration;
     use crate::quantize::{Prepared, QuantizeOptions};
     use crate::synthetic;

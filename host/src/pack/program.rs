@@ -1,13 +1,12 @@
 //! The device's program for a quantized network: its operations, what each reads and writes, and in which order the
 //! elements lie.
 //!
-//! Most steps are one operation. A reshape is none: its output is another view of the same bytes. A concatenation is one
+//! Most nodes are one operation. A reshape is none: its output is another view of the same bytes. A concatenation is one
 //! copy a part. A table works in place where nobody reads its input again.
 
 use super::order::{Order, wanted};
 use super::{PackError, plan};
-use crate::network::{Shape, Source};
-use crate::quantize::{QuantizedNetwork, Step, StepKind};
+use crate::graph::{Integer, Node, Op as GraphOp, QuantizedNetwork, Shape, Source};
 use shared::latent;
 use std::collections::BTreeMap;
 
@@ -27,11 +26,11 @@ pub struct View {
 /// One operation of the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Op {
-    /// Name of the step, with the part's number for a concatenation.
+    /// Name of the node, with the part's number for a concatenation.
     pub name: String,
-    /// Index of the step.
-    pub step: usize,
-    /// Index of the step's input that is read: 0 but for a concatenation.
+    /// Index of the node.
+    pub node: usize,
+    /// Index of the node's input that is read: 0 but for a concatenation.
     pub part: usize,
     /// First channel of the output that is written: 0 but for a concatenation.
     pub channel: usize,
@@ -52,7 +51,7 @@ pub struct Program {
     pub ops: Vec<Op>,
     /// Index of the picture's view.
     pub output: usize,
-    /// Order of the elements of each step's output.
+    /// Order of the elements of each node's output.
     pub orders: Vec<Order>,
 }
 
@@ -76,12 +75,12 @@ impl Program {
         let input = Shape::vector(network.input.len());
         let view = builder.own(input, latent::EXPONENT);
         builder.sources.insert(Source::Input, view);
-        for (index, step) in network.steps.iter().enumerate() {
-            let view = builder.step(index, step);
+        for (index, node) in network.nodes.iter().enumerate() {
+            let view = builder.node(index, node);
             builder.sources.insert(Source::Node(index), view);
         }
         let mut program = builder.program;
-        // Every step makes a view.
+        // Every node makes a view.
         program.output = program.views.len() - 1;
         program.work_in_place(network);
         Ok(program)
@@ -90,31 +89,34 @@ impl Program {
     /// The order of the elements that an operation reads.
     pub fn input_order(&self, network: &QuantizedNetwork, op: &Op) -> Order {
         let source = network
-            .steps
-            .get(op.step)
-            .and_then(|step| step.inputs.get(op.part));
+            .nodes
+            .get(op.node)
+            .and_then(|node| node.inputs.get(op.part));
         match source {
             Some(&Source::Node(index)) if index < self.orders.len() => self.orders[index].clone(),
-            Some(&source) => Order::of(network.input_shape(source)),
+            Some(&source) => Order::of(network.source_shape(source)),
             None => Order::of(Shape::vector(0)),
         }
     }
 
-    /// What an observer sees of an operation's output, from the step's output in the host's order: the channels that are
+    /// What an observer sees of an operation's output, from the node's output in the host's order: the channels that are
     /// not written yet are 0.
     pub fn observed(&self, network: &QuantizedNetwork, op: &Op, output: &[i8]) -> Vec<i8> {
-        let Some((step, order)) = network.steps.get(op.step).zip(self.orders.get(op.step)) else {
+        let Some((node, order)) = network.nodes.get(op.node).zip(self.orders.get(op.node)) else {
             return Vec::new();
         };
         let mut values = output.to_vec();
-        if let StepKind::Concat { .. } = step.kind {
-            let part = step
+        if one_an_input(&node.op) {
+            let part = node
                 .inputs
                 .get(op.part)
-                .map(|&s| network.input_shape(s).channels);
-            let pixels = step.shape.height * step.shape.width;
-            let written = (op.channel + part.unwrap_or(0)) * pixels;
-            values.get_mut(written..).unwrap_or_default().fill(0);
+                .map(|&s| network.source_shape(s).channels);
+            let written = op.channel + part.unwrap_or(0);
+            for (element, value) in values.iter_mut().enumerate() {
+                if node.shape.channel(element) >= written {
+                    *value = 0;
+                }
+            }
         }
         order.apply(&values)
     }
@@ -123,7 +125,7 @@ impl Program {
     fn work_in_place(&mut self, network: &QuantizedNetwork) {
         for index in 0..self.ops.len() {
             let op = &self.ops[index];
-            let table = matches!(network.steps[op.step].kind, StepKind::Table(_));
+            let table = matches!(network.nodes[op.node].op, GraphOp::Pointwise(_));
             let (from, to) = (self.views[op.input].buffer, self.views[op.output].buffer);
             let later = self.ops[index + 1..].iter();
             let read_again = later.clone().any(|op| self.views[op.input].buffer == from);
@@ -191,7 +193,7 @@ impl Builder<'_> {
         })
     }
 
-    /// The view of what a step reads; of a part of the input a new one, the first time.
+    /// The view of what a node reads; of a part of the input a new one, the first time.
     fn source(&mut self, source: Source) -> usize {
         if let Some(&view) = self.sources.get(&source) {
             return view;
@@ -205,116 +207,134 @@ impl Builder<'_> {
         let view = self.push(View {
             buffer: 0,
             start,
-            shape: self.network.input_shape(source),
+            shape: self.network.source_shape(source),
             exponent: latent::EXPONENT,
         });
         self.sources.insert(source, view);
         view
     }
 
-    /// Appends a step's operations and gives the view of its output.
-    fn step(&mut self, index: usize, step: &Step) -> usize {
-        let inputs: Vec<usize> = step
-            .inputs
-            .iter()
-            .map(|&source| self.source(source))
-            .collect();
-        // A picture, where the last step gives a vector.
-        let last = index + 1 == self.network.steps.len();
-        let shape = match last && self.network.output.len() == step.shape.len() {
+    /// Appends a node's operations and gives the view of its output.
+    fn node(&mut self, index: usize, node: &Node<Integer>) -> usize {
+        let inputs = node.inputs.iter();
+        let inputs: Vec<usize> = inputs.map(|&source| self.source(source)).collect();
+        // A picture, where the last node gives a vector.
+        let last = index + 1 == self.network.nodes.len();
+        let shape = match last && self.network.output.len() == node.shape.len() {
             true => self.network.output,
-            false => step.shape,
+            false => node.shape,
         };
-        if let (StepKind::Reshape, Some(&from)) = (&step.kind, inputs.first()) {
+        if let (GraphOp::Move(moved), Some(&from)) = (&node.op, inputs.first())
+            && moved.operator().keeps_order()
+        {
             let from = self.program.views[from];
             return self.push(View { shape, ..from });
         }
-        let output = self.own(shape, step.exponent);
-        let parts = matches!(step.kind, StepKind::Concat { .. });
+        let output = self.own(shape, node.note.exponent);
+        let parts = one_an_input(&node.op);
         let mut channel = 0;
-        for (part, (&input, &source)) in inputs.iter().zip(&step.inputs).enumerate() {
+        for (part, (&input, &source)) in inputs.iter().zip(&node.inputs).enumerate() {
             let name = match parts {
-                true => format!("{}[{part}]", step.name),
-                false => step.name.clone(),
+                true => format!("{}[{part}]", node.name),
+                false => node.name.clone(),
             };
             self.program.ops.push(Op {
                 name,
-                step: index,
+                node: index,
                 part,
                 channel,
                 input,
                 output,
             });
-            channel += self.network.input_shape(source).channels;
+            channel += self.network.source_shape(source).channels;
         }
         output
     }
 }
 
-/// The order of each step's output: what its readers want, as far as it can choose.
+/// Whether a node is one operation an input.
+fn one_an_input(op: &GraphOp<Integer>) -> bool {
+    match op {
+        GraphOp::Combine(combine, _) => combine.operator().one_an_input(),
+        GraphOp::Linear(..) | GraphOp::Norm(_) | GraphOp::Pointwise(_) | GraphOp::Move(_) => false,
+    }
+}
+
+/// Who decides how the elements of a node's output lie.
+enum Freedom {
+    /// It gives a vector, and can give it in any order.
+    Free,
+    /// They lie as those of its input.
+    AsInput,
+    /// Several vectors, one after the other.
+    Joined,
+    /// A picture's order.
+    Fixed,
+}
+
+fn freedom(node: &Node<Integer>) -> Freedom {
+    match &node.op {
+        GraphOp::Linear(kind, _) if kind.window().is_none() => Freedom::Free,
+        GraphOp::Norm(norm) => match *norm {},
+        GraphOp::Pointwise(_) => Freedom::AsInput,
+        GraphOp::Move(moved) if moved.operator().keeps_order() => Freedom::AsInput,
+        GraphOp::Combine(..) if node.shape.is_vector() => Freedom::Joined,
+        GraphOp::Linear(..) | GraphOp::Move(_) | GraphOp::Combine(..) => Freedom::Fixed,
+    }
+}
+
+/// The order of each node's output: what its readers want, as far as it can choose.
 fn orders(network: &QuantizedNetwork) -> Result<Vec<Order>, PackError> {
     let wishes = wishes(network)?;
-    let mut orders: Vec<Order> = Vec::with_capacity(network.steps.len());
-    for (step, wish) in network.steps.iter().zip(wishes) {
+    let mut orders: Vec<Order> = Vec::with_capacity(network.nodes.len());
+    for (node, wish) in network.nodes.iter().zip(wishes) {
         let of = |source: &Source| match source {
             Source::Node(index) => orders.get(*index).cloned(),
-            source => Some(Order::of(network.input_shape(*source))),
+            source => Some(Order::of(network.source_shape(*source))),
         };
-        let parts: Vec<Order> = step.inputs.iter().filter_map(of).collect();
-        let one_pixel = step.shape.height * step.shape.width == 1;
-        orders.push(match &step.kind {
-            StepKind::Dense(_) | StepKind::Embedding(_) => {
-                Order::of(wish.unwrap_or(Shape::vector(step.shape.len())))
-            }
-            StepKind::Table(_) | StepKind::Reshape => {
+        let parts: Vec<Order> = node.inputs.iter().filter_map(of).collect();
+        orders.push(match freedom(node) {
+            Freedom::Free => Order::of(wish.unwrap_or(Shape::vector(node.shape.len()))),
+            Freedom::AsInput => {
                 let from = parts.into_iter().next();
-                from.unwrap_or_else(|| Order::of(step.shape))
+                from.unwrap_or_else(|| Order::of(node.shape))
             }
-            StepKind::Concat { .. } if one_pixel => {
-                Order::joined(&parts.iter().collect::<Vec<_>>())
-            }
-            StepKind::Concat { .. }
-            | StepKind::Conv(..)
-            | StepKind::ConvTranspose(..)
-            | StepKind::Upsample { .. } => Order::of(step.shape),
+            Freedom::Joined => Order::joined(&parts.iter().collect::<Vec<_>>()),
+            Freedom::Fixed => Order::of(node.shape),
         });
     }
     Ok(orders)
 }
 
-/// What the readers of each step want its output to lie as; none where they take any order.
+/// What the readers of each node want its output to lie as; none where they take any order.
 fn wishes(network: &QuantizedNetwork) -> Result<Vec<Option<Shape>>, PackError> {
-    let mut wishes: Vec<Option<Shape>> = vec![None; network.steps.len()];
+    let mut wishes: Vec<Option<Shape>> = vec![None; network.nodes.len()];
     if let Some(last) = wishes.last_mut() {
         *last = Some(wanted(network.output));
     }
-    // Readers come later, so each step's wish is whole when it is its turn.
-    for (index, step) in network.steps.iter().enumerate().rev() {
+    // Readers come later, so each node's wish is whole when it is its turn.
+    for (index, node) in network.nodes.iter().enumerate().rev() {
         let refuse = |shape: Shape| PackError::Order {
-            layer: step.name.clone(),
+            layer: node.name.clone(),
             shape,
         };
         let wish = wishes[index];
-        let one_pixel = step.shape.height * step.shape.width == 1;
-        let as_they_are = |source: &Source| (*source, Some(wanted(network.input_shape(*source))));
-        let (own, inputs): (Option<Shape>, Vec<(Source, Option<Shape>)>) = match &step.kind {
-            StepKind::Dense(_) | StepKind::Embedding(_) => (wish, vec![]),
-            StepKind::Table(_) | StepKind::Reshape => (
+        let as_they_are = |source: &Source| (*source, Some(wanted(network.source_shape(*source))));
+        let (own, inputs): (Option<Shape>, Vec<(Source, Option<Shape>)>) = match freedom(node) {
+            Freedom::Free => (wish, vec![]),
+            Freedom::AsInput => (
                 wish,
-                step.inputs.iter().map(|source| (*source, wish)).collect(),
+                node.inputs.iter().map(|source| (*source, wish)).collect(),
             ),
-            StepKind::Concat { .. } if one_pixel => {
+            Freedom::Joined => {
                 // Nobody asks, or its parts lie as they are.
-                let own = wish.map(|_| Shape::vector(step.shape.len()));
+                let own = wish.map(|_| Shape::vector(node.shape.len()));
                 let part = |source: &Source| (*source, wish.and(as_they_are(source).1));
-                (own, step.inputs.iter().map(part).collect())
+                (own, node.inputs.iter().map(part).collect())
             }
-            StepKind::Concat { .. }
-            | StepKind::Conv(..)
-            | StepKind::ConvTranspose(..)
-            | StepKind::Upsample { .. } => {
-                let own = Some(wanted(step.shape));
-                (own, step.inputs.iter().map(as_they_are).collect())
+            Freedom::Fixed => {
+                let own = Some(wanted(node.shape));
+                (own, node.inputs.iter().map(as_they_are).collect())
             }
         };
         if let Some(wish) = wish.filter(|wish| own != Some(*wish)) {

@@ -4,19 +4,21 @@ use super::arena::ArenaMap;
 use super::image::{pack, packed_len};
 use super::program::Program;
 use super::{PackError, golden, plan};
-use crate::forward::conv::Geometry;
-use crate::network::{InputSpec, Shape, Source};
-use crate::quantize::calibrate::{Calibration, integer_inputs, points};
-use crate::quantize::{
-    Bits, Prepared, QuantizeOptions, QuantizedLinear, QuantizedNetwork, Step, StepKind, oracle,
+use crate::graph::{
+    Alignment, Combine, InputSpec, Integer, IntegerNote, LinearKind, Op as GraphOp, Picture, Shape,
+    Source, Window,
 };
+use crate::graph::{Bits, QuantizedLinear, QuantizedNetwork};
+use crate::ops;
+use crate::quantize::calibrate::{Calibration, integer_inputs, points};
+use crate::quantize::{Prepared, QuantizeOptions, oracle};
 use crate::synthetic::{self, Random};
 use firmware::engine::{Engine, Observer};
 use ndarray::Array2;
 use shared::arithmetic::Activation;
+use shared::image::Turn;
 use shared::image::{Image, PIXEL_EXPONENT, PixelRange};
 use shared::latent::{EXPONENT, Latent, Prior};
-use shared::layer::Op;
 
 /// Random networks of integers: no float network, no calibration, every kind of step.
 pub struct Maker {
@@ -27,18 +29,21 @@ pub struct Maker {
 type Value = (Source, Shape);
 
 impl Maker {
-    fn push(&mut self, kind: StepKind, inputs: Vec<Source>, shape: Shape, exponent: i8) -> Value {
-        let index = self.network.steps.len();
-        self.network.steps.push(Step {
-            name: format!("{}{index}", kind.name().replace(' ', "_")),
+    fn push(
+        &mut self,
+        op: GraphOp<Integer>,
+        inputs: Vec<Source>,
+        shape: Shape,
+        exponent: i8,
+    ) -> Value {
+        let index = self.network.nodes.len();
+        let name = format!("{}{index}", ops::integer_name(&op).replace(' ', "_"));
+        let note = IntegerNote {
             layer: index,
-            inputs,
-            kind,
-            shape,
             exponent,
             factors: vec![],
-        });
-        (Source::Node(index), shape)
+        };
+        (self.network.push(name, op, inputs, shape, note), shape)
     }
 
     /// Weights that use the whole range of their width and keep to the bounds.
@@ -73,7 +78,7 @@ impl Maker {
     }
 
     fn exponent(&self, source: Source) -> i8 {
-        self.network.input_exponent(source)
+        self.network.source_exponent(source)
     }
 
     fn any_exponent(&mut self) -> i8 {
@@ -84,7 +89,7 @@ impl Maker {
         let to = self.any_exponent();
         let linear = self.linear(outputs, shape.len(), self.exponent(from), to);
         self.push(
-            StepKind::Dense(linear),
+            GraphOp::Linear(LinearKind::Dense, linear),
             vec![from],
             Shape::vector(outputs),
             to,
@@ -93,7 +98,7 @@ impl Maker {
 
     fn reshape(&mut self, (from, _): Value, shape: Shape) -> Value {
         let exponent = self.exponent(from);
-        self.push(StepKind::Reshape, vec![from], shape, exponent)
+        self.push(GraphOp::reshape(), vec![from], shape, exponent)
     }
 
     fn embedding(&mut self, len: usize) -> Value {
@@ -101,20 +106,25 @@ impl Maker {
         let mut linear = self.linear(len, self.network.input.classes, EXPONENT, to);
         linear.activation = Activation::None;
         let shape = Shape::vector(len);
-        self.push(StepKind::Embedding(linear), vec![Source::Label], shape, to)
+        self.push(
+            GraphOp::Linear(LinearKind::Embedding, linear),
+            vec![Source::Label],
+            shape,
+            to,
+        )
     }
 
     fn conv(&mut self, (from, shape): Value, transposed: bool) -> Option<Value> {
         let kernel = [1 + self.random.below(4), 1 + self.random.below(4)];
-        let geometry = Geometry {
+        let window = Window::new(
             kernel,
-            stride: [1 + self.random.below(3), 1 + self.random.below(3)],
-            corner: [self.random.below(kernel[0]), self.random.below(kernel[1])],
-        };
+            [1 + self.random.below(3), 1 + self.random.below(3)],
+            [self.random.below(kernel[0]), self.random.below(kernel[1])],
+        );
         let behind = [self.random.below(kernel[0]), self.random.below(kernel[1])];
         let side = |axis: usize, len: usize, random: &mut Random| {
-            let (kernel, stride) = (geometry.kernel[axis], geometry.stride[axis]);
-            let padding = geometry.corner[axis] + behind[axis];
+            let (kernel, stride) = (window.kernel[axis], window.stride[axis]);
+            let padding = window.padding[axis] + behind[axis];
             if transposed {
                 let more = random.below(stride);
                 // As much is cut at most as there is, see the reader's tests.
@@ -138,16 +148,16 @@ impl Maker {
         let columns = kernel[0] * kernel[1] * shape.channels;
         let linear = self.linear(channels, columns, self.exponent(from), exponent);
         let kind = match transposed {
-            true => StepKind::ConvTranspose(linear, geometry),
-            false => StepKind::Conv(linear, geometry),
+            true => LinearKind::ConvTranspose(window),
+            false => LinearKind::Conv(window),
         };
-        Some(self.push(kind, vec![from], to, exponent))
+        Some(self.push(GraphOp::Linear(kind, linear), vec![from], to, exponent))
     }
 
     fn table(&mut self, (from, shape): Value, exponent: i8) -> Value {
         let table = [(); 256].map(|()| self.random.below(256) as u8 as i8);
         self.push(
-            StepKind::Table(Box::new(table)),
+            GraphOp::Pointwise(Box::new(table)),
             vec![from],
             shape,
             exponent,
@@ -162,8 +172,7 @@ impl Maker {
             width: shape.width * factor[1],
         };
         let exponent = self.exponent(from);
-        (to.len() <= 600)
-            .then(|| self.push(StepKind::Upsample { factor }, vec![from], to, exponent))
+        (to.len() <= 600).then(|| self.push(GraphOp::upsample(factor), vec![from], to, exponent))
     }
 
     fn concat(&mut self, parts: &[Value]) -> Value {
@@ -179,7 +188,16 @@ impl Maker {
             ..parts[0].1
         };
         let inputs = parts.iter().map(|(source, _)| *source).collect();
-        self.push(StepKind::Concat { shifts }, inputs, shape, to)
+        let alignment = Alignment {
+            shifts,
+            activation: Activation::None,
+        };
+        self.push(
+            GraphOp::Combine(Combine::Concat, alignment),
+            inputs,
+            shape,
+            to,
+        )
     }
 }
 
@@ -190,14 +208,12 @@ pub fn any_integers(seed: u64) -> QuantizedNetwork {
         latent: 1 + random.below(12),
         classes: random.below(2) * (1 + random.below(10)),
     };
-    let network = QuantizedNetwork {
-        name: format!("integers{seed}"),
-        input,
+    let about = Picture {
         prior: Prior::Uniform,
-        steps: vec![],
-        output: Shape::vector(1),
         pixel_range: PixelRange::Signed,
     };
+    let name = format!("integers{seed}");
+    let network = QuantizedNetwork::new(name, input, Shape::vector(1), about);
     let mut maker = Maker { random, network };
     let latent = (Source::Latent, Shape::vector(input.latent));
     let mut value = match maker.random.below(if input.classes == 0 { 1 } else { 3 }) {
@@ -269,7 +285,7 @@ pub fn any_integers(seed: u64) -> QuantizedNetwork {
 struct Outputs(Vec<Vec<i8>>);
 
 impl Observer for Outputs {
-    fn layer(&mut self, _: usize, _: &Op<'_>, output: &[i8]) {
+    fn layer(&mut self, _: &Turn<'_>, output: &[i8]) {
         self.0.push(output.to_vec());
     }
 }
@@ -280,8 +296,8 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
     let (mut bytes, mut bound) = (0, 0);
     for seed in 0..300 {
         let network = any_integers(seed);
-        kinds.extend(network.steps.iter().map(|step| step.kind.name()));
-        let run = |input: &[i8]| oracle::all_steps(&network, input);
+        kinds.extend(network.nodes.iter().map(|node| ops::integer_name(&node.op)));
+        let run = |input: &[i8]| oracle::all_nodes(&network, input);
         let goldens = golden::vectors(&network, 4, run).unwrap();
         let packed =
             pack(&network, "a card", &goldens).unwrap_or_else(|error| panic!("{seed}: {error}"));
@@ -293,7 +309,7 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
 
         let program = Program::new(&network).unwrap();
         let points = points(7, 6, network.input.classes);
-        let inputs = integer_inputs(&points, network.input, network.prior);
+        let inputs = integer_inputs(&points, network.input, network.about.prior);
         for (&point, input) in points.iter().zip(inputs.rows()) {
             let expected = run(&input.to_vec());
             let mut outputs = Outputs::default();
@@ -302,7 +318,7 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
                 .generate(&mut arena, latent, &mut outputs)
                 .unwrap();
             for (op, found) in program.ops.iter().zip(&outputs.0) {
-                let expected = program.observed(&network, op, &expected[op.step]);
+                let expected = program.observed(&network, op, &expected[op.node]);
                 assert_eq!(*found, expected, "{seed}: {}", op.name);
             }
             let order = program.orders.last().unwrap();
@@ -340,7 +356,7 @@ fn quantized_graphs_are_packed_and_pass_their_self_test() {
         };
         let prepared = Prepared::new(&network, &calibration).unwrap();
         let quantized = prepared.quantize(&QuantizeOptions::default()).unwrap();
-        let run = |input: &[i8]| oracle::all_steps(&quantized, input);
+        let run = |input: &[i8]| oracle::all_nodes(&quantized, input);
         let goldens = golden::vectors(&quantized, 2, run).unwrap();
         let packed = pack(&quantized, "a card", &goldens).unwrap();
         let image = Image::new_checked(&packed).unwrap();
@@ -383,7 +399,7 @@ fn a_reshape_that_would_move_bytes_is_refused_by_name() {
         latent: 12,
         classes: 0,
     };
-    network.steps.clear();
+    network.nodes.clear();
     let random = Random::new(1);
     let mut maker = Maker { random, network };
     let picture = |channels, height, width| Shape {
@@ -393,7 +409,7 @@ fn a_reshape_that_would_move_bytes_is_refused_by_name() {
     };
     let given = maker.reshape((Source::Input, Shape::vector(12)), picture(3, 2, 2));
     let upsampled = maker.push(
-        StepKind::Upsample { factor: [1, 2] },
+        GraphOp::upsample([1, 2]),
         vec![given.0],
         picture(3, 2, 4),
         EXPONENT,
@@ -405,18 +421,13 @@ fn a_reshape_that_would_move_bytes_is_refused_by_name() {
         "{refused:?}"
     );
     // One channel lies as a vector does, and so does a dense layer's output.
-    maker.network.steps[0].shape = picture(1, 3, 4);
-    maker.network.steps[1].shape = picture(1, 3, 8);
+    maker.network.nodes[0].shape = picture(1, 3, 4);
+    maker.network.nodes[1].shape = picture(1, 3, 8);
     maker.network.output = picture(1, 3, 8);
     assert!(Program::new(&maker.network).is_ok());
     let again = maker.reshape((upsampled.0, picture(1, 3, 8)), picture(8, 3, 1));
     let shape = picture(8, 3, 2);
-    maker.push(
-        StepKind::Upsample { factor: [1, 2] },
-        vec![again.0],
-        shape,
-        EXPONENT,
-    );
+    maker.push(GraphOp::upsample([1, 2]), vec![again.0], shape, EXPONENT);
     maker.network.output = shape;
     let error = Program::new(&maker.network).unwrap_err().to_string();
     assert!(

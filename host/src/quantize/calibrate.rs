@@ -1,6 +1,6 @@
 //! Inputs to calibrate and to measure on: drawn from the prior, so no dataset is needed.
 
-use crate::network::InputSpec;
+use crate::graph::InputSpec;
 use ndarray::{Array2, s};
 use shared::latent::{EXPONENT, Latent, ONE, Point, Prior};
 

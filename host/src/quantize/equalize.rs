@@ -7,10 +7,9 @@
 //! have an exponent a channel anyway.
 
 use super::QuantizeError;
-use super::flow::{Groups, Held, Reach, reach};
-use super::fold::Folded;
-use crate::network::{InputSpec, Source};
-use ndarray::{Array1, Array2, s};
+use super::flow::{Alias, Groups, Reach, reach};
+use crate::graph::{Folded, Graph, Shape, Source};
+use ndarray::{Array1, Array2};
 use shared::latent;
 
 /// Shares of a channel's largest magnitude that are tried as its range; the rest is clipped.
@@ -19,76 +18,81 @@ const SHARES: [f64; 7] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4];
 /// A range is searched on at most this many values of a channel, taken evenly.
 const MAX_SEARCHED: usize = 1 << 15;
 
-/// One factor a channel of a step's output; `None` for ones.
+/// One factor a channel of a node's output; `None` for ones.
 pub type Factors = Option<Array1<f64>>;
 
-/// Equalizes the steps in place, and their outputs `targets`, shape (points, length) each.
+/// Equalizes the nodes in place, and their outputs `targets`, shape (points, length) each.
 ///
-/// Each step's `factors`, one a channel, are multiplied: its old output is the new one times the factor. `None` stands
+/// Each node's `factors`, one a channel, are multiplied: its old output is the new one times the factor. `None` stands
 /// for ones.
 ///
 /// # Errors
 /// As [`absorb`]. Elements that cannot be scaled are left alone.
 pub fn equalize(
-    steps: &mut [Folded],
-    input: InputSpec,
+    graph: &mut Graph<Folded>,
     targets: &mut [Array2<f64>],
     factors: &mut [Factors],
 ) -> Result<(), QuantizeError> {
-    for index in 0..steps.len() {
-        let Some(reach) = steps
-            .get(index)
-            .filter(|step| step.kind.linear().is_some())
-            .and_then(|_| reach(steps, input, Source::Node(index)))
-        else {
+    for index in 0..graph.nodes.len() {
+        let (Some(node), Some(target)) = (graph.nodes.get(index), targets.get(index)) else {
             continue;
         };
-        let (Some(step), Some(target)) = (steps.get(index), targets.get(index)) else {
+        if node.op.linear().is_none() {
+            continue;
+        }
+        let Some(reach) = reach(graph, Source::Node(index)) else {
             continue;
         };
-        let own = Held {
-            step: index,
-            shape: step.shape,
-            origin: (0..step.shape.len()).collect(),
+        let own = Alias {
+            node: index,
+            shape: node.shape,
+            origin: (0..node.shape.len()).collect(),
         };
         let mut groups = Groups::new(own.origin.len());
-        let convolved = |held: &&Held| {
-            steps
-                .get(held.step)
-                .is_some_and(|s| s.kind.geometry().is_some())
+        let windowed = |alias: &&Alias| {
+            graph
+                .nodes
+                .get(alias.node)
+                .is_some_and(|n| n.op.window().is_some())
         };
         groups.unite_channels(&own);
-        for held in reach
+        for alias in reach
             .between
             .iter()
-            .chain(reach.sinks.iter().filter(convolved))
+            .chain(reach.consumers.iter().filter(windowed))
         {
-            groups.unite_channels(held);
+            groups.unite_channels(alias);
         }
-        let own_factors = search(&mut groups, target, reach.beside_inputs);
-        apply(steps, &own, &reach, &own_factors)?;
-        for held in std::iter::once(&own).chain(&reach.between) {
-            if let Some(target) = targets.get_mut(held.step) {
-                *target /= &elements(held, &own_factors);
+        let own_factors = search(&mut groups, target, own.shape, reach.beside_inputs);
+        apply(graph, &own, &reach, &own_factors)?;
+        for alias in std::iter::once(&own).chain(&reach.between) {
+            if let Some(target) = targets.get_mut(alias.node) {
+                *target /= &elements(alias, &own_factors);
             }
-            record(held, &own_factors, factors);
+            record(alias, &own_factors, factors);
         }
     }
     Ok(())
 }
 
-/// The factor of each element of what a step holds of a value; `factors` are the value's, one an element.
-fn elements(held: &Held, factors: &[f64]) -> Array1<f64> {
+/// The factor of each element of what a node holds of a value; `factors` are the value's, one an element.
+fn elements(alias: &Alias, factors: &[f64]) -> Array1<f64> {
     // No factor is found for foreign elements.
     let of = |element: &usize| factors.get(*element).copied().unwrap_or(1.0);
-    held.origin.iter().map(of).collect()
+    alias.origin.iter().map(of).collect()
 }
 
-/// Multiplies what is known of the factors of a step's channels by those of a value that it holds.
-pub fn record(held: &Held, factors: &[f64], all: &mut [Factors]) {
-    let pixels = (held.shape.height * held.shape.width).max(1);
-    let channels = elements(held, factors).slice_move(s![..;pixels]);
-    if let Some(slot) = all.get_mut(held.step) {
+/// Multiplies what is known of the factors of a node's channels by those of a value that it holds.
+pub fn record(alias: &Alias, factors: &[f64], all: &mut [Factors]) {
+    let all_factors = elements(alias, factors);
+    let of = |channel| {
+        all_factors
+            .get(alias.shape.at(channel, 0))
+            .copied()
+            .unwrap_or(1.0)
+    };
+    let channels = Array1::from_shape_fn(alias.shape.channels, of);
+    if let Some(slot) = all.get_mut(alias.node) {
         *slot = Some(match slot.take() {
             Some(before) => before * channels,
             None => channels,
@@ -97,7 +101,12 @@ pub fn record(held: &Held, factors: &[f64], all: &mut [Factors]) {
 }
 
 /// One factor an element, equal within groups.
-fn search(groups: &mut Groups, target: &Array2<f64>, beside_inputs: bool) -> Vec<f64> {
+fn search(
+    groups: &mut Groups,
+    target: &Array2<f64>,
+    shape: Shape,
+    beside_inputs: bool,
+) -> Vec<f64> {
     // Beside values of the inputs' exponent, channels fill int8 at that exponent.
     let range = if beside_inputs {
         128.0 * 2f64.powi(i32::from(latent::EXPONENT))
@@ -106,7 +115,10 @@ fn search(groups: &mut Groups, target: &Array2<f64>, beside_inputs: bool) -> Vec
     };
     let len = target.ncols();
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); len];
-    for element in 0..len {
+    // Channel by channel, whatever the order in memory.
+    let pixels = 0..shape.pixels();
+    let elements = (0..shape.channels).flat_map(|c| pixels.clone().map(move |p| shape.at(c, p)));
+    for element in elements {
         if !groups.is_fixed(element)
             && let Some(group) = members.get_mut(groups.of(element))
         {
@@ -125,60 +137,64 @@ fn search(groups: &mut Groups, target: &Array2<f64>, beside_inputs: bool) -> Vec
     factors
 }
 
-/// Divides what a step gives, and multiplies the weights that meet it, by one factor an element.
+/// Divides what a node gives, and multiplies the weights that meet it, by one factor an element.
 ///
 /// # Errors
 /// [`QuantizeError::Mixed`] where a kernel meets elements of different factors in one channel.
 pub fn apply(
-    steps: &mut [Folded],
-    own: &Held,
+    graph: &mut Graph<Folded>,
+    own: &Alias,
     reach: &Reach,
     factors: &[f64],
 ) -> Result<(), QuantizeError> {
-    let pixels = (own.shape.height * own.shape.width).max(1);
-    if let Some(linear) = steps
-        .get_mut(own.step)
-        .and_then(|step| step.kind.linear_mut())
+    if let Some(linear) = graph
+        .nodes
+        .get_mut(own.node)
+        .and_then(|node| node.op.linear_mut())
     {
         let outputs = linear.weight.rows_mut().into_iter().zip(&mut linear.bias);
         for (output, (mut row, bias)) in outputs.enumerate() {
-            let factor = factors.get(output * pixels).copied().unwrap_or(1.0);
+            let factor = factors.get(own.shape.at(output, 0)).copied().unwrap_or(1.0);
             row /= factor;
             *bias /= factor;
         }
     }
     reach
-        .sinks
+        .consumers
         .iter()
-        .try_for_each(|sink| absorb(steps, sink, factors))
+        .try_for_each(|consumer| absorb(graph, consumer, factors))
 }
 
 /// Multiplies the weights that meet a value's elements by one factor an element.
 ///
 /// # Errors
 /// [`QuantizeError::Mixed`] where a kernel meets elements of different factors in one channel.
-pub fn absorb(steps: &mut [Folded], sink: &Held, factors: &[f64]) -> Result<(), QuantizeError> {
-    let Some(step) = steps.get_mut(sink.step) else {
+pub fn absorb(
+    graph: &mut Graph<Folded>,
+    consumer: &Alias,
+    factors: &[f64],
+) -> Result<(), QuantizeError> {
+    let Some(node) = graph.nodes.get_mut(consumer.node) else {
         return Ok(());
     };
-    let mut columns = elements(sink, factors);
-    if step.kind.geometry().is_some() {
-        let pixels = (sink.shape.height * sink.shape.width).max(1);
-        let channels = columns.as_slice().unwrap_or_default().chunks(pixels);
-        let mut by_channel = Vec::with_capacity(sink.shape.channels);
-        for channel in channels {
-            if channel.windows(2).any(|pair| pair[0] != pair[1]) {
+    let mut columns = elements(consumer, factors);
+    if node.op.window().is_some() {
+        let shape = consumer.shape;
+        let mut by_channel = Vec::with_capacity(shape.channels);
+        for channel in 0..shape.channels {
+            let of = |pixel: usize| columns[shape.at(channel, pixel)];
+            if (1..shape.pixels()).any(|pixel| of(pixel) != of(0)) {
                 return Err(QuantizeError::Mixed {
-                    layer: step.name.clone(),
+                    layer: node.name.clone(),
                 });
             }
-            by_channel.extend(channel.first());
+            by_channel.push(of(0));
         }
-        let weights = step.kind.linear().map_or(0, |linear| linear.weight.ncols());
+        let weights = node.op.linear().map_or(0, |linear| linear.weight.ncols());
         // Columns are kernel row, kernel column, channel.
         columns = by_channel.iter().copied().cycle().take(weights).collect();
     }
-    if let Some(linear) = step.kind.linear_mut() {
+    if let Some(linear) = node.op.linear_mut() {
         linear.weight *= &columns;
     }
     Ok(())
@@ -213,7 +229,7 @@ mod tests {
     use super::super::fold::fold;
     use super::super::simulate;
     use super::*;
-    use crate::network::Shape;
+    use crate::graph::Shape;
     use crate::synthetic;
 
     #[test]
@@ -232,11 +248,11 @@ mod tests {
         let before = fold(&network).unwrap();
         let mut random = synthetic::Random::new(8);
         let inputs = Array2::from_shape_simple_fn((300, 13), || f64::from(random.normal()));
-        let run = |steps: &[Folded]| simulate::all_folded(steps, network.input, inputs.view());
+        let run = |folded: &Graph<Folded>| simulate::all_folded(folded, inputs.view());
         let expected = run(&before);
         let (mut layers, mut targets) = (before, expected.clone());
-        let mut factors = vec![None; layers.len()];
-        equalize(&mut layers, network.input, &mut targets, &mut factors).unwrap();
+        let mut factors = vec![None; layers.nodes.len()];
+        equalize(&mut layers, &mut targets, &mut factors).unwrap();
         let outputs = run(&layers);
         for (index, factors) in factors.iter().enumerate() {
             // The dense layer before tanh keeps its values: tanh does not keep factors.
@@ -272,20 +288,20 @@ mod tests {
             let inputs =
                 Array2::from_shape_simple_fn((20, input.len()), || f64::from(random.normal()));
             let before = fold(&network).unwrap();
-            let expected = simulate::all_folded(&before, input, inputs.view());
-            let (mut steps, mut targets) = (before, expected.clone());
-            let mut factors = vec![None; steps.len()];
-            equalize(&mut steps, input, &mut targets, &mut factors).unwrap();
-            let outputs = simulate::all_folded(&steps, input, inputs.view());
+            let expected = simulate::all_folded(&before, inputs.view());
+            let (mut folded, mut targets) = (before, expected.clone());
+            let mut factors = vec![None; folded.nodes.len()];
+            equalize(&mut folded, &mut targets, &mut factors).unwrap();
+            let outputs = simulate::all_folded(&folded, inputs.view());
             let all = outputs.iter().zip(&targets).zip(&expected);
             for ((index, ((output, target), expected)), factors) in all.enumerate().zip(&factors) {
-                let pixels = steps[index].shape.height * steps[index].shape.width;
+                let shape = folded.nodes[index].shape;
                 let mut back = output.clone();
                 if let Some(factors) = factors {
                     scaled += 1;
-                    assert_eq!(factors.len(), steps[index].shape.channels);
+                    assert_eq!(factors.len(), shape.channels);
                     for (element, mut column) in back.columns_mut().into_iter().enumerate() {
-                        column *= factors[element / pixels];
+                        column *= factors[shape.channel(element)];
                     }
                 }
                 let scale = expected

@@ -1,13 +1,13 @@
 //! Why a network cannot be quantized.
 
-use crate::network::NetworkError;
+use crate::graph::GraphError;
 
 /// Why a network cannot be quantized, or not for a budget.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum QuantizeError {
     /// The network is not a valid one.
     #[error(transparent)]
-    Network(#[from] NetworkError),
+    Network(#[from] GraphError),
     /// Batch normalisation cannot be folded, and has too many channels for a layer of its own.
     #[error(
         "layer {layer}: batch normalisation of {channels} channels follows no layer that it could be folded into, and only up to {limit} become a layer of their own; move it before the activation"

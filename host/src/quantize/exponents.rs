@@ -1,6 +1,6 @@
 //! The search for power-of-two exponents by squared error, and the tables of smooth activations.
 
-use super::fold::Function;
+use crate::graph::Function;
 
 /// Exponents of tensors and of weights stay within this, far inside what a float's exponent can hold.
 pub const RANGE: std::ops::RangeInclusive<i32> = -60..=40;

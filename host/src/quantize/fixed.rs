@@ -4,20 +4,23 @@
 //! does. Weights that lie on the grid stay where they are, so a [`Scheme`] and a network of such weights give the same
 //! integers everywhere. No label columns are centred and no channels equalized: what was trained is taken as it is.
 
-use super::exponents::{self, RANGE, power};
-use super::fold::{Folded, FoldedKind, Linear, fold, pixels_name};
+use super::QuantizeError;
+use super::choose::{self, Choose, Site};
+use super::exponents::{RANGE, power};
+use super::fold::fold;
 use super::label::{Fit, fit_label_columns};
-use super::prepared::{exponent_of, finish, with_weights};
-use super::rounding::{alignment, shift_of, small};
-use super::{Bits, QuantizeError, QuantizedLinear, QuantizedNetwork, Step, StepKind};
-use crate::network::Network;
+use super::rounding::{shift_of, small};
+use crate::graph::{
+    Bits, Folded, Function, Graph, Integer, Linear, Network, Node, Op, QuantizedLinear,
+    QuantizedNetwork,
+};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use shared::arithmetic::ACCUMULATOR_LIMIT;
 use shared::latent::Prior;
 use std::collections::BTreeMap;
 
-/// Width and exponents of a step's weights.
+/// Width and exponents of a node's weights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightScheme {
@@ -27,7 +30,7 @@ pub struct WeightScheme {
     pub exponents: Vec<i8>,
 }
 
-/// What is fixed of one step.
+/// What is fixed of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepScheme {
@@ -38,30 +41,30 @@ pub struct StepScheme {
     pub weights: Option<WeightScheme>,
 }
 
-/// All widths and exponents of a quantized network, by the steps' names.
+/// All widths and exponents of a quantized network, by the nodes' names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Scheme {
-    /// One entry a step.
+    /// One entry a node.
     pub steps: BTreeMap<String, StepScheme>,
 }
 
 impl Scheme {
     /// The scheme of a quantized network.
     pub fn of(network: &QuantizedNetwork) -> Self {
-        let entry = |step: &Step| {
-            let weights = step.kind.linear().map(|linear| WeightScheme {
+        let entry = |node: &Node<Integer>| {
+            let weights = node.op.linear().map(|linear| WeightScheme {
                 bits: linear.bits,
                 exponents: linear.weight_exponents.clone(),
             });
             let scheme = StepScheme {
-                exponent: step.exponent,
+                exponent: node.note.exponent,
                 weights,
             };
-            (step.name.clone(), scheme)
+            (node.name.clone(), scheme)
         };
         Self {
-            steps: network.steps.iter().map(entry).collect(),
+            steps: network.nodes.iter().map(entry).collect(),
         }
     }
 
@@ -98,84 +101,78 @@ pub fn quantize(
     scheme: &Scheme,
 ) -> Result<QuantizedNetwork, QuantizeError> {
     let mut folded = fold(network)?;
-    fit_label_columns(&mut folded, network.input, Fit::Scaled)?;
-    quantize_folded(network, &folded, prior, scheme)
+    fit_label_columns(&mut folded, Fit::Scaled)?;
+    quantize_folded(&folded, prior, scheme)
 }
 
-/// Quantizes steps whose label columns are fitted to integers, as [`super::Prepared::folded`] has them, by a scheme.
-/// Of the network only name, input and output matter.
+/// Quantizes a network whose label columns are fitted to integers, as [`super::Prepared::folded`] has them, by a scheme.
 ///
 /// # Errors
 /// As [`quantize`].
 pub fn quantize_folded(
-    network: &Network,
-    folded: &[Folded],
+    folded: &Graph<Folded>,
     prior: Prior,
     scheme: &Scheme,
 ) -> Result<QuantizedNetwork, QuantizeError> {
-    let pixels = pixels_name(folded, network);
-    let known = |name: &str| name == pixels || folded.iter().any(|step| step.name == name);
+    let known = |name: &str| {
+        name == folded.about.pixels || folded.nodes.iter().any(|node| node.name == name)
+    };
     if let Some(name) = scheme.steps.keys().find(|name| !known(name)) {
         let why = format!("has a layer {name}, which the network has not");
         return Err(QuantizeError::Scheme(why));
     }
-    let mut steps: Vec<Step> = Vec::with_capacity(folded.len() + 1);
-    for step in folded {
-        let name = &step.name;
-        let own = scheme.step(name)?;
-        let inputs: Vec<i32> = step
-            .inputs
-            .iter()
-            .map(|&source| exponent_of(&steps, source))
-            .collect();
-        let (first, exponent) = (
-            inputs.first().copied().unwrap_or(0),
-            i32::from(own.exponent),
-        );
-        if !RANGE.contains(&exponent) {
-            return Err(QuantizeError::Exponent {
-                layer: name.clone(),
-                largest: power(exponent),
-            });
+    choose::quantize(folded, prior, &mut Given(scheme))
+}
+
+/// A scheme that chooses.
+struct Given<'a>(&'a Scheme);
+
+impl Given<'_> {
+    /// What is fixed of a node, and its output's exponent.
+    fn of(&self, site: Site<'_>) -> Result<(&StepScheme, i32), QuantizeError> {
+        let own = self.0.step(&site.node.name)?;
+        let exponent = i32::from(own.exponent);
+        if RANGE.contains(&exponent) {
+            return Ok((own, exponent));
         }
-        let kind = match &step.kind {
-            FoldedKind::Dense(linear)
-            | FoldedKind::Conv(linear, _)
-            | FoldedKind::ConvTranspose(linear, _)
-            | FoldedKind::Embedding(linear) => {
-                with_weights(&step.kind, round(name, linear, own, first, exponent)?)
-            }
-            FoldedKind::Table(function) => {
-                StepKind::Table(exponents::table(*function, first, exponent))
-            }
-            FoldedKind::Upsample { .. } | FoldedKind::Reshape if exponent != first => {
-                let why =
-                    format!("changes the exponent in layer {name}, which only moves elements");
-                return Err(QuantizeError::Scheme(why));
-            }
-            FoldedKind::Upsample { factor } => StepKind::Upsample { factor: *factor },
-            FoldedKind::Reshape => StepKind::Reshape,
-            FoldedKind::Concat => StepKind::Concat {
-                shifts: alignment(&inputs, exponent, name)?,
-            },
-        };
-        steps.push(Step {
-            name: name.clone(),
-            layer: step.layer,
-            inputs: step.inputs.clone(),
-            kind,
-            shape: step.shape,
-            exponent: own.exponent,
-            factors: Vec::new(),
-        });
+        Err(QuantizeError::Exponent {
+            layer: site.node.name.clone(),
+            largest: power(exponent),
+        })
     }
-    Ok(finish(steps, folded, network, prior))
+}
+
+impl Choose for Given<'_> {
+    fn linear(
+        &mut self,
+        site: Site<'_>,
+        linear: &Linear<f64>,
+        input: i32,
+    ) -> Result<(QuantizedLinear, i32), QuantizeError> {
+        let (own, exponent) = self.of(site)?;
+        let rounded = round(&site.node.name, linear, own, input, exponent)?;
+        Ok((rounded, exponent))
+    }
+
+    fn table(&mut self, site: Site<'_>, _: Function) -> Result<i32, QuantizeError> {
+        self.of(site).map(|(_, exponent)| exponent)
+    }
+
+    fn exponent(&mut self, site: Site<'_>, natural: i32) -> Result<i32, QuantizeError> {
+        let (_, exponent) = self.of(site)?;
+        if matches!(site.node.op, Op::Move(_)) && exponent != natural {
+            let name = &site.node.name;
+            let why = format!("changes the exponent in layer {name}, which only moves elements");
+            return Err(QuantizeError::Scheme(why));
+        }
+        Ok(exponent)
+    }
 }
 
 /// Each weight and bias to its nearest, ties to even, saturating.
 fn round(
     name: &str,
-    linear: &Linear,
+    linear: &Linear<f64>,
     scheme: &StepScheme,
     input: i32,
     output: i32,
@@ -236,18 +233,18 @@ fn round(
     })
 }
 
-/// The steps with the real values of a quantized network's weights and biases: quantizing them by its scheme gives the
-/// same integers.
-pub fn on_grid(folded: &[Folded], quantized: &QuantizedNetwork) -> Vec<Folded> {
-    let mut folded = folded.to_vec();
-    for step in &mut folded {
-        let same = |other: &&Step| other.name == step.name;
-        let Some(other) = quantized.steps.iter().find(same) else {
+/// The folded network with the real values of a quantized network's weights and biases: quantizing it by its scheme
+/// gives the same integers.
+pub fn on_grid(folded: &Graph<Folded>, quantized: &QuantizedNetwork) -> Graph<Folded> {
+    let mut folded = folded.clone();
+    for node in &mut folded.nodes {
+        let same = |other: &&Node<Integer>| other.name == node.name;
+        let Some(other) = quantized.nodes.iter().find(same) else {
             continue;
         };
         let source = other.inputs.first();
-        let input = source.map_or(0, |&source| quantized.input_exponent(source));
-        let (Some(to), Some(from)) = (step.kind.linear_mut(), other.kind.linear()) else {
+        let input = source.map_or(0, |&source| quantized.source_exponent(source));
+        let (Some(to), Some(from)) = (node.op.linear_mut(), other.op.linear()) else {
             continue;
         };
         to.weight = from.weights.mapv(f64::from);
@@ -293,7 +290,7 @@ mod tests {
             let scheme = Scheme::of(&quantized);
             assert_eq!(Scheme::from_json(&scheme.to_json()).unwrap(), scheme);
             let grid = on_grid(prepared.folded(), &quantized);
-            let trained = unfold(&network.name, network.input, &grid, network.output).unwrap();
+            let trained = unfold(&network.name, &grid, network.output).unwrap();
             let again = super::tests::prepared(&trained);
             let options = QuantizeOptions {
                 scheme: Some(scheme.clone()),
@@ -301,15 +298,16 @@ mod tests {
             };
             let mut again = again.quantize(&options).unwrap();
             assert_eq!(Scheme::of(&again), scheme, "{}", network.name);
-            for (step, expected) in again.steps.iter_mut().zip(&quantized.steps) {
+            for (step, expected) in again.nodes.iter_mut().zip(&quantized.nodes) {
                 // The nodes of another float network, whose channels are not scaled against it.
-                (step.layer, step.factors) = (expected.layer, expected.factors.clone());
+                step.note.layer = expected.note.layer;
+                step.note.factors.clone_from(&expected.note.factors);
                 assert_eq!(step, expected, "{}", network.name);
             }
-            let pixel_range = quantized.pixel_range;
+            let pixel_range = quantized.about.pixel_range;
             assert_eq!(
-                (again.steps.len(), again.output, again.pixel_range),
-                (quantized.steps.len(), quantized.output, pixel_range)
+                (again.nodes.len(), again.output, again.about.pixel_range),
+                (quantized.nodes.len(), quantized.output, pixel_range)
             );
         }
     }
@@ -355,13 +353,13 @@ mod tests {
             .unwrap();
         let good = Scheme::of(&quantized);
         let refused = |scheme: &Scheme| {
-            let error = quantize(&network, quantized.prior, scheme)
+            let error = quantize(&network, quantized.about.prior, scheme)
                 .unwrap_err()
                 .to_string();
             assert!(!error.contains('\n'), "{error}");
             error
         };
-        let linear = quantized.steps.iter().find(|s| s.kind.linear().is_some());
+        let linear = quantized.nodes.iter().find(|s| s.op.linear().is_some());
         let name = linear.unwrap().name.clone();
         let mut scheme = good.clone();
         scheme.steps.remove(&name);

@@ -2,7 +2,8 @@
 
 use super::exponents::power;
 use super::linalg::cholesky;
-use super::patches::Window;
+use super::patches;
+use crate::graph::Taps;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 /// How much of the mean diagonal of H is added to it: keeps directions that calibration did not see from running away.
@@ -47,10 +48,10 @@ impl Hessian {
     }
 
     /// From a convolution's integer calibration inputs, shape (samples, elements), at an exponent: of its patches.
-    pub fn of_patches(inputs: ArrayView2<i8>, exponent: i32, window: Window) -> Option<Self> {
+    pub fn of_patches(inputs: ArrayView2<i8>, exponent: i32, taps: &Taps) -> Option<Self> {
         let scale = power(2 * exponent);
-        let whole = window.columns() <= MAX_COMPENSATED;
-        let (means, mut moments) = window.moments(inputs, whole);
+        let whole = taps.columns() <= MAX_COMPENSATED;
+        let (means, mut moments) = patches::moments(taps, inputs, whole);
         if whole {
             for (mut row, &a) in moments.rows_mut().into_iter().zip(&means) {
                 row.zip_mut_with(&means, |moment, &b| *moment = (*moment - a * b) * scale);

@@ -7,9 +7,8 @@
 
 use super::QuantizeError;
 use super::equalize::{Factors, absorb, record};
-use super::flow::{Held, reach};
-use super::fold::{Folded, FoldedKind};
-use crate::network::{InputSpec, Source};
+use super::flow::{Alias, reach};
+use crate::graph::{Folded, Graph, Source};
 use shared::latent;
 
 /// What the integer input of a label that is on stands for, as a real number at the input's exponent.
@@ -26,30 +25,30 @@ pub enum Fit {
     Centred,
 }
 
-/// Fits all weights that meet the label to its integer input. Gives the factors of the steps that hold it on the way, as
+/// Fits all weights that meet the label to its integer input. Gives the factors of the nodes that hold it on the way, as
 /// [`super::equalize::equalize`] does.
 ///
 /// # Errors
 /// [`QuantizeError::Mixed`] where a kernel meets label and latent values in one channel.
 pub fn fit_label_columns(
-    steps: &mut [Folded],
-    input: InputSpec,
+    graph: &mut Graph<Folded>,
     fit: Fit,
 ) -> Result<Vec<Factors>, QuantizeError> {
-    let mut all = vec![None; steps.len()];
+    let input = graph.input;
+    let mut all = vec![None; graph.nodes.len()];
     if input.classes == 0 {
         return Ok(all);
     }
     for (source, latent) in [(Source::Input, input.latent), (Source::Label, 0)] {
         // Folding lets nothing but weights end a label's way.
-        let Some(reach) = reach(steps, input, source) else {
+        let Some(reach) = reach(graph, source) else {
             continue;
         };
         let mut factors = vec![1.0; latent];
         factors.resize(latent + input.classes, label_value().recip());
-        for sink in &reach.sinks {
-            if !fit_dense(steps, sink, latent, input.classes, fit) {
-                absorb(steps, sink, &factors)?;
+        for consumer in &reach.consumers {
+            if !fit_dense(graph, consumer, latent, input.classes, fit) {
+                absorb(graph, consumer, &factors)?;
             }
         }
         for held in &reach.between {
@@ -60,19 +59,27 @@ pub fn fit_label_columns(
 }
 
 /// Fits a layer that meets each class's element in one column; gives whether it is one.
-fn fit_dense(steps: &mut [Folded], sink: &Held, latent: usize, classes: usize, fit: Fit) -> bool {
-    let Some(FoldedKind::Dense(linear) | FoldedKind::Embedding(linear)) =
-        steps.get_mut(sink.step).map(|step| &mut step.kind)
-    else {
+fn fit_dense(
+    graph: &mut Graph<Folded>,
+    consumer: &Alias,
+    latent: usize,
+    classes: usize,
+    fit: Fit,
+) -> bool {
+    let node = graph.nodes.get_mut(consumer.node);
+    let Some(node) = node.filter(|node| node.op.window().is_none()) else {
+        return false;
+    };
+    let Some(linear) = node.op.linear_mut() else {
         return false;
     };
     let is_label = |origin: usize| (latent..latent + classes).contains(&origin);
-    let columns: Vec<usize> = (0..sink.origin.len())
-        .filter(|&column| is_label(sink.origin[column]))
+    let columns: Vec<usize> = (0..consumer.origin.len())
+        .filter(|&column| is_label(consumer.origin[column]))
         .collect();
     let mut seen = vec![0; classes];
     for &column in &columns {
-        seen[sink.origin[column] - latent] += 1;
+        seen[consumer.origin[column] - latent] += 1;
     }
     let once = seen.iter().all(|&count| count == 1);
     for (mut row, bias) in linear.weight.rows_mut().into_iter().zip(&mut linear.bias) {
@@ -100,7 +107,7 @@ mod tests {
     use super::super::fold::fold;
     use super::super::simulate;
     use super::*;
-    use crate::network::{Conv, Layer, Network, Shape};
+    use crate::graph::{InputSpec, Network, Op, Shape, Window};
     use crate::synthetic;
     use ndarray::{Array1, Array4, array, s};
     use shared::latent::Prior;
@@ -121,13 +128,13 @@ mod tests {
         let inputs = integer_inputs(&points(3, 70, 7), network.input, Prior::Normal);
         let mut layers = fold(&network).unwrap();
         let real = float_inputs(&inputs, network.input).mapv(f64::from);
-        let run = |steps: &[Folded], x| simulate::all_folded(steps, network.input, x).remove(0);
+        let run = |folded: &Graph<Folded>, x| simulate::all_folded(folded, x).remove(0);
         let expected = run(&layers, real.view());
-        fit_label_columns(&mut layers, network.input, Fit::Centred).unwrap();
+        fit_label_columns(&mut layers, Fit::Centred).unwrap();
         let scaled = inputs.mapv(|q| f64::from(q) * 2f64.powi(i32::from(latent::EXPONENT)));
         let found = run(&layers, scaled.view());
         assert!((&found - &expected).iter().all(|d| d.abs() < 1e-9));
-        for row in layers[0].kind.linear().unwrap().weight.rows() {
+        for row in layers.nodes[0].op.linear().unwrap().weight.rows() {
             let label = row.slice(s![10..]);
             let sum = label.iter().fold(f64::MIN, |a, &b| a.max(b))
                 + label.iter().fold(f64::MAX, |a, &b| a.min(b));
@@ -137,39 +144,32 @@ mod tests {
 
     #[test]
     fn a_kernel_that_meets_label_and_latent_in_one_channel_is_refused_by_name() {
-        let shaped = |channels, height| Layer::Reshape {
-            shape: Shape {
-                channels,
-                height,
-                width: 1,
-            },
-        };
         let conv = |channels| {
-            Layer::Conv(Conv {
-                weight: Array4::ones((1, channels, 1, 1)),
-                bias: Array1::ones(1),
-                stride: [1, 1],
-                padding: [0; 4],
-            })
+            Op::conv(
+                &Array4::ones((1, channels, 1, 1)),
+                Array1::ones(1),
+                Window::POINT,
+            )
         };
         let fitted = |channels: usize, height| {
             let input = InputSpec {
                 latent: 3,
                 classes: 3,
             };
-            let layers = [
-                ("shape".to_owned(), shaped(channels, height)),
-                ("conv".to_owned(), conv(channels)),
-            ];
             let output = Shape {
                 channels: 1,
                 height,
                 width: 1,
             };
+            let picture = Shape { channels, ..output };
+            let layers = [
+                ("shape".to_owned(), Op::reshape(), picture),
+                ("conv".to_owned(), conv(channels), output),
+            ];
             let network = Network::chain("label", input, layers, output);
             let mut steps = fold(&network).unwrap();
-            let factors = fit_label_columns(&mut steps, input, Fit::Centred)?;
-            let weight = steps[1].kind.linear().unwrap().weight.clone();
+            let factors = fit_label_columns(&mut steps, Fit::Centred)?;
+            let weight = steps.nodes[1].op.linear().unwrap().weight.clone();
             Ok((factors, weight))
         };
         let (factors, weight) = fitted(2, 3).unwrap();

@@ -1,21 +1,25 @@
-//! The way through the steps: each one's exponents and weights, calibrated on what the quantized steps before give.
+//! The search: each node's exponents and weights, calibrated on what the quantized nodes before it give.
 
+use super::QuantizeError;
 use super::calibrate::{Calibration, integer_inputs};
+use super::choose::{self, Choose, Site};
 use super::equalize::{Factors, equalize};
 use super::exponents::{self, power};
 use super::fixed::{self, Scheme};
 use super::flow::{Destination, destination};
-use super::fold::{Folded, FoldedKind, Function, Linear, fold, pixels_name, source_shape};
+use super::fold::fold;
 use super::hessian::Hessian;
 use super::label::{Fit, fit_label_columns};
-use super::patches::Window;
-use super::rounding::{Task, alignment, small};
-use super::simulate::{self, value};
+use super::patches;
+use super::rounding::Task;
+use super::simulate;
 use super::weights::{Method, covering_exponent};
-use super::{Bits, QuantizeError, QuantizedLinear, QuantizedNetwork, Step, StepKind};
-use crate::network::{Layer, Network, Source};
+use crate::graph::query::value;
+use crate::graph::{
+    Bits, Folded, Function, Graph, Linear, Network, Op, QuantizedLinear, QuantizedNetwork, Source,
+};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use shared::image::{PIXEL_EXPONENT, PixelRange};
+use shared::image::PIXEL_EXPONENT;
 use shared::latent::{self, Prior};
 
 /// Exponents are searched on at most this many values of a tensor, taken evenly.
@@ -24,7 +28,7 @@ const MAX_SEARCHED: usize = 1 << 17;
 /// How many exponents an output may give up so that its layer's accumulators stay within the limit.
 const MAX_RAISE: i32 = 12;
 
-/// The most values of all steps that calibration keeps, 256 MiB in double precision: large networks are calibrated on
+/// The most values of all nodes that calibration keeps, 256 MiB in double precision: large networks are calibrated on
 /// fewer points, each of which has more places.
 const MAX_VALUES: usize = 1 << 25;
 
@@ -34,7 +38,7 @@ const MIN_POINTS: usize = 16;
 /// What may be chosen about a quantization.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QuantizeOptions {
-    /// Width of the weights of each step that has some, in order; empty for int8 everywhere.
+    /// Width of the weights of each node that has some, in order; empty for int8 everywhere.
     pub bits: Vec<Bits>,
     /// How weights are rounded.
     pub method: Method,
@@ -47,12 +51,12 @@ pub struct QuantizeOptions {
 pub struct Prepared<'a> {
     network: &'a Network,
     prior: Prior,
-    folded: Vec<Folded>,
+    folded: Graph<Folded>,
     /// Shape (points, latent + classes).
     inputs: Array2<i8>,
-    /// Each folded step's float output, shape (points, elements).
+    /// Each folded node's float output, shape (points, elements).
     targets: Vec<Array2<f64>>,
-    /// What the label's scale and equalization divided each step's output by.
+    /// What the label's scale and equalization divided each node's output by.
     factors: Vec<Factors>,
 }
 
@@ -64,8 +68,8 @@ impl<'a> Prepared<'a> {
     /// are not finite.
     pub fn new(network: &'a Network, calibration: &Calibration) -> Result<Self, QuantizeError> {
         let mut folded = fold(network)?;
-        let mut factors = fit_label_columns(&mut folded, network.input, Fit::Centred)?;
-        let values: usize = folded.iter().map(|step| step.shape.len()).sum();
+        let mut factors = fit_label_columns(&mut folded, Fit::Centred)?;
+        let values: usize = folded.nodes.iter().map(|node| node.shape.len()).sum();
         let most = MAX_VALUES / values.max(1);
         if most < MIN_POINTS {
             return Err(QuantizeError::TooLarge {
@@ -81,15 +85,15 @@ impl<'a> Prepared<'a> {
         let points = calibration.draw(network.input.classes);
         let inputs = integer_inputs(&points, network.input, prior);
         let reals = real(inputs.view(), i32::from(latent::EXPONENT));
-        let mut targets = simulate::all_folded(&folded, network.input, reals.view());
-        for (step, target) in folded.iter().zip(&targets) {
+        let mut targets = simulate::all_folded(&folded, reals.view());
+        for (node, target) in folded.nodes.iter().zip(&targets) {
             if target.iter().any(|v| !v.is_finite()) {
                 return Err(QuantizeError::NotFinite {
-                    layer: step.name.clone(),
+                    layer: node.name.clone(),
                 });
             }
         }
-        equalize(&mut folded, network.input, &mut targets, &mut factors)?;
+        equalize(&mut folded, &mut targets, &mut factors)?;
         Ok(Self {
             network,
             prior,
@@ -110,8 +114,8 @@ impl<'a> Prepared<'a> {
         self.prior
     }
 
-    /// The steps as they will be computed: label columns fitted, channels equalized.
-    pub fn folded(&self) -> &[Folded] {
+    /// The network as it will be computed: label columns fitted, channels equalized.
+    pub fn folded(&self) -> &Graph<Folded> {
         &self.folded
     }
 
@@ -120,11 +124,9 @@ impl<'a> Prepared<'a> {
         self.inputs.nrows()
     }
 
-    /// Names of the steps with weights, in order: one width each.
+    /// Names of the nodes with weights, in order: one width each.
     pub fn linear_layers(&self) -> Vec<&str> {
-        let linear = self.folded.iter();
-        let linear = linear.filter(|step| step.kind.linear().is_some());
-        linear.map(|step| step.name.as_str()).collect()
+        self.folded.linear_names()
     }
 
     /// Quantizes. The same options always give the same network.
@@ -149,124 +151,123 @@ impl<'a> Prepared<'a> {
                 layers: layers.join(", "),
             });
         }
-        let mut bits = bits.into_iter();
-        let mut steps: Vec<Step> = Vec::with_capacity(self.folded.len() + 1);
-        let mut outputs: Vec<Array2<i8>> = Vec::with_capacity(self.folded.len());
-        for (index, step) in self.folded.iter().enumerate() {
-            let inputs = step.inputs.iter();
-            let exponents: Vec<i32> = inputs.map(|&s| exponent_of(&steps, s)).collect();
-            let width = || bits.next().unwrap_or_default();
-            let (kind, exponent) = self.step(index, &exponents, &outputs, options.method, width)?;
-            let output = {
-                let inputs = step.inputs.iter();
-                let values: Vec<ArrayView2<i8>> = inputs
-                    .map(|&source| self.integers(source, &outputs))
-                    .collect();
-                let from = source_shape(&self.folded, self.network.input, step.inputs[0]);
-                simulate::step(&kind, step.shape, &values, from)
-            };
-            outputs.push(output);
-            let factors = self.factors.get(index).cloned().flatten();
-            steps.push(Step {
-                name: step.name.clone(),
-                layer: step.layer,
-                inputs: step.inputs.clone(),
-                kind,
-                shape: step.shape,
-                exponent: small(exponent, &step.name)?,
-                factors: factors.map(|f| f.to_vec()).unwrap_or_default(),
-            });
+        let mut search = Search {
+            prepared: self,
+            outputs: Vec::with_capacity(self.folded.nodes.len()),
+            bits: bits.into_iter(),
+            method: options.method,
+        };
+        choose::quantize(&self.folded, self.prior, &mut search)
+    }
+}
+
+/// A search in progress.
+struct Search<'a> {
+    prepared: &'a Prepared<'a>,
+    /// What the quantized nodes so far give.
+    outputs: Vec<Array2<i8>>,
+    /// Widths that are left.
+    bits: std::vec::IntoIter<Bits>,
+    method: Method,
+}
+
+impl Choose for Search<'_> {
+    fn linear(
+        &mut self,
+        site: Site<'_>,
+        linear: &Linear<f64>,
+        input: i32,
+    ) -> Result<(QuantizedLinear, i32), QuantizeError> {
+        let bits = self.bits.next().unwrap_or_default();
+        let task = self.task(site, linear, input, bits)?;
+        self.prepared.linear(site, &task)
+    }
+
+    fn table(&mut self, site: Site<'_>, function: Function) -> Result<i32, QuantizeError> {
+        Ok(self.prepared.table_output(site.index, function))
+    }
+
+    fn exponent(&mut self, _: Site<'_>, natural: i32) -> Result<i32, QuantizeError> {
+        Ok(natural)
+    }
+
+    fn factors(&self, site: Site<'_>) -> Vec<f64> {
+        let factors = self.prepared.factors.get(site.index).cloned().flatten();
+        factors.map(|f| f.to_vec()).unwrap_or_default()
+    }
+
+    fn done(&mut self, network: &QuantizedNetwork) {
+        if let Some(node) = network.nodes.last() {
+            let inputs = self.prepared.inputs.view();
+            let output = simulate::next(network, node, inputs, &self.outputs);
+            self.outputs.push(output);
         }
-        Ok(finish(steps, &self.folded, self.network, self.prior))
     }
+}
 
-    /// One step in integers, and its output's exponent; `inputs` are its inputs' exponents.
-    fn step(
-        &self,
-        index: usize,
-        inputs: &[i32],
-        outputs: &[Array2<i8>],
-        method: Method,
-        bits: impl FnOnce() -> Bits,
-    ) -> Result<(StepKind, i32), QuantizeError> {
-        let step = &self.folded[index];
-        let first = inputs.first().copied().unwrap_or_default();
-        Ok(match &step.kind {
-            FoldedKind::Dense(linear)
-            | FoldedKind::Conv(linear, _)
-            | FoldedKind::ConvTranspose(linear, _)
-            | FoldedKind::Embedding(linear) => {
-                let task = self.task(step, linear, first, outputs, method, bits())?;
-                let (linear, exponent) = self.linear(index, &task)?;
-                (with_weights(&step.kind, linear), exponent)
-            }
-            FoldedKind::Table(function) => {
-                let exponent = self.table_output(index, *function);
-                let table = exponents::table(*function, first, exponent);
-                (StepKind::Table(table), exponent)
-            }
-            FoldedKind::Upsample { factor } => (StepKind::Upsample { factor: *factor }, first),
-            FoldedKind::Reshape => (StepKind::Reshape, first),
-            FoldedKind::Concat => {
-                let exponent = inputs.iter().copied().max().unwrap_or_default();
-                let shifts = alignment(inputs, exponent, &step.name)?;
-                (StepKind::Concat { shifts }, exponent)
-            }
-        })
-    }
-
-    fn integers<'b>(&'b self, source: Source, outputs: &'b [Array2<i8>]) -> ArrayView2<'b, i8> {
-        value(source, self.network.input, self.inputs.view(), outputs)
-    }
-
+impl Search<'_> {
     fn task<'b>(
         &self,
-        step: &'b Folded,
-        linear: &'b Linear,
+        site: Site<'b>,
+        linear: &'b Linear<f64>,
         input_exponent: i32,
-        outputs: &[Array2<i8>],
-        method: Method,
         bits: Bits,
     ) -> Result<Task<'b>, QuantizeError> {
-        let source = step.inputs[0];
-        let from = source_shape(&self.folded, self.network.input, source);
-        let x = self.integers(source, outputs);
+        let (node, source) = (site.node, site.node.inputs[0]);
+        let input = site.graph.input;
+        let x = value(source, input, self.prepared.inputs.view(), &self.outputs);
         let mut input_means = column_means(real(x, input_exponent).view());
         let mut float_means = match source {
-            Source::Node(before) => column_means(self.targets[before].view()),
-            _ => input_means.clone(),
+            Source::Node(before) => column_means(self.prepared.targets[before].view()),
+            Source::Input | Source::Latent | Source::Label => input_means.clone(),
         };
-        let window = Window::of(step, from);
-        if let Some(window) = window {
-            let patch = |means: Array1<f64>| window.mean(&means.to_vec());
+        let from = site.graph.source_shape(source);
+        let kind = node.op.linear_kind();
+        let taps = kind.and_then(|kind| kind.taps(from, node.shape));
+        if let Some(taps) = &taps {
+            let patch = |means: Array1<f64>| patches::mean(taps, &means.to_vec());
             (input_means, float_means) = (patch(input_means), patch(float_means));
         }
-        let hessian = match window {
-            Some(window) => Hessian::of_patches(x, input_exponent, window),
+        let hessian = match &taps {
+            Some(taps) => Hessian::of_patches(x, input_exponent, taps),
             None => Hessian::new(&real(x, input_exponent)),
         };
         Ok(Task {
-            name: &step.name,
+            name: &node.name,
             linear,
             means: linear.weight.dot(&float_means) + &linear.bias,
             bits,
-            method,
+            method: self.method,
             input_exponent,
             input_means,
             hessian: hessian.ok_or_else(|| QuantizeError::Hessian {
-                layer: step.name.clone(),
+                layer: node.name.clone(),
             })?,
         })
     }
+}
 
-    /// A step's float outputs, or as many of them as a search needs.
+impl Prepared<'_> {
+    /// A node's float outputs, or as many of them as a search needs.
     fn searched(&self, index: usize) -> Vec<f64> {
         let Some(target) = self.targets.get(index) else {
             return Vec::new();
         };
+        let Some(shape) = self.folded.nodes.get(index).map(|node| node.shape) else {
+            return Vec::new();
+        };
+        // Channel by channel, whatever the order in memory.
+        let pixels = 0..shape.pixels();
+        let channels = 0..shape.channels;
+        let order: Vec<usize> = channels
+            .flat_map(|c| pixels.clone().map(move |p| shape.at(c, p)))
+            .collect();
         // A stride that is no multiple of a row's length, so that all channels take part.
         let stride = target.len().div_ceil(MAX_SEARCHED) | 1;
-        target.iter().step_by(stride).copied().collect()
+        (0..target.len())
+            .step_by(stride)
+            .map(|at| target[[at / order.len(), order[at % order.len()]]])
+            .collect()
     }
 
     /// Exponent of a table's output.
@@ -285,18 +286,18 @@ impl<'a> Prepared<'a> {
     /// Quantizes a layer with weights and chooses its output's exponent.
     fn linear(
         &self,
-        index: usize,
+        site: Site<'_>,
         task: &Task<'_>,
     ) -> Result<(QuantizedLinear, i32), QuantizeError> {
-        let values = self.searched(index);
-        let searched = match destination(&self.folded, index) {
+        let values = self.searched(site.index);
+        let searched = match destination(&self.folded, site.index) {
             Destination::Picture => Some(i32::from(PIXEL_EXPONENT)),
-            Destination::Table(table) => match self.folded[table].kind {
-                FoldedKind::Table(function) => {
-                    let output = self.table_output(table, function);
-                    exponents::of_table(function, &values, Some(output)).map(|(input, _)| input)
+            Destination::Table(table) => match &self.folded.nodes[table].op {
+                Op::Pointwise(function) => {
+                    let output = self.table_output(table, *function);
+                    exponents::of_table(*function, &values, Some(output)).map(|(input, _)| input)
                 }
-                _ => None,
+                Op::Linear(..) | Op::Norm(_) | Op::Move(_) | Op::Combine(..) => None,
             },
             Destination::Other => exponents::search(&values, exponents::squared_error),
         };
@@ -323,56 +324,6 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// The step of a folded one with weights.
-pub(super) fn with_weights(kind: &FoldedKind, linear: QuantizedLinear) -> StepKind {
-    match kind {
-        FoldedKind::Conv(_, geometry) => StepKind::Conv(linear, *geometry),
-        FoldedKind::ConvTranspose(_, geometry) => StepKind::ConvTranspose(linear, *geometry),
-        FoldedKind::Embedding(_) => StepKind::Embedding(linear),
-        _ => StepKind::Dense(linear),
-    }
-}
-
-/// The exponent of a source of steps.
-pub(super) fn exponent_of(steps: &[Step], source: Source) -> i32 {
-    i32::from(match source {
-        Source::Node(index) => steps.get(index).map_or(0, |step| step.exponent),
-        _ => latent::EXPONENT,
-    })
-}
-
-/// The whole network; where the last step's exponent is not that of pixels, a table takes it there.
-pub(super) fn finish(
-    mut steps: Vec<Step>,
-    folded: &[Folded],
-    network: &Network,
-    prior: Prior,
-) -> QuantizedNetwork {
-    if let Some(last) = steps.last()
-        && last.exponent != PIXEL_EXPONENT
-    {
-        let to = i32::from(PIXEL_EXPONENT);
-        let table = exponents::table(Function::Identity, i32::from(last.exponent), to);
-        steps.push(Step {
-            name: pixels_name(folded, network),
-            layer: last.layer,
-            inputs: vec![Source::Node(steps.len() - 1)],
-            kind: StepKind::Table(table),
-            shape: last.shape,
-            exponent: PIXEL_EXPONENT,
-            factors: Vec::new(),
-        });
-    }
-    QuantizedNetwork {
-        name: network.name.clone(),
-        input: network.input,
-        prior,
-        steps,
-        output: network.output,
-        pixel_range: pixel_range(network),
-    }
-}
-
 fn real(x: ArrayView2<i8>, exponent: i32) -> Array2<f64> {
     let step = power(exponent);
     x.mapv(|q| f64::from(q) * step)
@@ -381,19 +332,4 @@ fn real(x: ArrayView2<i8>, exponent: i32) -> Array2<f64> {
 fn column_means(x: ArrayView2<f64>) -> Array1<f64> {
     x.mean_axis(Axis(0))
         .unwrap_or_else(|| Array1::zeros(x.ncols()))
-}
-
-/// What the picture's values mean: those that cannot be negative start at black.
-pub fn pixel_range(network: &Network) -> PixelRange {
-    let mut at = network.nodes.len().checked_sub(1);
-    while let Some(node) = at.and_then(|index| network.nodes.get(index)) {
-        match (&node.layer, node.inputs.first()) {
-            (Layer::Reshape { .. } | Layer::Upsample { .. }, Some(Source::Node(before))) => {
-                at = Some(*before);
-            }
-            (Layer::Sigmoid | Layer::Relu, _) => return PixelRange::Unit,
-            _ => break,
-        }
-    }
-    PixelRange::Signed
 }

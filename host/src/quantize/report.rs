@@ -1,10 +1,10 @@
 //! What quantization did: a row of figures for every step, and the pictures' difference.
 
 use super::calibrate::{MEASURING_SEEDS, float_inputs, integer_inputs, points};
-use super::patches::Window;
-use super::{Bits, QuantizedNetwork, Step, StepKind, simulate};
-use crate::forward::{self, conv::Geometry};
-use crate::network::{Network, Shape};
+use super::simulate;
+use crate::forward;
+use crate::graph::{Bits, Integer, Network, Node, Op, QuantizedNetwork};
+use crate::ops;
 use ndarray::Array2;
 use serde::Serialize;
 use shared::image::PixelRange;
@@ -19,7 +19,7 @@ pub const MEASURING_POINTS: usize = 1000;
 pub struct LayerReport {
     /// Name of the step.
     pub name: String,
-    /// [`super::StepKind::name`].
+    /// [`ops::integer_name`].
     pub kind: &'static str,
     /// Width of the weights, where there are some.
     pub weights: Option<Bits>,
@@ -128,29 +128,30 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 /// The SQNR of the pictures alone, in decibels.
 pub fn picture_sqnr(network: &Network, quantized: &QuantizedNetwork, count: usize) -> f64 {
     let points = points(MEASURING_SEEDS, count, network.input.classes);
-    let inputs = integer_inputs(&points, network.input, quantized.prior);
+    let inputs = integer_inputs(&points, network.input, quantized.about.prior);
     let floats = forward::run(network, float_inputs(&inputs, network.input).view());
     let pictures = simulate::run(quantized, inputs.view());
-    let last = quantized.steps.last();
-    last.map_or(0.0, |step| difference(&floats, &pictures, step).0)
+    let last = quantized.nodes.last();
+    last.map_or(0.0, |node| difference(&floats, &pictures, node).0)
 }
 
 type Runs = (Vec<Point>, Vec<Array2<f32>>, Vec<Array2<i8>>);
 
 fn run(network: &Network, quantized: &QuantizedNetwork, count: usize) -> Runs {
     let points = points(MEASURING_SEEDS, count, network.input.classes);
-    let inputs = integer_inputs(&points, network.input, quantized.prior);
+    let inputs = integer_inputs(&points, network.input, quantized.about.prior);
     let floats = forward::all_layers(network, float_inputs(&inputs, network.input).view());
-    let steps = simulate::all_steps(quantized, inputs.view());
+    let steps = simulate::all_nodes(quantized, inputs.view());
     (points, floats, steps)
 }
 
 /// SQNR and largest difference of a step's output.
-fn difference(float: &Array2<f32>, integer: &Array2<i8>, step: &Step) -> (f64, f64) {
-    let scale = 2f64.powi(i32::from(step.exponent));
-    let pixels = (step.shape.height * step.shape.width).max(1);
-    let factor = |element: usize| step.factors.get(element / pixels).copied().unwrap_or(1.0);
-    let factors: Vec<f64> = (0..step.shape.len()).map(factor).collect();
+fn difference(float: &Array2<f32>, integer: &Array2<i8>, node: &Node<Integer>) -> (f64, f64) {
+    let scale = 2f64.powi(i32::from(node.note.exponent));
+    let shape = node.shape;
+    let all = &node.note.factors;
+    let factor = |element: usize| all.get(shape.channel(element)).copied().unwrap_or(1.0);
+    let factors: Vec<f64> = (0..shape.len()).map(factor).collect();
     let (mut signal, mut noise, mut largest) = (0.0, 0.0, 0f64);
     for (float, integer) in float.rows().into_iter().zip(integer.rows()) {
         for ((&float, &q), factor) in float.iter().zip(integer).zip(&factors) {
@@ -165,42 +166,26 @@ fn difference(float: &Array2<f32>, integer: &Array2<i8>, step: &Step) -> (f64, f
 }
 
 /// Multiplications of a step that must be computed; see [`LayerReport::macs`].
-pub fn macs(network: &QuantizedNetwork, step: &Step) -> u64 {
-    let from = step
-        .inputs
-        .first()
-        .map_or(Shape::vector(0), |&source| network.input_shape(source));
-    let convolution = |geometry: &Geometry, transposed| {
-        let window = Window {
-            geometry: *geometry,
-            from,
-            to: [step.shape.height, step.shape.width],
-            transposed,
-        };
-        window.products() * from.channels as u64 * step.shape.channels as u64
-    };
-    match &step.kind {
-        StepKind::Dense(linear) => linear.weights.len() as u64,
-        StepKind::Conv(_, geometry) => convolution(geometry, false),
-        StepKind::ConvTranspose(_, geometry) => convolution(geometry, true),
-        StepKind::Embedding(linear) => linear.weights.nrows() as u64,
-        StepKind::Table(_)
-        | StepKind::Upsample { .. }
-        | StepKind::Reshape
-        | StepKind::Concat { .. } => 0,
+pub fn macs(network: &QuantizedNetwork, node: &Node<Integer>) -> u64 {
+    let from = network.first_shape(node);
+    match &node.op {
+        Op::Linear(kind, _) => kind.operator().products(from, node.shape),
+        Op::Norm(norm) => match *norm {},
+        Op::Pointwise(_) | Op::Move(_) | Op::Combine(..) => 0,
     }
 }
 
 /// Bytes of a step's data; see [`LayerReport::bytes`].
-pub fn bytes(step: &Step) -> usize {
-    match (&step.kind, step.kind.linear()) {
-        (_, Some(linear)) => {
+pub fn bytes(node: &Node<Integer>) -> usize {
+    match &node.op {
+        Op::Linear(_, linear) => {
             let row = (linear.weights.ncols() * usize::from(linear.bits.count())).div_ceil(8);
             // With each row a bias of 4 bytes and a shift.
             linear.weights.nrows() * (row + 5)
         }
-        (StepKind::Table(table), None) => table.len(),
-        _ => 0,
+        Op::Norm(norm) => match *norm {},
+        Op::Pointwise(table) => table.len(),
+        Op::Move(_) | Op::Combine(..) => 0,
     }
 }
 
@@ -211,23 +196,23 @@ pub fn measure(
     count: usize,
 ) -> QuantizationReport {
     let (points, floats, steps) = run(network, quantized, count);
-    let rows = quantized.steps.iter().zip(&steps);
+    let rows = quantized.nodes.iter().zip(&steps);
     let layers: Vec<LayerReport> = rows
-        .map(|(step, output)| {
+        .map(|(node, output)| {
             let (sqnr_db, largest_difference) = floats
-                .get(step.layer)
-                .map_or((0.0, 0.0), |float| difference(float, output, step));
-            let linear = step.kind.linear();
+                .get(node.note.layer)
+                .map_or((0.0, 0.0), |float| difference(float, output, node));
+            let linear = node.op.linear();
             let shifts = linear.map(|linear| linear.shifts.iter().copied());
             LayerReport {
-                name: step.name.clone(),
-                kind: step.kind.name(),
+                name: node.name.clone(),
+                kind: ops::integer_name(&node.op),
                 weights: linear.map(|linear| linear.bits),
-                inputs: quantized.input_len(step),
-                outputs: step.shape.len(),
-                macs: macs(quantized, step),
-                bytes: bytes(step),
-                exponent: step.exponent,
+                inputs: quantized.input_len(node),
+                outputs: node.shape.len(),
+                macs: macs(quantized, node),
+                bytes: bytes(node),
+                exponent: node.note.exponent,
                 shifts: shifts.and_then(|shifts| shifts.clone().min().zip(shifts.max())),
                 largest_accumulator: linear.and_then(|l| l.accumulator_bounds().max()),
                 sqnr_db,
@@ -246,9 +231,10 @@ pub fn measure(
         let (mut sum, mut squares) = (0u64, 0u64);
         for (&float, &q) in float.iter().zip(integer) {
             let grey = quantized
+                .about
                 .pixel_range
                 .grey(q)
-                .abs_diff(float_grey(quantized.pixel_range, float));
+                .abs_diff(float_grey(quantized.about.pixel_range, float));
             picture.largest_grey = picture.largest_grey.max(grey);
             sum += u64::from(grey);
             squares += u64::from(grey) * u64::from(grey);

@@ -1,19 +1,19 @@
 //! One layer's weights, biases and shifts for a given exponent of its output.
 
+use super::QuantizeError;
 use super::exponents::{RANGE, power};
-use super::fold::Linear;
 use super::hessian::Hessian;
 use super::weights::{Limits, Method, Row, round_row};
-use super::{Bits, QuantizeError, QuantizedLinear};
+use crate::graph::{Bits, Linear, QuantizedLinear};
 use ndarray::{Array1, Array2, ArrayView1};
 use shared::arithmetic::{Activation, MAX_SHIFT};
 
 /// What one layer is quantized with.
 pub struct Task<'a> {
-    /// Name of the step.
+    /// Name of the node.
     pub name: &'a str,
     /// The weights in real numbers.
-    pub linear: &'a Linear,
+    pub linear: &'a Linear<f64>,
     /// What the mean of each accumulator, as a real number, should be: the float layer's.
     pub means: Array1<f64>,
     /// Width of the weights.
@@ -139,24 +139,7 @@ pub fn shift_of(
     })
 }
 
-/// The shifts that take a concatenation's parts to its output's exponent.
-///
-/// # Errors
-/// [`QuantizeError::Shift`] where a part's exponent is larger than the output's, or more than 30 smaller.
-pub fn alignment(parts: &[i32], output: i32, layer: &str) -> Result<Vec<u8>, QuantizeError> {
-    let shift = |(part, &exponent): (usize, &i32)| {
-        let shift = output - exponent;
-        let allowed = u8::try_from(shift).ok().filter(|&s| s <= MAX_SHIFT);
-        allowed.ok_or_else(|| QuantizeError::Alignment {
-            layer: layer.to_owned(),
-            part,
-            shift,
-        })
-    };
-    parts.iter().enumerate().map(shift).collect()
-}
-
-/// An exponent as a step states it.
+/// An exponent as a node states it.
 ///
 /// # Errors
 /// [`QuantizeError::Exponent`] beyond a byte.

@@ -2,8 +2,9 @@
 
 use super::calibrate::Calibration;
 use super::report::{measure, picture_sqnr};
-use super::{Bits, Method, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, StepKind};
-use crate::network::{Dense, InputSpec, Layer, Network, Node, Shape, Source};
+use super::{Method, Prepared, QuantizeError, QuantizeOptions};
+use crate::graph::{Bits, QuantizedNetwork};
+use crate::graph::{Combine, Function, InputSpec, LinearKind, Network, Op, Shape, Source};
 use crate::synthetic;
 use ndarray::{Array1, Array2};
 use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation};
@@ -19,7 +20,7 @@ fn prepared(network: &Network, points: usize) -> Prepared<'_> {
 
 fn check(network: &QuantizedNetwork) {
     let mut names = std::collections::BTreeSet::new();
-    for (index, step) in network.steps.iter().enumerate() {
+    for (index, step) in network.nodes.iter().enumerate() {
         let name = &step.name;
         assert!(names.insert(name), "{name} twice");
         let before = |source: &Source| !matches!(source, Source::Node(i) if *i >= index);
@@ -27,19 +28,16 @@ fn check(network: &QuantizedNetwork) {
             step.inputs.iter().all(before),
             "{name} reads what comes later"
         );
-        let from = network.input_shape(step.inputs[0]);
-        let input = network.input_exponent(step.inputs[0]);
-        if !step.factors.is_empty() {
-            assert_eq!(step.factors.len(), step.shape.channels, "{name}");
+        let from = network.source_shape(step.inputs[0]);
+        let input = network.source_exponent(step.inputs[0]);
+        if !step.note.factors.is_empty() {
+            assert_eq!(step.note.factors.len(), step.shape.channels, "{name}");
         }
-        if let Some(linear) = step.kind.linear() {
+        if let Some(linear) = step.op.linear() {
             let (rows, columns) = linear.weights.dim();
-            let kernel = |g: &crate::forward::conv::Geometry| g.kernel[0] * g.kernel[1];
-            let expected = match &step.kind {
-                StepKind::Conv(_, g) | StepKind::ConvTranspose(_, g) => {
-                    (step.shape.channels, kernel(g) * from.channels)
-                }
-                _ => (step.shape.len(), from.len()),
+            let expected = match step.op.window() {
+                Some(window) => (step.shape.channels, window.area() * from.channels),
+                None => (step.shape.len(), from.len()),
             };
             assert_eq!((rows, columns), expected, "{name}");
             let (low, high) = linear.bits.range();
@@ -51,27 +49,28 @@ fn check(network: &QuantizedNetwork) {
             assert!(bound < ACCUMULATOR_LIMIT, "{name}: {bound}");
             for (&shift, &exponent) in linear.shifts.iter().zip(&linear.weight_exponents) {
                 assert!(linear.activation.allows_shift(shift), "{name}: {shift}");
-                assert_eq!(input + exponent + shift as i8, step.exponent, "{name}");
+                assert_eq!(input + exponent + shift as i8, step.note.exponent, "{name}");
             }
         }
-        match &step.kind {
-            StepKind::Embedding(linear) => {
+        match &step.op {
+            Op::Linear(LinearKind::Embedding, linear) => {
                 assert_eq!(
                     (&step.inputs[..], linear.activation),
                     (&[Source::Label][..], Activation::None)
                 );
             }
-            StepKind::Concat { shifts } => {
-                for (&source, &shift) in step.inputs.iter().zip(shifts) {
-                    assert_eq!(network.input_exponent(source) + shift as i8, step.exponent);
+            Op::Combine(Combine::Concat, alignment) => {
+                for (&source, &shift) in step.inputs.iter().zip(&alignment.shifts) {
+                    let from = network.source_exponent(source);
+                    assert_eq!(from + shift as i8, step.note.exponent);
                 }
             }
-            StepKind::Reshape | StepKind::Upsample { .. } => assert_eq!(input, step.exponent),
-            _ => {}
+            Op::Move(_) => assert_eq!(input, step.note.exponent),
+            Op::Linear(..) | Op::Pointwise(_) | Op::Norm(_) => {}
         }
     }
-    let last = network.steps.last().unwrap();
-    assert_eq!(last.exponent, PIXEL_EXPONENT);
+    let last = network.nodes.last().unwrap();
+    assert_eq!(last.note.exponent, PIXEL_EXPONENT);
     assert_eq!(last.shape.len(), network.output.len());
 }
 
@@ -92,8 +91,8 @@ fn random_graphs_keep_the_rules_and_their_pictures() {
             assert_eq!(quantized.bits(), bits);
             // Pictures that nothing bounds are clipped, however good the integers are.
             let bounded = matches!(
-                network.nodes.last().map(|node| &node.layer),
-                Some(Layer::Tanh | Layer::Sigmoid)
+                network.nodes.last().map(|node| &node.op),
+                Some(Op::Pointwise(Function::Tanh | Function::Sigmoid))
             );
             if bounded && bits.first() == Some(&Bits::Eight) {
                 let found = picture_sqnr(&network, &quantized, 256);
@@ -177,29 +176,25 @@ fn a_network_for_no_device_is_refused_before_memory_is_taken() {
         height: 2048,
         width: 1024,
     };
+    let high = Shape {
+        height: 128,
+        width: 128,
+        ..shape
+    };
     let layers = [
-        ("up".to_owned(), Layer::Upsample { factor: [128, 128] }),
-        ("more".to_owned(), Layer::Upsample { factor: [16, 8] }),
+        (
+            "dense".to_owned(),
+            Op::dense(Array2::ones((1, 1)), Array1::ones(1)),
+            Shape::vector(1),
+        ),
+        ("up".to_owned(), Op::upsample([128, 128]), high),
+        ("more".to_owned(), Op::upsample([16, 8]), shape),
     ];
     let input = InputSpec {
         latent: 1,
         classes: 0,
     };
-    let mut network = Network::chain("huge", input, layers, shape);
-    let dense = Layer::Dense(Dense {
-        weight: Array2::ones((1, 1)),
-        bias: Array1::ones(1),
-    });
-    network.nodes.insert(
-        0,
-        Node {
-            name: "dense".into(),
-            inputs: vec![Source::Input],
-            layer: dense,
-        },
-    );
-    network.nodes[1].inputs = vec![Source::Node(0)];
-    network.nodes[2].inputs = vec![Source::Node(1)];
+    let network = Network::chain("huge", input, layers, shape);
     let error = Prepared::new(&network, &Calibration::default()).err();
     assert!(
         matches!(error, Some(QuantizeError::TooLarge { .. })),

@@ -7,9 +7,9 @@
 //! of LLM Quantization", 2025): one Cholesky decomposition and no inverse. After it, single weights move to their best
 //! value, given all others, until none does (coordinate descent).
 
-use super::Bits;
 use super::exponents::{covering, power};
 use super::hessian::{Form, Hessian, dot};
+use crate::graph::Bits;
 use ndarray::{Array2, ArrayView1};
 use shared::arithmetic::ACCUMULATOR_LIMIT;
 

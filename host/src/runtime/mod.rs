@@ -113,13 +113,12 @@ fn failed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Network, Shape};
+    use crate::graph::{Bits, QuantizedNetwork};
+    use crate::graph::{Network, Shape};
     use crate::onnx::qdq::{self, Outputs};
     use crate::onnx::write::{self, WriteOptions};
     use crate::quantize::calibrate::Calibration;
-    use crate::quantize::{
-        Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, calibrate, oracle,
-    };
+    use crate::quantize::{Prepared, QuantizeError, QuantizeOptions, calibrate, oracle};
     use crate::{forward, synthetic};
     use shared::latent::Prior;
 
@@ -174,20 +173,20 @@ mod tests {
     fn check_int8(network: &QuantizedNetwork, samples: usize) {
         let bytes = qdq::to_bytes(network, Outputs::EveryStep);
         let points = calibrate::points(7, samples, network.input.classes);
-        let inputs = calibrate::integer_inputs(&points, network.input, network.prior);
+        let inputs = calibrate::integer_inputs(&points, network.input, network.about.prior);
         let rows = inputs.rows().into_iter();
         let expected: Vec<Vec<Vec<i8>>> = rows
-            .map(|row| oracle::all_steps(network, &row.to_vec()))
+            .map(|row| oracle::all_nodes(network, &row.to_vec()))
             .collect();
         for mut runtime in runtimes(&bytes) {
             let outputs = runtime
                 .run_int8(&super::inputs(inputs.view(), network.input.latent))
                 .unwrap();
-            assert_eq!(outputs.len(), network.steps.len() + 1);
-            for (index, step) in network.steps.iter().enumerate() {
+            assert_eq!(outputs.len(), network.nodes.len() + 1);
+            for (index, step) in network.nodes.iter().enumerate() {
                 assert_eq!(
                     outputs[index].name,
-                    qdq::output_name(&step.name),
+                    crate::onnx::tensors::output_name(&step.name),
                     "{}",
                     runtime.name()
                 );
@@ -211,7 +210,7 @@ mod tests {
             }
             assert_eq!(
                 outputs.last().unwrap().data,
-                outputs[network.steps.len() - 1].data
+                outputs[network.nodes.len() - 1].data
             );
         }
     }
@@ -254,7 +253,7 @@ mod tests {
                         ..Default::default()
                     })
                     .unwrap();
-                tables += quantized.steps.len() - quantized.bits().len();
+                tables += quantized.nodes.len() - quantized.bits().len();
                 check_int8(&quantized, 25);
             }
         }
@@ -287,7 +286,12 @@ mod tests {
                 ..Default::default()
             };
             let quantized = prepared.quantize(&options).unwrap();
-            kinds.extend(quantized.steps.iter().map(|step| step.kind.name()));
+            kinds.extend(
+                quantized
+                    .nodes
+                    .iter()
+                    .map(|node| crate::ops::integer_name(&node.op)),
+            );
             check_int8(&quantized, 9);
         }
         assert_eq!(kinds.len(), 8, "{kinds:?}");

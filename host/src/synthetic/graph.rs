@@ -1,7 +1,8 @@
 //! Random networks that are graphs, with every kind of layer.
 
 use super::Random;
-use crate::network::{Conv, ConvTranspose, InputSpec, Layer, Network, Node, Shape, Source};
+use crate::graph::{Float, InputSpec, Network, Op, Shape, Source, Window};
+use crate::ops;
 use ndarray::{Array1, Array2, Array4};
 
 /// Pictures of random graphs have at most so many rows and columns.
@@ -11,7 +12,7 @@ const SMALL: usize = 14;
 struct Builder {
     random: Random,
     input: InputSpec,
-    nodes: Vec<Node>,
+    network: Network,
     /// The value that is worked on.
     head: Source,
     shape: Shape,
@@ -32,21 +33,16 @@ impl Builder {
         Self {
             random: Random::new(seed),
             input,
-            nodes: Vec::new(),
+            network: Network::new("", input, Shape::vector(0), ()),
             head: Source::Input,
             shape: Shape::vector(input.len()),
             most,
         }
     }
 
-    fn push(&mut self, name: &str, inputs: Vec<Source>, layer: Layer, shape: Shape) {
-        let index = self.nodes.len();
-        self.nodes.push(Node {
-            name: format!("{name}{index}"),
-            inputs,
-            layer,
-        });
-        (self.head, self.shape) = (Source::Node(index), shape);
+    fn push(&mut self, name: &str, inputs: Vec<Source>, layer: Op<Float>, shape: Shape) {
+        let name = format!("{name}{}", self.network.nodes.len());
+        (self.head, self.shape) = (self.network.push(name, layer, inputs, shape, ()), shape);
     }
 
     fn dense(&mut self, outputs: usize, gain: f32) {
@@ -55,23 +51,19 @@ impl Builder {
     }
 
     fn reshape(&mut self, shape: Shape) {
-        self.push("reshape", vec![self.head], Layer::Reshape { shape }, shape);
+        self.push("reshape", vec![self.head], Op::reshape(), shape);
     }
 
     fn upsample(&mut self, factor: [usize; 2]) {
-        let to = shape(
-            self.shape.channels,
-            self.shape.height * factor[0],
-            self.shape.width * factor[1],
-        );
-        self.push("upsample", vec![self.head], Layer::Upsample { factor }, to);
+        let to = ops::upsample::output(self.shape, factor);
+        self.push("upsample", vec![self.head], Op::upsample(factor), to);
     }
 
     /// The classes' planes or vectors of this shape.
     fn embedding(&mut self, to: Shape) {
         let table =
             Array2::from_shape_simple_fn((self.input.classes, to.len()), || self.random.normal());
-        let layer = Layer::Embedding { table };
+        let layer = Op::embedding(&table);
         self.push(
             "embedding",
             vec![Source::Label],
@@ -88,7 +80,7 @@ impl Builder {
             channels: first.1.channels + second.1.channels,
             ..first.1
         };
-        self.push("concat", vec![first.0, second.0], Layer::Concat, joined);
+        self.push("concat", vec![first.0, second.0], Op::concat(), joined);
     }
 
     /// A convolution that keeps rows and columns.
@@ -108,17 +100,16 @@ impl Builder {
         let [rows, columns] = kernel;
         let inputs = self.shape.channels;
         let deviation = (2.0 / (inputs * rows * columns) as f32).sqrt();
-        let conv = Conv {
-            weight: Array4::from_shape_simple_fn((outputs, inputs, rows, columns), || {
-                self.random.normal() * deviation
-            }),
-            bias: Array1::from_shape_simple_fn(outputs, || self.random.normal() * 0.1),
-            stride,
-            padding,
-        };
+        let weight = Array4::from_shape_simple_fn((outputs, inputs, rows, columns), || {
+            self.random.normal() * deviation
+        });
+        let bias = Array1::from_shape_simple_fn(outputs, || self.random.normal() * 0.1);
+        let [top, left, bottom, right] = padding;
+        let window = Window::new(kernel, stride, [top, left]);
         // A kernel that does not fit is left out.
-        if let Some(to) = conv.output_shape(self.shape) {
-            self.push("conv", vec![self.head], Layer::Conv(conv), to);
+        if let Some(to) = ops::conv::output(window, self.shape, outputs, [bottom, right]) {
+            let op = Op::conv(&weight, bias, window);
+            self.push("conv", vec![self.head], op, to);
         }
     }
 
@@ -134,20 +125,19 @@ impl Builder {
         let inputs = self.shape.channels;
         let met = (rows * columns).div_ceil(stride[0] * stride[1]) * inputs;
         let deviation = (2.0 / met as f32).sqrt();
-        let conv = ConvTranspose {
-            weight: Array4::from_shape_simple_fn((inputs, outputs, rows, columns), || {
-                self.random.normal() * deviation
-            }),
-            bias: Array1::from_shape_simple_fn(outputs, || self.random.normal() * 0.1),
-            stride,
-            padding,
-            output_padding,
-        };
+        let weight = Array4::from_shape_simple_fn((inputs, outputs, rows, columns), || {
+            self.random.normal() * deviation
+        });
+        let bias = Array1::from_shape_simple_fn(outputs, || self.random.normal() * 0.1);
+        let [top, left, bottom, right] = padding;
+        let window = Window::new(kernel, stride, [top, left]);
+        let cut = [bottom, right];
+        let to = ops::conv_transpose::output(window, self.shape, outputs, cut, output_padding);
         let most = self.most;
         let small = |to: &Shape| to.height.max(to.width) <= most;
-        if let Some(to) = conv.output_shape(self.shape).filter(small) {
-            let layer = Layer::ConvTranspose(conv);
-            self.push("transposed", vec![self.head], layer, to);
+        if let Some(to) = to.filter(small) {
+            let op = Op::conv_transpose(&weight, bias, window);
+            self.push("transposed", vec![self.head], op, to);
         }
     }
 
@@ -166,11 +156,11 @@ impl Builder {
 
     fn activation(&mut self) {
         let layer = match self.random.below(7) {
-            0 => Layer::Relu,
-            1 | 2 => Layer::LeakyRelu { slope: 0.25 },
-            3 => Layer::LeakyRelu { slope: 0.2 },
-            4 => Layer::Tanh,
-            5 => Layer::Sigmoid,
+            0 => Op::RELU,
+            1 | 2 => Op::leaky_relu(0.25),
+            3 => Op::leaky_relu(0.2),
+            4 => Op::TANH,
+            5 => Op::SIGMOID,
             _ => return,
         };
         self.push("activation", vec![self.head], layer, self.shape);
@@ -284,9 +274,8 @@ impl Builder {
     fn finish(self, name: String) -> Network {
         Network {
             name,
-            input: self.input,
-            nodes: self.nodes,
             output: self.shape,
+            ..self.network
         }
     }
 }
@@ -313,11 +302,11 @@ pub fn any_graph(seed: u64) -> Network {
         0 => {}
         1 => {
             let shape = builder.shape;
-            builder.push("sigmoid", vec![builder.head], Layer::Sigmoid, shape);
+            builder.push("sigmoid", vec![builder.head], Op::SIGMOID, shape);
         }
         _ => {
             let shape = builder.shape;
-            builder.push("tanh", vec![builder.head], Layer::Tanh, shape);
+            builder.push("tanh", vec![builder.head], Op::TANH, shape);
         }
     }
     builder.finish(format!("graph{seed}"))
@@ -340,7 +329,7 @@ pub fn conv_generator(
     builder.reshape(first);
     let leaky = |builder: &mut Builder| {
         let shape = builder.shape;
-        let layer = Layer::LeakyRelu { slope: 0.25 };
+        let layer = Op::leaky_relu(0.25);
         builder.push("activation", vec![builder.head], layer, shape);
     };
     builder.batch_norm();
@@ -349,7 +338,7 @@ pub fn conv_generator(
     builder.batch_norm();
     leaky(&mut builder);
     builder.conv_transpose(output.channels, [4, 4], [2, 2], [1; 4], [0, 0]);
-    builder.push("tanh", vec![builder.head], Layer::Tanh, output);
+    builder.push("tanh", vec![builder.head], Op::TANH, output);
     builder.finish("convolutional".to_owned())
 }
 
@@ -368,14 +357,8 @@ mod tests {
                 .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
             assert_eq!(network, any_graph(seed));
             for node in &network.nodes {
-                let debug = format!("{:?}", node.layer);
-                kinds.insert(
-                    debug
-                        .split([' ', '('])
-                        .next()
-                        .unwrap_or_default()
-                        .to_owned(),
-                );
+                let kind = ops::describe(node);
+                kinds.insert(kind.split(' ').next().unwrap_or_default().to_owned());
             }
         }
         assert_eq!(kinds.len(), 12, "{kinds:?}");

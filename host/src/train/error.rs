@@ -7,7 +7,7 @@ use super::config::ConfigError;
 use super::device::DeviceError;
 use crate::dataset::DatasetError;
 use crate::files::FileError;
-use crate::network::NetworkError;
+use crate::graph::GraphError;
 use crate::onnx::OnnxError;
 use crate::picture::PictureError;
 use crate::quantize::QuantizeError;
@@ -49,7 +49,7 @@ pub enum TrainError {
     Onnx(#[from] Box<OnnxError>),
     /// A network of the run folder cannot be written.
     #[error(transparent)]
-    Network(#[from] NetworkError),
+    Network(#[from] GraphError),
     /// The run folder is in use.
     #[error(
         "{folder}: it already holds a run; resume it (--resume {folder}), or give another folder to --out"

@@ -1,4 +1,4 @@
-//! Training: a config and a dataset go in, a run folder and a float [`crate::network::Network`] come out.
+//! Training: a config and a dataset go in, a run folder and a float [`crate::graph::Network`] come out.
 //!
 //! [`config`] says what to train, [`device`] where; [`run`](train) drives [`trainer`], whose state [`checkpoint`] saves.
 //! [`net`] has the networks, [`ops`] the operations that they are made of, [`adam`] the optimiser, [`batches`] the order

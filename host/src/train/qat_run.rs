@@ -16,8 +16,9 @@ use crate::evaluate::classifier::FromFile;
 use crate::evaluate::drift::Drift;
 use crate::export::integers::SCHEME_KEY;
 use crate::files::{FileError, read_at_most, write_atomically};
+use crate::graph::Network;
+use crate::graph::{Bits, QuantizedNetwork};
 use crate::model_folder::FLOAT_ONNX;
-use crate::network::Network;
 use crate::onnx::read::{ReadOptions, read_file};
 use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::pack::golden::image_vectors;
@@ -27,7 +28,7 @@ use crate::quantize::fixed::quantize_folded;
 use crate::quantize::fold::fold;
 use crate::quantize::label::{Fit, fit_label_columns};
 use crate::quantize::widths::{choose, choose_by};
-use crate::quantize::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork, Scheme};
+use crate::quantize::{Prepared, QuantizeError, QuantizeOptions, Scheme};
 use shared::latent::Prior;
 
 /// File name of the float generator that teaches.
@@ -82,7 +83,7 @@ pub(super) fn start<B: TrainBackend>(
             dataset: identity.dataset.clone(),
         };
         checkpoint::load(trainer, &identity, source, device)?;
-        let teacher = trainer.network();
+        let teacher = trainer.network()?;
         let prepared = Prepared::new(&teacher, &Calibration::default())?;
         let quantized = quantized(&prepared, &config.qat)?;
         let student = Student::new(prepared.folded(), &quantized)?;
@@ -125,8 +126,8 @@ fn again(folder: &Path) -> Result<(Student, Network), TrainError> {
 fn of_scheme(grid: &Network, json: &str) -> Result<Student, QuantizeError> {
     let scheme = Scheme::from_json(json)?;
     let mut folded = fold(grid)?;
-    fit_label_columns(&mut folded, grid.input, Fit::Scaled)?;
-    let quantized = quantize_folded(grid, &folded, Prior::Normal, &scheme)?;
+    fit_label_columns(&mut folded, Fit::Scaled)?;
+    let quantized = quantize_folded(&folded, Prior::Normal, &scheme)?;
     Student::new(&folded, &quantized)
 }
 

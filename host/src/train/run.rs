@@ -24,7 +24,7 @@ use super::sums::Sums;
 use super::trainer::Trainer;
 use crate::dataset::{Dataset, Source};
 use crate::files::write_atomically;
-use crate::network::Network;
+use crate::graph::Network;
 use crate::picture::plot;
 
 /// Any error of the caller's function.

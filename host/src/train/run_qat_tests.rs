@@ -5,10 +5,11 @@ use crate::evaluate::classifier::FromFile;
 use crate::export::integers::SCHEME_KEY;
 use crate::export::{ExportOptions, export};
 use crate::files::write_atomically;
+use crate::graph::{Bits, Network};
 use crate::model_folder::FLOAT_ONNX;
 use crate::onnx::write::{WriteOptions, to_bytes};
+use crate::quantize::Scheme;
 use crate::quantize::fixed;
-use crate::quantize::{Bits, Scheme};
 use crate::train::qat_run::{MAX_SCHEME, SCHEME, TEACHER, scheme};
 use crate::train::{BoxError, Outcome, Summary, train};
 use shared::latent::Prior;
@@ -174,8 +175,8 @@ fn before_the_first_step_the_integers_are_those_of_an_export() {
         options.onnx = out.join(FLOAT_ONNX);
         (options.bits, options.classifier) = (vec![], None);
         let found = export(&options, &mut |_| {}).unwrap();
-        for (found, expected) in found.quantized.steps.iter().zip(&expected.quantized.steps) {
-            assert_eq!(found.kind, expected.kind, "{bits}");
+        for (found, expected) in found.quantized.nodes.iter().zip(&expected.quantized.nodes) {
+            assert_eq!(found.op, expected.op, "{bits}");
         }
         let widths = found.quantized.bits();
         assert!(widths.contains(&Bits::Four), "{widths:?}");

@@ -1,54 +1,113 @@
-//! The check of a program as a whole: each operation by itself, and that it reads only what was written.
+//! The check of a program as a whole: each operation by itself, that it reads only what was written, and that blocks of
+//! repeated operations are whole.
 
-use super::error::{ImageError, OpFault};
+use super::error::ImageError;
 use super::program;
 use super::reader::{Sections, impossible, region_of};
 use super::{MAX_OPS, MAX_REGIONS};
-use crate::layer::{Copy, Kind};
+use crate::op::OpFault;
+
+/// How long a program is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Number of operations.
+    pub ops: usize,
+    /// Number of checksums that a golden vector has: one for the input, one an operation outside of blocks, and one a
+    /// step of a block.
+    pub checksums: usize,
+}
+
+/// A block that the walk is in.
+struct Open {
+    /// Byte and index of the operation before its body.
+    start: (usize, usize),
+    /// Operations of the body that are still to come.
+    left: u16,
+    body: u16,
+    /// Whether it is walked the first time.
+    first: bool,
+}
 
 impl Sections<'_> {
-    /// Walks the program once, with every check; gives the number of operations.
-    pub(super) fn check_program(&self, input: u16, output: u16) -> Result<usize, ImageError> {
+    /// Walks the program once, and each block that repeats once more, with every check.
+    ///
+    /// What a block leaves in the arena does not depend on what was there before it, but for regions that it does not
+    /// touch: after two walks nothing new comes of a third.
+    pub(super) fn check_program(&self, input: u16, output: u16) -> Result<Extent, ImageError> {
         // How many channels of each region, from the first, hold a value at this point of the program.
         let mut written = [0; MAX_REGIONS];
         let channels = |index| self.region(usize::from(index)).map_or(0, |r| r.channels);
         self.write(&mut written, input, channels(input));
-        let (mut at, mut index) = (0, 0);
+        let mut extent = Extent {
+            ops: 0,
+            checksums: 1,
+        };
+        let mut open: Option<Open> = None;
+        let mut at = 0;
         while at < self.program.len() {
+            let index = extent.ops;
             let wrong = |fault| ImageError::Op { index, fault };
             if index == MAX_OPS {
                 return Err(impossible("number of operations, over", MAX_OPS as u32));
             }
-            let (op, next) = program::decode(self, at).map_err(wrong)?;
-            // Decoding has found both.
-            let region = |index| {
-                self.region(usize::from(index))
-                    .ok_or(wrong(OpFault::NoRegion(index)))
-            };
-            let (from, to) = (region(op.input())?, region(op.output())?);
+            let decoded = program::decode(self, at).map_err(wrong)?;
+            let (op, to) = (decoded.op, decoded.to);
             let written_of = |index: u16| written.get(usize::from(index)).copied().unwrap_or(0);
-            if written_of(op.input()) != from.channels {
-                return Err(wrong(OpFault::Unwritten(op.input())));
-            }
-            program::check_data(&op, &from, &to).map_err(wrong)?;
-            let mut count = to.channels;
-            if let Kind::Copy(Copy { channel_offset, .. }) = op.kind {
-                let found = written_of(op.output());
-                if channel_offset != 0 && channel_offset != found {
-                    return Err(wrong(OpFault::Part {
-                        region: op.output(),
-                        channel_offset,
-                        found,
-                    }));
+            for (&input, from) in op.inputs.iter().zip(decoded.from.iter()) {
+                if written_of(input) != from.channels {
+                    return Err(wrong(OpFault::Unwritten(input)));
                 }
-                // Checked to be at most the output's.
-                count = channel_offset.saturating_add(from.channels);
             }
-            self.write(&mut written, op.output(), count);
-            (at, index) = (next, index + 1);
+            op.kind.check(&decoded.from, &to).map_err(wrong)?;
+            let [start, end] = op.kind.channels_written(&decoded.from, &to);
+            let found = written_of(op.output);
+            if start != 0 && start != found {
+                return Err(wrong(OpFault::Part {
+                    region: op.output,
+                    channel_offset: start,
+                    found,
+                }));
+            }
+            self.write(&mut written, op.output, end);
+            let before = at;
+            (at, extent.ops) = (decoded.next, index + 1);
+            match (&mut open, op.kind.block()) {
+                (None, None) => extent.checksums += 1,
+                (None, Some(block)) => {
+                    extent.checksums += usize::from(block.count);
+                    open = Some(Open {
+                        start: (before, index),
+                        left: block.body,
+                        body: block.body,
+                        first: block.count > 1,
+                    });
+                }
+                // The second walk starts with the block's own operation.
+                (Some(open), Some(_))
+                    if !open.first && open.left == open.body && open.start.1 == index => {}
+                (Some(_), Some(block)) => return Err(wrong(OpFault::Block(block.body))),
+                (Some(block), None) => {
+                    block.left -= 1;
+                    if block.left == 0 && block.first {
+                        (block.first, block.left) = (false, block.body);
+                        (at, extent.ops) = block.start;
+                    } else if block.left == 0 {
+                        open = None;
+                    }
+                }
+            }
+        }
+        if let Some(Open {
+            start: (_, index),
+            body,
+            ..
+        }) = open
+        {
+            let fault = OpFault::Block(body);
+            return Err(ImageError::Op { index, fault });
         }
         match written.get(usize::from(output)) {
-            Some(&count) if count == channels(output) => Ok(index),
+            Some(&count) if count == channels(output) => Ok(extent),
             _ => Err(ImageError::NoOutput { region: output }),
         }
     }

@@ -1,31 +1,6 @@
 //! What can be wrong with an image.
 
-use core::fmt;
-
-/// The name of a part of an image. It is there on a PC only: a device tells that an image is refused, the host why, and
-/// the names would take 1 KB of flash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Name(#[cfg(not(target_os = "none"))] &'static str);
-
-impl Name {
-    /// Keeps the name, except on a device.
-    #[cfg_attr(target_os = "none", expect(unused_variables, reason = "not kept"))]
-    pub(super) const fn new(name: &'static str) -> Self {
-        Self(
-            #[cfg(not(target_os = "none"))]
-            name,
-        )
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        #[cfg(not(target_os = "none"))]
-        return f.write_str(self.0);
-        #[cfg(target_os = "none")]
-        f.write_str("field")
-    }
-}
+use crate::op::{Name, OpFault};
 
 /// Why bytes are not a model image, or not one that this program can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +26,7 @@ pub enum ImageError {
     },
     /// Written by another version of this program.
     #[error(
-        "version {found} of the model image, but this program reads version {}; export the model again",
+        "version {found} of the model image, but this program reads version {}; export the model again: thumbgen export generator.onnx",
         super::VERSION
     )]
     Version {
@@ -148,123 +123,6 @@ pub enum ImageError {
     },
 }
 
-/// What is wrong with one operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OpFault {
-    /// The program ends within the operation.
-    #[error("the program ends within it")]
-    Cut,
-    /// A code that this program does not know.
-    #[error("code {0} is not known to this program; it needs a newer firmware")]
-    Code(u8),
-    /// The length is not that of the operation.
-    #[error("its length is {found} words, expected {expected}")]
-    Words {
-        /// The length in the record.
-        found: u16,
-        /// The length of such an operation.
-        expected: u16,
-    },
-    /// The name is not UTF-8, or not in the section of strings.
-    #[error("its name is not UTF-8 text within the section of strings")]
-    Name,
-    /// A field has a value that it cannot have.
-    #[error("its {field} cannot be {value}")]
-    Field {
-        /// Name of the field.
-        field: Name,
-        /// Its value.
-        value: u32,
-    },
-    /// It names a region that the image does not have.
-    #[error("region {0} does not exist")]
-    NoRegion(u16),
-    /// It reads a region that nothing has written, or that was overwritten since.
-    #[error("it reads region {0} before anything is written there")]
-    Unwritten(u16),
-    /// Its input and its output share bytes and may not.
-    #[error("its input region {input} overlaps its output region {output}")]
-    Overlap {
-        /// Index of the input region.
-        input: u16,
-        /// Index of the output region.
-        output: u16,
-    },
-    /// Its input and output regions differ in length and may not.
-    #[error("its input has {input} elements and its output {output}, which must be equal")]
-    Lengths {
-        /// Elements of the input.
-        input: u32,
-        /// Elements of the output.
-        output: u32,
-    },
-    /// Its input cannot give an output of that shape, for any padding behind the last row and column.
-    #[error(
-        "its input of {}x{}x{} (rows, columns, channels) cannot give an output of {}x{}x{}",
-        .input[0], .input[1], .input[2], .output[0], .output[1], .output[2]
-    )]
-    Shapes {
-        /// Rows, columns and channels of the input.
-        input: [u16; 3],
-        /// Rows, columns and channels of the output.
-        output: [u16; 3],
-    },
-    /// Its input's and output's exponents do not differ by its shift.
-    #[error(
-        "its input has exponent {input} and its output {output}, which its shift of {shift} does not account for"
-    )]
-    Exponents {
-        /// Exponent of the input.
-        input: i8,
-        /// Exponent of the output.
-        output: i8,
-        /// Its shift; 0 for an operation that has none.
-        shift: u8,
-    },
-    /// It copies a part behind channels that were not written yet.
-    #[error(
-        "it copies to channel {channel_offset} of region {region}, of which {found} channels are written; parts go in order"
-    )]
-    Part {
-        /// Index of the output region.
-        region: u16,
-        /// The first channel that it writes.
-        channel_offset: u16,
-        /// The channels that were written before it.
-        found: u16,
-    },
-    /// Its weights, bias, shifts or entries do not lie in the data, or are unaligned.
-    #[error("its {what} (offset {offset}, {len} bytes) lie outside the data or unaligned")]
-    Data {
-        /// Which data.
-        what: Name,
-        /// Offset in the data.
-        offset: u32,
-        /// Length in bytes.
-        len: u32,
-    },
-    /// A shift outside of what the arithmetic allows.
-    #[error("output {channel} has a shift of {shift}, expected 1 to 30 with the slope included")]
-    Shift {
-        /// Index of the output.
-        channel: usize,
-        /// The shift.
-        shift: u8,
-    },
-    /// An accumulator could leave the range that every runtime computes exactly.
-    // Cut to 32 bits for the text, which spares the firmware a division of 64.
-    #[error(
-        "output {channel} may reach an accumulator of {}, over the limit of 2^24",
-        u32::try_from(*.bound).unwrap_or(u32::MAX)
-    )]
-    Accumulator {
-        /// Index of the output.
-        channel: usize,
-        /// The largest magnitude.
-        bound: i64,
-    },
-}
-
 /// Why an image cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
@@ -297,6 +155,12 @@ pub enum WriteError {
         found: usize,
         /// The length that fits the regions.
         expected: usize,
+    },
+    /// An operation has data that its regions or fields do not account for.
+    #[error("operation {index} does not read back as it was written; report this as a bug")]
+    Differs {
+        /// Index of the operation.
+        index: usize,
     },
     /// What was written is not a valid image.
     #[error(transparent)]

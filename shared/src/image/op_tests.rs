@@ -6,8 +6,8 @@ use super::tests::{resealed, walk};
 use super::*;
 use crate::arithmetic::Activation;
 use crate::latent::{self, Prior};
-use crate::layer::{
-    Conv, ConvTranspose, Copy, Dense, Embedding, Kind, Layout, Op, Region, Table, Upsample,
+use crate::op::{
+    Conv, ConvTranspose, Copy, Dense, Embedding, Inputs, Kind, Layout, Op, Region, Table, Upsample,
     Weights, Window,
 };
 use proptest::prelude::*;
@@ -48,6 +48,16 @@ fn region(offset: u32, [height, width, channels]: [u16; 3], exponent: i8) -> Reg
     }
 }
 
+/// An operation with one input.
+fn op(name: &'static str, input: u16, output: u16, kind: impl Into<Kind<'static>>) -> Op<'static> {
+    Op {
+        name,
+        inputs: Inputs::one(input),
+        output,
+        kind: kind.into(),
+    }
+}
+
 /// What a test may change before the program is written.
 struct Description {
     regions: Vec<Region>,
@@ -70,70 +80,56 @@ fn description() -> Description {
         region(32, [2, 7, 1], -7),
         region(32, [2, 7, 1], PIXEL_EXPONENT),
     ];
-    let kinds = [
-        Kind::Embedding(Embedding {
-            input: 2,
-            output: 3,
-            weights: Weights {
-                layout: Layout::Int4Rows,
-                activation: Activation::None,
-                ..weights(4, 4)
+    let window = |kernel, stride, padding| Window {
+        kernel,
+        stride,
+        padding,
+        dilation: [1, 1],
+    };
+    let narrow = Weights {
+        layout: Layout::Int4Rows,
+        activation: Activation::None,
+        ..weights(4, 4)
+    };
+    let copy = |channel_offset, shift| Copy {
+        channel_offset,
+        shift,
+    };
+    let ops = vec![
+        op("e", 2, 3, Embedding { weights: narrow }),
+        op("c0", 1, 4, copy(0, 1)),
+        op("c1", 3, 4, copy(3, 2)),
+        op(
+            "d",
+            4,
+            5,
+            Dense {
+                weights: weights(56, 8),
             },
-        }),
-        Kind::Copy(Copy {
-            input: 1,
-            output: 4,
-            channel_offset: 0,
-            shift: 1,
-        }),
-        Kind::Copy(Copy {
-            input: 3,
-            output: 4,
-            channel_offset: 3,
-            shift: 2,
-        }),
-        Kind::Dense(Dense {
-            input: 4,
-            output: 5,
-            weights: weights(56, 8),
-        }),
-        Kind::ConvTranspose(ConvTranspose {
-            input: 6,
-            output: 7,
-            window: Window {
-                kernel: [4, 4],
-                stride: [2, 2],
-                padding: [1, 1],
+        ),
+        op(
+            "ct",
+            6,
+            7,
+            ConvTranspose {
+                window: window([4, 4], [2, 2], [1, 1]),
+                groups: 1,
+                weights: weights(32, 1),
             },
-            weights: weights(32, 1),
-        }),
-        Kind::Upsample(Upsample {
-            input: 7,
-            output: 8,
-            factor: [1, 2],
-        }),
-        Kind::Conv(Conv {
-            input: 8,
-            output: 9,
-            window: Window {
-                kernel: [3, 2],
-                stride: [2, 1],
-                padding: [1, 0],
+        ),
+        op("u", 7, 8, Upsample { factor: [1, 2] }),
+        op(
+            "c",
+            8,
+            9,
+            Conv {
+                window: window([3, 2], [2, 1], [1, 0]),
+                groups: 1,
+                weights: weights(6, 1),
             },
-            weights: weights(6, 1),
-        }),
-        Kind::Table(Table {
-            input: 9,
-            output: 10,
-            entries: &TABLE,
-        }),
+        ),
+        op("t", 9, 10, Table { entries: &TABLE }),
     ];
-    let names = ["e", "c0", "c1", "d", "ct", "u", "c", "t"];
-    let ops = names
-        .into_iter()
-        .zip(kinds)
-        .map(|(name, kind)| Op { name, kind })
-        .collect();
     Description { regions, ops }
 }
 
@@ -256,11 +252,7 @@ fn each_fault_has_its_error() {
         (
             "input of 4x4x1 (rows, columns, channels) cannot give an output of 4x8x1",
             |d| {
-                d.ops[5].kind = Kind::Upsample(Upsample {
-                    input: 7,
-                    output: 8,
-                    factor: [2, 2],
-                });
+                d.ops[5].kind = Upsample { factor: [2, 2] }.into();
             },
         ),
         (
@@ -270,11 +262,7 @@ fn each_fault_has_its_error() {
                     conv.weights = weights(12, 1);
                 }
                 (d.regions[8].channels, d.regions[8].width) = (2, 4);
-                d.ops[5].kind = Kind::Upsample(Upsample {
-                    input: 7,
-                    output: 8,
-                    factor: [1, 1],
-                });
+                d.ops[5].kind = Upsample { factor: [1, 1] }.into();
             },
         ),
         ("exponent -4 and its output -3, which its shift of 0", |d| {
@@ -317,15 +305,7 @@ fn regions_that_share_bytes_hold_what_was_written_there() {
     // A region longer than what was written.
     unwritten(11, |d| {
         d.regions.push(region(24, [1, 1, 9], -4));
-        let table = Table {
-            input: 11,
-            output: 11,
-            entries: &TABLE,
-        };
-        d.ops[4] = Op {
-            name: "long",
-            kind: Kind::Table(table),
-        };
+        d.ops[4] = op("long", 11, 11, Table { entries: &TABLE });
     });
     // One that lies beside it by a byte.
     unwritten(6, |d| d.regions[6].offset = 23);
@@ -340,15 +320,15 @@ fn regions_that_share_bytes_hold_what_was_written_there() {
         d.regions[6] = region(3, [2, 2, 2], -4);
         d.ops.insert(
             4,
-            Op {
-                name: "again",
-                kind: Kind::Copy(Copy {
-                    input: 1,
-                    output: 4,
+            op(
+                "again",
+                1,
+                4,
+                Copy {
                     channel_offset: 0,
                     shift: 1,
-                }),
-            },
+                },
+            ),
         );
     });
     assert_eq!(reused.err(), None);

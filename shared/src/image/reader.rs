@@ -1,15 +1,17 @@
 //! Reading an image in place. After [`Image::new_checked`] no accessor can fail.
 
-use super::error::{ImageError, Name};
+use super::check::Extent;
+use super::error::ImageError;
 use super::fields::{GOLDEN_HEAD_LEN, REGION_LEN, bytes, header, slice, u16_at, u32_at};
 use super::program;
+use super::schedule::Schedule;
 use super::{
     ALIGNMENT, HEADER_LEN, MAGIC, MAX_LEN, MAX_REGIONS, PIXEL_EXPONENT, PixelRange, VERSION,
 };
 use crate::checksum;
 use crate::golden::Golden;
 use crate::latent::{self, Point, Prior};
-use crate::layer::{Op, Region};
+use crate::op::{InputRegions, Name, Op, Region};
 
 /// A model image that was checked whole: header, checksum, every region, operation, shift and accumulator bound.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +28,7 @@ pub struct Image<'a> {
     output: Region,
     pixel_range: PixelRange,
     prior: Prior,
-    op_count: usize,
+    extent: Extent,
 }
 
 impl<'a> Image<'a> {
@@ -94,11 +96,7 @@ impl<'a> Image<'a> {
             1 => PixelRange::Unit,
             other => return Err(impossible("range of the picture", u32::from(other))),
         };
-        let prior = match prior {
-            0 => Prior::Normal,
-            1 => Prior::Uniform,
-            other => return Err(impossible("prior", u32::from(other))),
-        };
+        let prior = Prior::of_code(prior).ok_or(impossible("prior", u32::from(prior)))?;
         if reserved != [0, 0] {
             return Err(impossible(
                 "reserved field",
@@ -116,7 +114,7 @@ impl<'a> Image<'a> {
             text("name", header::NAME)?,
             text("card line", header::CARD)?,
         );
-        let op_count = sections.check_program(input_index, output_index)?;
+        let extent = sections.check_program(input_index, output_index)?;
         let image = Self {
             sections,
             name,
@@ -130,7 +128,7 @@ impl<'a> Image<'a> {
             output,
             pixel_range,
             prior,
-            op_count,
+            extent,
         };
         image.check_goldens()?;
         Ok(image)
@@ -219,13 +217,52 @@ impl<'a> Image<'a> {
         Ops {
             sections: self.sections,
             at: 0,
-            left: self.op_count,
+            left: self.extent.ops,
         }
     }
 
     /// Number of operations.
     pub fn op_count(&self) -> usize {
-        self.op_count
+        self.extent.ops
+    }
+
+    /// The program as it is executed: operations of blocks once a step.
+    pub fn schedule(&self) -> Schedule<'a> {
+        Schedule::new(self.ops())
+    }
+
+    /// The regions that an operation of this image reads.
+    pub fn inputs_of(&self, op: &Op<'_>) -> InputRegions {
+        let region = |index| Some(self.region(index));
+        // `region` knows every index.
+        InputRegions::new(&op.inputs, region).unwrap_or(InputRegions::NONE)
+    }
+
+    /// The work of one picture; see [`crate::op::Operator::work`]. Saturates.
+    pub fn work(&self) -> u64 {
+        let mut all = 0u64;
+        let mut block = None;
+        for op in self.ops() {
+            let mut times = 1;
+            if let Some(found) = op.kind.block() {
+                (block, times) = (Some((found.count, found.body)), u64::from(found.count));
+            } else if let Some((count, left)) = &mut block {
+                times = u64::from(*count);
+                *left -= 1;
+                if *left == 0 {
+                    block = None;
+                }
+            }
+            let work = op.kind.work(&self.inputs_of(&op), &self.region(op.output));
+            all = all.saturating_add(work.saturating_mul(times));
+        }
+        all
+    }
+
+    /// Number of checksums of each golden vector: of the input, of each operation outside of blocks, and of each step of
+    /// a block.
+    pub fn checksum_count(&self) -> usize {
+        self.extent.checksums
     }
 
     /// The golden vectors.
@@ -234,7 +271,7 @@ impl<'a> Image<'a> {
             records: self
                 .sections
                 .goldens
-                .chunks_exact(golden_len(self.op_count)),
+                .chunks_exact(golden_len(self.extent.checksums)),
         }
     }
 
@@ -253,13 +290,19 @@ impl<'a> Image<'a> {
             label,
             classes: self.classes,
         };
-        if !goldens.len().is_multiple_of(golden_len(self.op_count)) {
+        if !goldens
+            .len()
+            .is_multiple_of(golden_len(self.extent.checksums))
+        {
             return Err(malformed(
-                goldens.len() / golden_len(self.op_count),
+                goldens.len() / golden_len(self.extent.checksums),
                 u8::MAX,
             ));
         }
-        for (index, record) in goldens.chunks_exact(golden_len(self.op_count)).enumerate() {
+        for (index, record) in goldens
+            .chunks_exact(golden_len(self.extent.checksums))
+            .enumerate()
+        {
             let [label, has_label, reserved @ ..] =
                 bytes::<4>(record, 4).ok_or(malformed(index, u8::MAX))?;
             let ok = match has_label {
@@ -275,9 +318,9 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Bytes of a golden vector for a program of so many operations.
-pub(super) const fn golden_len(ops: usize) -> usize {
-    GOLDEN_HEAD_LEN + 4 * (1 + ops)
+/// Bytes of a golden vector with so many checksums.
+pub(super) const fn golden_len(checksums: usize) -> usize {
+    GOLDEN_HEAD_LEN + 4 * checksums
 }
 
 /// CRC-32 of every byte but those of the checksum itself. The image is at least a header long.
@@ -304,9 +347,9 @@ impl<'a> Iterator for Ops<'a> {
     fn next(&mut self) -> Option<Op<'a>> {
         self.left = self.left.checked_sub(1)?;
         // Decoded once when the image was checked, so it decodes again.
-        let (op, next) = program::decode(&self.sections, self.at).ok()?;
-        self.at = next;
-        Some(op)
+        let decoded = program::decode(&self.sections, self.at).ok()?;
+        self.at = decoded.next;
+        Some(decoded.op)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -6,7 +6,7 @@ use super::*;
 use crate::arithmetic::Activation;
 use crate::checksum;
 use crate::latent::{self, Point, Prior};
-use crate::layer::{Dense, Kind, Layout, Op, Region, Table, Weights, first_overflow};
+use crate::op::{Dense, Inputs, Kind, Layout, Op, Region, Table, Weights};
 use proptest::prelude::*;
 use std::string::ToString;
 use std::sync::LazyLock;
@@ -64,9 +64,9 @@ fn ops() -> [Op<'static>; 3] {
     [
         Op {
             name: "dense_0",
+            inputs: Inputs::one(0),
+            output: 1,
             kind: Kind::Dense(Dense {
-                input: 0,
-                output: 1,
                 weights: Weights {
                     layout: Layout::Int8Rows,
                     activation: Activation::LeakyRelu { slope_shift: 2 },
@@ -78,9 +78,9 @@ fn ops() -> [Op<'static>; 3] {
         },
         Op {
             name: "dense_1",
+            inputs: Inputs::one(1),
+            output: 2,
             kind: Kind::Dense(Dense {
-                input: 1,
-                output: 2,
                 weights: Weights {
                     layout: Layout::Int4Rows,
                     activation: Activation::None,
@@ -92,9 +92,9 @@ fn ops() -> [Op<'static>; 3] {
         },
         Op {
             name: "tanh",
+            inputs: Inputs::one(2),
+            output: 3,
             kind: Kind::Table(Table {
-                input: 2,
-                output: 3,
                 entries: &parts.table,
             }),
         },
@@ -179,17 +179,23 @@ pub(super) fn resealed(mut image: Vec<u8>) -> Vec<u8> {
 pub(super) fn walk(image: &Image<'_>) -> usize {
     let mut seen = image.name().len() + image.card().len() + image.latent_len();
     for op in image.ops() {
-        let (from, to) = (image.region(op.input()), image.region(op.output()));
-        seen += to.end() as usize;
-        assert_eq!(first_overflow(op.kind.accumulator_bounds(&from, &to)), None);
-        if let Some((weights, shape)) = op.kind.weights().zip(op.kind.weight_shape(&from, &to)) {
+        let (from, to) = (image.inputs_of(&op), image.region(op.output));
+        seen += to.end() as usize + op.kind.name().len();
+        assert_eq!(op.kind.check(&from, &to), Ok(()));
+        if let Some((weights, shape)) = op.kind.weights(&from, &to) {
             assert_eq!(weights.rows(shape.columns).count(), shape.rows as usize);
             assert_eq!(weights.biases().count(), weights.shifts.len());
         }
     }
+    let mut checksums = 1;
+    for turn in image.schedule() {
+        checksums += usize::from(turn.step.is_none_or(|step| step.last));
+    }
+    assert_eq!(checksums, image.checksum_count());
+    assert!(image.work() >= image.op_count() as u64);
     assert_eq!(image.ops().count(), image.op_count());
     for golden in image.goldens() {
-        assert_eq!(golden.checksums().count(), image.op_count() + 1);
+        assert_eq!(golden.checksums().count(), image.checksum_count());
         assert!(image.accepts(golden.point.label));
     }
     seen
@@ -240,7 +246,8 @@ fn weights_are_aligned() {
     let bytes = written(|_| ()).unwrap();
     let image = Image::new_checked(&bytes).unwrap();
     for op in image.ops() {
-        if let Some(weights) = op.kind.weights() {
+        let (from, to) = (image.inputs_of(&op), image.region(op.output));
+        if let Some((weights, _)) = op.kind.weights(&from, &to) {
             let offset = |part: &[u8]| part.as_ptr() as usize - bytes.as_ptr() as usize;
             assert_eq!(
                 (offset(weights.values) % ALIGNMENT, offset(weights.bias) % 4),
@@ -347,16 +354,12 @@ fn each_fault_has_its_error() {
             |d| d.regions[3].channels = 0,
         ),
         ("its input has 6 elements and its output 4", |d| {
-            d.regions[3].width = 2
+            (d.regions[3].offset, d.regions[3].width) = (5, 2);
         }),
         ("impossible output region", |d| d.regions[3].exponent = 0),
         ("impossible input region", |d| d.latent_len = 4),
         ("region 9 does not exist", |d| {
-            d.ops[2].kind = Kind::Table(Table {
-                input: 2,
-                output: 9,
-                entries: &PARTS.table,
-            });
+            d.ops[2].output = 9;
         }),
         ("its slope shift cannot be 0", |d| {
             dense(&mut d.ops[0]).activation = Activation::LeakyRelu { slope_shift: 0 };

@@ -2,11 +2,11 @@
 
 use super::error::WriteError;
 use super::fields::{GOLDEN_HEAD_LEN, REGION_LEN, header, put};
-use super::program::{activation_bytes, code_of, words_of};
+use super::program::{RECORD_HEAD_LEN, fields_at};
 use super::reader::{Image, checksum_of_image, golden_len};
 use super::{ALIGNMENT, HEADER_LEN, MAGIC, MAX_LEN, MAX_OPS, MAX_REGIONS, PixelRange, VERSION};
 use crate::latent::{Point, Prior};
-use crate::layer::{Conv, ConvTranspose, Kind, Layout, Op, Region};
+use crate::op::{InputRegions, Op, Region, Sink};
 
 /// A golden vector to write.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ pub struct ImageRepr<'a> {
     pub output: u16,
     /// The program, in order of execution.
     pub ops: &'a [Op<'a>],
-    /// Golden vectors, each with one checksum more than there are operations.
+    /// Golden vectors, each with as many checksums as [`ImageRepr::checksum_count`] says.
     pub goldens: &'a [GoldenRepr<'a>],
 }
 
@@ -65,7 +65,7 @@ impl ImageRepr<'_> {
         at_most("bytes of names", plan.strings.len, usize::from(u16::MAX))?;
         self.check_data_lengths()?;
         for golden in self.goldens {
-            let (found, expected) = (golden.checksums.len(), self.ops.len() + 1);
+            let (found, expected) = (golden.checksums.len(), self.checksum_count());
             if found != expected {
                 return Err(WriteError::TooMuch {
                     what: "checksums in a golden vector",
@@ -80,19 +80,33 @@ impl ImageRepr<'_> {
         let image = buffer.get_mut(..needed).ok_or(short)?;
         image.fill(0);
         self.emit_into(image, &plan).ok_or(short)?;
-        Image::new_checked(image)?;
-        Ok(needed)
+        let read = Image::new_checked(image)?;
+        let mut pairs = read.ops().zip(self.ops).enumerate();
+        match pairs.find(|(_, (read, written))| read != *written) {
+            Some((index, _)) => Err(WriteError::Differs { index }),
+            None => Ok(needed),
+        }
+    }
+
+    /// Number of checksums of a golden vector: of the input, of each operation outside of blocks, and of each step of a
+    /// block.
+    pub fn checksum_count(&self) -> usize {
+        let mut count = 1 + self.ops.len();
+        for block in self.ops.iter().filter_map(|op| op.kind.block()) {
+            count = count.saturating_sub(1 + usize::from(block.body)) + usize::from(block.count);
+        }
+        count
     }
 
     /// Data of another length would shift what the reader finds. Regions that do not exist are the reader's to refuse.
     fn check_data_lengths(&self) -> Result<(), WriteError> {
         for (index, op) in self.ops.iter().enumerate() {
-            let region = |index: u16| self.regions.get(usize::from(index));
-            let (Some(from), Some(to)) = (region(op.input()), region(op.output())) else {
+            let region = |index: u16| self.regions.get(usize::from(index)).copied();
+            let (Some(from), Some(to)) = (InputRegions::new(&op.inputs, region), region(op.output))
+            else {
                 continue;
             };
-            let (Some(weights), Some(shape)) = (op.kind.weights(), op.kind.weight_shape(from, to))
-            else {
+            let Some((weights, shape)) = op.kind.weights(&from, &to) else {
                 continue;
             };
             for (what, found, expected) in [
@@ -142,11 +156,11 @@ impl ImageRepr<'_> {
             PixelRange::Signed => 0,
             PixelRange::Unit => 1,
         };
-        let prior = match self.prior {
-            Prior::Normal => 0,
-            Prior::Uniform => 1,
-        };
-        put(image, header::PIXEL_RANGE, &[pixel_range, prior])?;
+        put(
+            image,
+            header::PIXEL_RANGE,
+            &[pixel_range, self.prior.code()],
+        )?;
         for (at, section) in [
             (header::STRINGS, plan.strings),
             (header::REGIONS, plan.regions),
@@ -187,58 +201,31 @@ impl ImageRepr<'_> {
         let mut data = Cursor {
             at: plan.data.offset,
         };
-        let mut place = |image: &mut [u8], bytes: &[u8], alignment: usize| {
-            data.at = data.at.next_multiple_of(alignment);
-            let offset = data.at - plan.data.offset;
-            data.put(image, bytes)?;
-            Some((offset as u32).to_le_bytes())
-        };
         for op in self.ops {
-            let code = code_of(&op.kind);
-            let [w0, w1] = words_of(code)?.to_le_bytes();
-            program.put(image, &[code, 0, w0, w1])?;
+            let start = program.at;
+            program.at += 4;
             text(image, program.at, op.name)?;
             program.at += 4;
-            program.put(image, &op.input().to_le_bytes())?;
-            program.put(image, &op.output().to_le_bytes())?;
-            if let Some(weights) = op.kind.weights() {
-                let [activation, slope_shift] = activation_bytes(weights.activation);
-                let layout = match weights.layout {
-                    Layout::Int8Rows => 0,
-                    Layout::Int4Rows => 1,
-                };
-                program.put(image, &[layout, activation, slope_shift, 0])?;
-                for (bytes, alignment) in [
-                    (weights.values, ALIGNMENT),
-                    (weights.bias, 4),
-                    (weights.shifts, 1),
-                ] {
-                    let offset = place(image, bytes, alignment)?;
-                    program.put(image, &offset)?;
-                }
+            program.put(image, &op.output.to_le_bytes())?;
+            for input in op.inputs.iter() {
+                program.put(image, &input.to_le_bytes())?;
             }
-            match &op.kind {
-                Kind::Dense(_) | Kind::Embedding(_) => {}
-                Kind::Table(table) => {
-                    let offset = place(image, table.entries, 1)?;
-                    program.put(image, &offset)?;
-                }
-                Kind::Conv(Conv { window, .. })
-                | Kind::ConvTranspose(ConvTranspose { window, .. }) => {
-                    program.put(image, &window.kernel)?;
-                    program.put(image, &window.stride)?;
-                    program.put(image, &window.padding)?;
-                    program.put(image, &[0, 0])?;
-                }
-                Kind::Upsample(upsample) => {
-                    program.put(image, &upsample.factor)?;
-                    program.put(image, &[0, 0])?;
-                }
-                Kind::Copy(copy) => {
-                    program.put(image, &copy.channel_offset.to_le_bytes())?;
-                    program.put(image, &[copy.shift, 0])?;
-                }
-            }
+            program.at = start + fields_at(op.inputs.len());
+            op.kind.encode(&mut Emit {
+                image,
+                program: &mut program,
+                data: &mut data,
+                data_start: plan.data.offset,
+            })?;
+            program.at = program.at.next_multiple_of(4);
+            let words = u16::try_from((program.at - start) / 4).ok()?;
+            let [w0, w1] = words.to_le_bytes();
+            // At most eight.
+            put(
+                image,
+                start,
+                &[op.kind.code(), op.inputs.len() as u8, w0, w1],
+            )?;
         }
 
         let mut goldens = Cursor {
@@ -263,17 +250,14 @@ impl ImageRepr<'_> {
         let strings_len = self.name.len()
             + self.card.len()
             + self.ops.iter().map(|op| op.name.len()).sum::<usize>();
-        let words = |op: &Op<'_>| usize::from(words_of(code_of(&op.kind)).unwrap_or(0));
-        let mut data_len = 0usize;
+        let mut program_len = 0usize;
+        let mut data = Measure::default();
         for op in self.ops {
-            if let Some(weights) = op.kind.weights() {
-                data_len = (data_len.next_multiple_of(ALIGNMENT) + weights.values.len())
-                    .next_multiple_of(4)
-                    + weights.bias.len()
-                    + weights.shifts.len();
-            } else if let Kind::Table(_) = op.kind {
-                data_len += 256;
-            }
+            const { assert!(RECORD_HEAD_LEN <= 12) };
+            data.record = fields_at(op.inputs.len());
+            // Measuring has room for everything.
+            let _ = op.kind.encode(&mut data);
+            program_len += data.record.next_multiple_of(4);
         }
         let mut total = HEADER_LEN;
         let mut section = |len: usize, alignment: usize| {
@@ -283,9 +267,9 @@ impl ImageRepr<'_> {
         };
         let strings = section(strings_len, 4);
         let regions = section(self.regions.len() * REGION_LEN, 4);
-        let program = section(self.ops.iter().map(words).sum::<usize>() * 4, 4);
-        let goldens = section(self.goldens.len() * golden_len(self.ops.len()), 4);
-        let data = section(data_len, ALIGNMENT);
+        let program = section(program_len, 4);
+        let goldens = section(self.goldens.len() * golden_len(self.checksum_count()), 4);
+        let data = section(data.data, ALIGNMENT);
         const { assert!(GOLDEN_HEAD_LEN.is_multiple_of(4) && REGION_LEN.is_multiple_of(4)) };
         Plan {
             strings,
@@ -323,6 +307,47 @@ impl Cursor {
         put(image, self.at, bytes)?;
         self.at += bytes.len();
         Some(())
+    }
+}
+
+/// Counts what operations take of the program and of the data.
+#[derive(Default)]
+struct Measure {
+    record: usize,
+    data: usize,
+}
+
+impl Sink for Measure {
+    fn put(&mut self, bytes: &[u8]) -> Option<()> {
+        self.record += bytes.len();
+        Some(())
+    }
+
+    fn data(&mut self, bytes: &[u8], alignment: usize) -> Option<()> {
+        self.data = self.data.next_multiple_of(alignment) + bytes.len();
+        self.put(&[0; 4])
+    }
+}
+
+/// Writes an operation's fields and data into an image.
+struct Emit<'i> {
+    image: &'i mut [u8],
+    program: &'i mut Cursor,
+    data: &'i mut Cursor,
+    data_start: usize,
+}
+
+impl Sink for Emit<'_> {
+    fn put(&mut self, bytes: &[u8]) -> Option<()> {
+        self.program.put(self.image, bytes)
+    }
+
+    fn data(&mut self, bytes: &[u8], alignment: usize) -> Option<()> {
+        // The section starts at a multiple of every alignment.
+        self.data.at = self.data.at.next_multiple_of(alignment);
+        let offset = u32::try_from(self.data.at - self.data_start).ok()?;
+        self.data.put(self.image, bytes)?;
+        self.program.put(self.image, &offset.to_le_bytes())
     }
 }
 

@@ -49,6 +49,25 @@ pub enum Prior {
     Uniform,
 }
 
+impl Prior {
+    /// The number that stands for it in a model image.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Normal => 0,
+            Self::Uniform => 1,
+        }
+    }
+
+    /// The prior of a number; `None` for others than [`Prior::code`] gives.
+    pub const fn of_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Normal),
+            1 => Some(Self::Uniform),
+            _ => None,
+        }
+    }
+}
+
 /// A point in latent space: everything that decides one picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Point {
@@ -75,47 +94,32 @@ pub enum Latent {
 }
 
 impl Latent {
-    /// Fills `out` with the latent vector, which has `latent_len` elements, and the one-hot label behind it.
+    /// Fills `out` with the latent vector, which has `latent_len` elements, and the one-hot label behind it; gives the
+    /// numbers of the seed that come next, for what is drawn later.
     ///
-    /// A normal latent vector walks on the arc `z0 cos t + z1 sin t`, which keeps the distribution; a uniform one and
-    /// the label walk on the straight line. A label beyond `out` leaves zeros: the engine refuses it before.
-    pub fn fill(&self, prior: Prior, latent_len: usize, out: &mut [i8]) {
+    /// The label walks on the straight line; see [`Stream::fill`] for the latent vector. A label beyond `out` leaves
+    /// zeros: the engine refuses it before.
+    pub fn fill(&self, prior: Prior, latent_len: usize, out: &mut [i8]) -> Stream {
         let (latent, label) = out.split_at_mut(latent_len.min(out.len()));
-        match *self {
-            Self::At(point) => {
-                let mut source = Source::new(point.seed, prior);
-                latent.fill_with(|| source.next());
-                label.fill(0);
-                if let Some(one) = point.label.and_then(|l| label.get_mut(usize::from(l))) {
-                    *one = ONE;
-                }
+        let mut stream = Stream::new(self);
+        stream.fill(prior, latent);
+        let Self::Between { from, to, .. } = *self else {
+            label.fill(0);
+            let [one, _] = self.labels();
+            if let Some(one) = one.and_then(|l| label.get_mut(usize::from(l))) {
+                *one = ONE;
             }
-            Self::Between { from, to, step } => {
-                let step = step.min(WALK_STEPS);
-                let (mut a, mut b) = (Source::new(from.seed, prior), Source::new(to.seed, prior));
-                let back = WALK_STEPS - step;
-                let (start, end) = match prior {
-                    Prior::Normal => (
-                        QUARTER_COSINE[usize::from(step)],
-                        QUARTER_COSINE[usize::from(back)],
-                    ),
-                    // 64 steps, weights in units of 2^-14.
-                    Prior::Uniform => (i16::from(back) << 8, i16::from(step) << 8),
-                };
-                latent.fill_with(|| {
-                    let mixed = i32::from(a.next()) * i32::from(start)
-                        + i32::from(b.next()) * i32::from(end);
-                    saturate(rhe(mixed, 14))
-                });
-                for (class, value) in label.iter_mut().enumerate() {
-                    let part = |point: Point, weight: u8| match point.label {
-                        Some(l) if usize::from(l) == class => i32::from(weight) * i32::from(ONE),
-                        _ => 0,
-                    };
-                    *value = saturate(rhe(part(from, back) + part(to, step), 6));
-                }
-            }
+            return stream;
+        };
+        let step = stream.step;
+        for (class, value) in label.iter_mut().enumerate() {
+            let part = |point: Point, weight: u8| match point.label {
+                Some(l) if usize::from(l) == class => i32::from(weight) * i32::from(ONE),
+                _ => 0,
+            };
+            *value = saturate(rhe(part(from, WALK_STEPS - step) + part(to, step), 6));
         }
+        stream
     }
 
     /// The labels asked for: one, or both ends of a walk.
@@ -127,26 +131,66 @@ impl Latent {
     }
 }
 
-/// The endless row of latent values of one seed.
-struct Source {
-    generator: Pcg32,
-    prior: Prior,
+/// The endless row of numbers that belong to a seed, or to a step of a walk between two: the latent vector first, then
+/// what the program draws.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    from: Pcg32,
+    /// The other end of a walk, and how far the walk is.
+    to: Option<Pcg32>,
+    step: u8,
 }
 
-impl Source {
-    fn new(seed: u32, prior: Prior) -> Self {
-        Self {
-            generator: Pcg32::new(split_mix_64(u64::from(seed)), STREAM),
-            prior,
+impl Stream {
+    /// The numbers from the first one on.
+    pub fn new(latent: &Latent) -> Self {
+        let generator = |point: Point| Pcg32::new(split_mix_64(u64::from(point.seed)), STREAM);
+        match *latent {
+            Latent::At(point) => Self {
+                from: generator(point),
+                to: None,
+                step: 0,
+            },
+            Latent::Between { from, to, step } => Self {
+                from: generator(from),
+                to: Some(generator(to)),
+                step: step.min(WALK_STEPS),
+            },
         }
     }
 
-    fn next(&mut self) -> i8 {
-        match self.prior {
-            Prior::Normal => normal::sample(&mut self.generator),
-            // The upper six bits: 0..=63, so -32..=31 fits.
-            Prior::Uniform => (self.generator.next_u32() >> 26) as i8 - UNIT,
-        }
+    /// Fills `out` with the next numbers.
+    ///
+    /// Normal ones walk on the arc `z0 cos t + z1 sin t`, which keeps the distribution; uniform ones on the straight
+    /// line.
+    pub fn fill(&mut self, prior: Prior, out: &mut [i8]) {
+        let Some(to) = &mut self.to else {
+            out.fill_with(|| next(&mut self.from, prior));
+            return;
+        };
+        let back = WALK_STEPS - self.step;
+        let (start, end) = match prior {
+            Prior::Normal => (
+                QUARTER_COSINE[usize::from(self.step)],
+                QUARTER_COSINE[usize::from(back)],
+            ),
+            // 64 steps, weights in units of 2^-14.
+            Prior::Uniform => (i16::from(back) << 8, i16::from(self.step) << 8),
+        };
+        out.fill_with(|| {
+            let mixed = i32::from(next(&mut self.from, prior)) * i32::from(start)
+                + i32::from(next(to, prior)) * i32::from(end);
+            saturate(rhe(mixed, 14))
+        });
+    }
+}
+
+/// The next number of one seed.
+fn next(generator: &mut Pcg32, prior: Prior) -> i8 {
+    match prior {
+        Prior::Normal => normal::sample(generator),
+        // The upper six bits: 0..=63, so -32..=31 fits.
+        Prior::Uniform => (generator.next_u32() >> 26) as i8 - UNIT,
     }
 }
 

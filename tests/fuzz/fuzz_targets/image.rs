@@ -7,8 +7,8 @@ use shared::checksum;
 use shared::image::Image;
 use shared::latent::{Latent, Point};
 
-/// The most multiplications, and the longest arena, that are run.
-const MAX_MACS: u64 = 20_000_000;
+/// The most work, and the longest arena, that are run.
+const MAX_WORK: u64 = 20_000_000;
 const MAX_ARENA: usize = 1 << 16;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -20,13 +20,14 @@ fuzz_target!(|bytes: &[u8]| {
         sealed[12..16].copy_from_slice(&crc.to_le_bytes());
     }
     if let Ok(image) = Image::new_checked(&sealed) {
-        let macs = image.ops().map(|op| {
-            let (from, to) = (image.region(op.input()), image.region(op.output()));
-            let bounds = op.kind.accumulator_bounds(&from, &to);
-            assert!(bounds.max().is_none_or(|bound| bound < 1 << 24));
-            op.kind.macs(&from, &to)
-        });
-        if macs.fold(0, u64::saturating_add) > MAX_MACS || image.arena_len() > MAX_ARENA {
+        for op in image.ops() {
+            let (from, to) = (image.inputs_of(&op), image.region(op.output));
+            if let Some((weights, shape)) = op.kind.weights(&from, &to) {
+                let largest = weights.bounds(&shape).max();
+                assert!(largest.is_none_or(|bound| bound < 1 << 24));
+            }
+        }
+        if image.work() > MAX_WORK || image.arena_len() > MAX_ARENA {
             return;
         }
         let label = (image.classes() > 0).then_some(0);

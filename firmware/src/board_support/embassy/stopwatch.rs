@@ -3,8 +3,8 @@
 use embassy_time::Instant;
 use firmware::app::{Probe, Stats};
 use firmware::engine::Observer;
+use shared::image::Turn;
 use shared::latent::Latent;
-use shared::layer::Op;
 use shared::protocol::LogLevel;
 
 pub struct Stopwatch {
@@ -40,7 +40,7 @@ impl Observer for Stopwatch {
         self.lapped = self.started;
     }
 
-    fn layer(&mut self, _: usize, _: &Op<'_>, _: &[i8]) {
+    fn layer(&mut self, _: &Turn<'_>, _: &[i8]) {
         crate::chip::feed_watchdog();
     }
 

@@ -9,17 +9,19 @@ use shared::arithmetic::Activation;
 use shared::checksum;
 use shared::image::{GoldenRepr, Image, ImageRepr, PIXEL_EXPONENT, PixelRange, WriteError};
 use shared::latent::{self, Latent, Point, Prior, pcg::Pcg32};
-use shared::layer::{
-    Conv, ConvTranspose, Dense, Embedding, Kind, Layout, Op, Region, Table, Upsample, WeightShape,
-    Weights, Window,
+use shared::op::{
+    Conv, ConvTranspose, Dense, Embedding, Gather, Inputs, Kind, Layout, Op, Region, Table,
+    Upsample, WeightShape, Weights, Window,
 };
 use std::{format, string::String, vec, vec::Vec};
 
-/// A layer with its data.
+/// An operation with its data.
 #[derive(Debug, Clone)]
 struct Layer {
     name: String,
-    /// Its weights or entries are those below.
+    inputs: Inputs,
+    output: u16,
+    /// Its weights or rows are those below.
     kind: Kind<'static>,
     layout: Layout,
     activation: Activation,
@@ -29,19 +31,6 @@ struct Layer {
 }
 
 impl Layer {
-    /// A layer without weights.
-    fn plain(name: &str, index: usize, kind: Kind<'static>) -> Self {
-        Self {
-            name: format!("{name}{index}"),
-            kind,
-            layout: Layout::Int8Rows,
-            activation: Activation::None,
-            values: Vec::new(),
-            bias: Vec::new(),
-            shifts: Vec::new(),
-        }
-    }
-
     fn op(&self) -> Op<'_> {
         let weights = Weights {
             layout: self.layout,
@@ -50,15 +39,19 @@ impl Layer {
             bias: &self.bias,
             shifts: &self.shifts,
         };
+        let rows = &self.values;
         let kind = match self.kind {
-            Kind::Dense(layer) => Kind::Dense(Dense { weights, ..layer }),
+            Kind::Dense(_) => Kind::Dense(Dense { weights }),
             Kind::Conv(layer) => Kind::Conv(Conv { weights, ..layer }),
             Kind::ConvTranspose(layer) => Kind::ConvTranspose(ConvTranspose { weights, ..layer }),
-            Kind::Embedding(layer) => Kind::Embedding(Embedding { weights, ..layer }),
+            Kind::Embedding(_) => Kind::Embedding(Embedding { weights }),
+            Kind::Gather(layer) => Kind::Gather(Gather { rows, ..layer }),
             other => other,
         };
         Op {
             name: &self.name,
+            inputs: self.inputs,
+            output: self.output,
             kind,
         }
     }
@@ -78,6 +71,8 @@ pub struct Model {
     places: [u32; 2],
     /// Length of the longest output.
     max_len: u32,
+    /// Where regions begin that nothing else lies in.
+    end: u32,
 }
 
 /// Entries of every table: a bijection, so that no difference is lost.
@@ -121,6 +116,7 @@ impl Model {
             last: 0,
             places: [start, start + len],
             max_len,
+            end: start + 2 * len,
         }
     }
 
@@ -149,14 +145,17 @@ impl Model {
         let checksums: Vec<Vec<u32>> = points
             .iter()
             .map(|&point| {
-                let mut input = vec![0; image.input().len() as usize];
-                Latent::At(point).fill(image.prior(), image.latent_len(), &mut input);
+                let (input, outputs) = run(&image, &Latent::At(point));
                 let mut checksums = vec![checksum::of_activations(&input)];
-                checksums.extend(
-                    run(&image, &input)
-                        .iter()
-                        .map(|y| checksum::of_activations(y)),
-                );
+                // What lies in a step of a block is one.
+                let mut step: Vec<i8> = Vec::new();
+                for (turn, output) in outputs {
+                    step.extend(output);
+                    if turn.step.is_none_or(|step| step.last) {
+                        checksums.push(checksum::of_activations(&step));
+                        step.clear();
+                    }
+                }
                 checksums
             })
             .collect();
@@ -206,72 +205,50 @@ impl Model {
 
     /// Nearest upsampling by whole factors, where the result is not too long.
     pub fn upsample(&mut self, factor: [u8; 2]) {
-        let (input, from) = (self.last, self.last());
+        let from = self.last();
         let [rows, columns] = factor.map(u16::from);
         let shape = [from.height * rows, from.width * columns, from.channels];
-        let kind = |output| {
-            Kind::Upsample(Upsample {
-                input,
-                output,
-                factor,
-            })
-        };
-        self.push("upsample", shape, from.exponent, kind, None);
+        self.push("upsample", shape, from.exponent, Upsample { factor }, None);
     }
 
     /// A table, in place.
     pub fn table(&mut self) {
         self.regions.push(self.last());
-        let input = self.last;
-        self.last = self.regions.len() as u16 - 1;
-        let table = Table {
-            input,
-            output: self.last,
-            entries: &TABLE,
-        };
-        self.layers
-            .push(Layer::plain("table", self.layers.len(), Kind::Table(table)));
+        let (input, output) = (self.last, self.regions.len() as u16 - 1);
+        self.add("table", &[input], output, Table { entries: &TABLE });
+        self.last = output;
     }
 
     /// A dense layer with weights of a layout, or of any.
     pub fn dense(&mut self, shape: [u16; 3], layout: Option<Layout>) {
-        let input = self.last;
-        let kind = |output| {
-            Kind::Dense(Dense {
-                input,
-                output,
-                weights: NO_WEIGHTS,
-            })
-        };
-        self.push("dense", shape, -4, kind, layout);
+        let weights = NO_WEIGHTS;
+        self.push("dense", shape, -4, Dense { weights }, layout);
     }
 
     /// A convolution with weights of a layout, or of any.
-    pub fn conv(&mut self, window: Window, shape: [u16; 3], layout: Option<Layout>) {
-        let input = self.last;
-        let kind = |output| {
-            Kind::Conv(Conv {
-                input,
-                output,
-                window,
-                weights: NO_WEIGHTS,
-            })
+    pub fn conv(&mut self, window: Window, groups: u16, shape: [u16; 3], layout: Option<Layout>) {
+        let conv = Conv {
+            window,
+            groups,
+            weights: NO_WEIGHTS,
         };
-        self.push("conv", shape, -4, kind, layout);
+        self.push("conv", shape, -4, conv, layout);
     }
 
     /// A transposed convolution with weights of a layout, or of any.
-    pub fn conv_transpose(&mut self, window: Window, shape: [u16; 3], layout: Option<Layout>) {
-        let input = self.last;
-        let kind = |output| {
-            Kind::ConvTranspose(ConvTranspose {
-                input,
-                output,
-                window,
-                weights: NO_WEIGHTS,
-            })
+    pub fn conv_transpose(
+        &mut self,
+        window: Window,
+        groups: u16,
+        shape: [u16; 3],
+        layout: Option<Layout>,
+    ) {
+        let conv = ConvTranspose {
+            window,
+            groups,
+            weights: NO_WEIGHTS,
         };
-        self.push("conv_transpose", shape, -4, kind, layout);
+        self.push("conv_transpose", shape, -4, conv, layout);
     }
 
     /// A new region where what was written last does not lie; none where it is too long.
@@ -296,26 +273,70 @@ impl Model {
         Some(self.regions.len() as u16 - 1)
     }
 
-    /// Appends an operation, with random weights where it has some.
+    /// A region that shares no byte with another.
+    fn fresh(&mut self, [height, width, channels]: [u16; 3], exponent: i8) -> u16 {
+        let region = Region {
+            offset: self.end,
+            channels,
+            height,
+            width,
+            exponent,
+        };
+        self.end = region.end().next_multiple_of(4);
+        self.regions.push(region);
+        self.regions.len() as u16 - 1
+    }
+
+    /// Appends an operation on what was written last, with random weights where it has some.
     fn push(
         &mut self,
         name: &str,
         shape: [u16; 3],
         exponent: i8,
-        kind: impl Fn(u16) -> Kind<'static>,
+        kind: impl Into<Kind<'static>>,
         layout: Option<Layout>,
     ) {
-        let Some(output) = self.place(shape, exponent) else {
-            return;
+        let input = self.last;
+        if let Some(output) = self.place(shape, exponent) {
+            self.weighted(name, &[input], output, kind, layout);
+            self.last = output;
+        }
+    }
+
+    /// Appends an operation between regions.
+    fn add(&mut self, name: &str, inputs: &[u16], output: u16, kind: impl Into<Kind<'static>>) {
+        self.weighted(name, inputs, output, kind, None);
+    }
+
+    fn weighted(
+        &mut self,
+        name: &str,
+        inputs: &[u16],
+        output: u16,
+        kind: impl Into<Kind<'static>>,
+        layout: Option<Layout>,
+    ) {
+        let kind = kind.into();
+        let from: Vec<Region> = inputs.iter().map(|&input| self.region(input)).collect();
+        let to = self.region(output);
+        let mut layer = Layer {
+            name: format!("{name}{}", self.layers.len()),
+            inputs: Inputs::new(inputs).expect("no operation here has more inputs"),
+            output,
+            kind,
+            layout: Layout::Int8Rows,
+            activation: Activation::None,
+            values: Vec::new(),
+            bias: Vec::new(),
+            shifts: Vec::new(),
         };
-        let kind = kind(output);
-        let (from, to) = (self.region(kind.input()), self.region(output));
-        let mut layer = Layer::plain(name, self.layers.len(), kind);
-        if let Some(shape) = kind.weight_shape(&from, &to) {
+        if let Some((_, shape)) = kind.weights(&from, &to) {
             self.draw(&mut layer, shape, layout);
+        } else if let Kind::Gather(Gather { count, .. }) = kind {
+            let len = usize::from(count) * to.len() as usize;
+            layer.values = (0..len).map(|_| self.random.next_u32() as u8).collect();
         }
         self.layers.push(layer);
-        self.last = output;
     }
 
     /// Draws weights, biases and shifts that bring most outputs within int8.

@@ -3,7 +3,7 @@
 
 use super::{Activations, Classifier};
 use crate::forward;
-use crate::network::{Layer, Network, Shape, Source};
+use crate::graph::{Float, LinearKind, Move, Network, Node, Op, Shape, Source};
 use crate::onnx::read::{ReadOptions, from_bytes as network};
 use crate::onnx::{OnnxError, Role};
 use ndarray::{Array2, ArrayView2};
@@ -58,18 +58,17 @@ pub fn from_bytes(bytes: &[u8]) -> Result<NetworkClassifier, ReadError> {
         ..Default::default()
     };
     let network = network(bytes, &options)?.network;
-    let shapes = network.shapes().map_err(OnnxError::from)?;
-    let Some((features, Layer::Dense(_))) = network.nodes.last().map(|last| {
+    let Some((features, Some(LinearKind::Dense))) = network.nodes.last().map(|last| {
         let before = match last.inputs[..] {
             [Source::Node(before)] => Some(before),
             _ => None,
         };
-        (before, &last.layer)
+        (before, last.op.linear_kind())
     }) else {
         return Err(ReadError::NoHead);
     };
     let features = features.ok_or(ReadError::NoHead)?;
-    let products = products(&network, &shapes);
+    let products = products(&network);
     if products > MAX_PRODUCTS {
         return Err(ReadError::TooSlow { found: products });
     }
@@ -78,9 +77,11 @@ pub fn from_bytes(bytes: &[u8]) -> Result<NetworkClassifier, ReadError> {
         .nodes
         .iter()
         .find(|node| node.inputs == [Source::Input]);
-    let size = match first.map(|node| &node.layer) {
-        Some(Layer::Reshape { shape }) if shape.channels == 1 => (shape.height, shape.width),
-        Some(Layer::Reshape { shape }) => {
+    let size = match first.map(|node| (&node.op, node.shape)) {
+        Some((Op::Move(Move::Reshape), shape)) if shape.channels == 1 => {
+            (shape.height, shape.width)
+        }
+        Some((Op::Move(Move::Reshape), shape)) => {
             return Err(ReadError::Input {
                 found: shape.to_string(),
             });
@@ -104,18 +105,18 @@ pub fn from_bytes(bytes: &[u8]) -> Result<NetworkClassifier, ReadError> {
 }
 
 /// Multiplications for one sample.
-fn products(network: &Network, shapes: &[Shape]) -> usize {
-    let of_node = |(node, to): (&crate::network::Node, &Shape)| match &node.layer {
-        Layer::Dense(dense) => dense.weight.len(),
-        Layer::Conv(conv) => conv.weight.len().saturating_mul(to.height * to.width),
-        // Each input meets the whole kernel; the output is at least as large.
-        Layer::ConvTranspose(conv) => conv.weight.len().saturating_mul(to.height * to.width),
-        _ => to.len(),
+fn products(network: &Network) -> usize {
+    let of_node = |node: &Node<Float>| match &node.op {
+        // Each output, or each input of a transposed convolution, meets the whole kernel at most.
+        Op::Linear(kind, linear) if kind.window().is_some() => {
+            linear.weight.len().saturating_mul(node.shape.pixels())
+        }
+        Op::Linear(_, linear) => linear.weight.len(),
+        Op::Norm(_) | Op::Pointwise(_) | Op::Move(_) | Op::Combine(..) => node.shape.len(),
     };
     network
         .nodes
         .iter()
-        .zip(shapes)
         .map(of_node)
         .fold(0, usize::saturating_add)
 }

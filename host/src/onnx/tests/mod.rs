@@ -12,7 +12,7 @@ use super::read::{Import, ReadOptions, from_bytes};
 use super::tensor::TensorFault;
 use super::write::{WriteOptions, to_bytes};
 use crate::forward;
-use crate::network::{Layer, Network, Shape};
+use crate::graph::{Float, Network, Op, Shape};
 use crate::synthetic;
 use ndarray::{Array2, Axis, concatenate, s};
 use proptest::prelude::*;
@@ -53,12 +53,12 @@ fn pytorch() -> ModelProto {
     graph
         .output
         .push(value("image", data_type::FLOAT, &[1, 3, 4]));
-    let layers: Vec<&Layer> = network.nodes.iter().map(|node| &node.layer).collect();
+    let layers: Vec<&Op<Float>> = network.nodes.iter().map(|node| &node.op).collect();
     let [
-        Layer::Dense(first),
-        Layer::BatchNorm(norm),
+        Op::Linear(_, first),
+        Op::Norm(norm),
         _,
-        Layer::Dense(last),
+        Op::Linear(_, last),
         ..,
     ] = layers[..]
     else {
@@ -180,7 +180,7 @@ fn gemm_factors_and_old_files_are_understood() {
     // alpha 2 with halved weights, no transposition, initializers listed as inputs as before IR version 4.
     let model = change(|g| {
         let w = reference();
-        let Layer::Dense(first) = &w.nodes[0].layer else {
+        let Op::Linear(_, first) = &w.nodes[0].op else {
             panic!()
         };
         let halved: Vec<f32> = first.weight.t().iter().map(|v| v / 2.0).collect();
@@ -197,7 +197,7 @@ fn gemm_factors_and_old_files_are_understood() {
 fn a_label_that_comes_first_is_moved_behind() {
     let model = change(|g| {
         let w = reference();
-        let Layer::Dense(first) = &w.nodes[0].layer else {
+        let Op::Linear(_, first) = &w.nodes[0].op else {
             panic!()
         };
         let (latent, label) = (
@@ -239,7 +239,7 @@ fn a_label_that_comes_first_is_moved_behind() {
 fn unknown_operators_are_refused_by_node_with_the_list() {
     let error = read(&change(|g| g.node[2].op_type = "Einsum".into()), Some(3)).unwrap_err();
     assert!(
-        matches!(&error, OnnxError::Node { op, fault: NodeFault::Unsupported, .. } if op == "Einsum")
+        matches!(&error, OnnxError::Node { op, fault: NodeFault::Unsupported(_), .. } if op == "Einsum")
     );
     let text = error.to_string();
     assert!(

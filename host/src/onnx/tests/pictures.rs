@@ -1,7 +1,7 @@
 //! Files with pictures in them, as PyTorch and TensorFlow export them: windows, resizing, branches.
 
 use crate::forward;
-use crate::network::{Layer, Network, Shape, Source};
+use crate::graph::{Network, Op, Shape, Source};
 use crate::onnx::build::{floats, int, ints, node, opset, text, value};
 use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, data_type};
 use crate::onnx::read::{ReadOptions, from_bytes};
@@ -212,10 +212,10 @@ fn an_output_shape_decides_the_padding() {
         let constants: [(&str, &[usize]); 1] = [("w", &[2, 1, 3, 3])];
         let model = graph(&[2, 4, 4], &[1, side, side], &constants, nodes);
         let network = read(&model).unwrap();
-        let Layer::ConvTranspose(conv) = &network.nodes[1].layer else {
-            panic!("{network:?}")
-        };
-        assert_eq!([conv.padding[0], conv.padding[2]], pads, "{side}");
+        let node = &network.nodes[1];
+        let window = node.op.window().unwrap();
+        let (cut, _) = window.far_cut(network.first_shape(node).sides(), node.shape.sides());
+        assert_eq!([window.padding[0], cut[0]], pads, "{side}");
         assert_eq!(network.output.height, side);
         if let Some(library) = ort::library_from_environment() {
             let mut ort = ort::Ort::load(Some(&library), &model.encode_to_vec()).unwrap();
@@ -281,20 +281,10 @@ fn a_value_may_be_read_twice() {
     );
     // The sum that only one node reads goes into the convolution; this one does not.
     let network = read(&model).unwrap();
-    assert!(
-        network
-            .nodes
-            .iter()
-            .any(|n| matches!(n.layer, Layer::BatchNorm(_)))
-    );
+    assert!(network.nodes.iter().any(|n| matches!(n.op, Op::Norm(_))));
     let alone = change(&resize, |g| g.node[2].input[0] = "s".into());
     let network = same_as_runtimes(&alone, &[2, 4, 4], None);
-    assert!(
-        !network
-            .nodes
-            .iter()
-            .any(|n| matches!(n.layer, Layer::BatchNorm(_)))
-    );
+    assert!(!network.nodes.iter().any(|n| matches!(n.op, Op::Norm(_))));
 }
 
 #[test]
@@ -327,7 +317,8 @@ fn a_classifier_is_a_network_from_pictures_to_logits() {
         height: 28,
         width: 28,
     };
-    assert_eq!(network.nodes[0].layer, Layer::Reshape { shape: picture });
+    assert_eq!(network.nodes[0].op, Op::reshape());
+    assert_eq!(network.nodes[0].shape, picture);
     assert_eq!(network.nodes[0].name, "z");
     assert!(read(&model).unwrap_err().to_string().contains("10 values"));
 }

@@ -1,8 +1,7 @@
 //! Seeded random graphs of every layer, as a reader gives them: without needless reshapes, each node read by another.
 
-use crate::network::{
-    BatchNorm, Conv, ConvTranspose, Dense, InputSpec, Layer, Network, Node, Shape, Source,
-};
+use crate::graph::{BatchNorm, Float, InputSpec, Network, Op, Shape, Source, Window};
+use crate::ops;
 use crate::synthetic::Random;
 use ndarray::{Array1, Array2, Array4};
 
@@ -12,21 +11,16 @@ const MAX_LEN: usize = 600;
 struct Maker {
     random: Random,
     input: InputSpec,
-    nodes: Vec<Node>,
+    network: Network,
 }
 
 /// A value so far.
 type Value = (Source, Shape);
 
 impl Maker {
-    fn push(&mut self, what: &str, layer: Layer, inputs: Vec<Source>, shape: Shape) -> Value {
-        let name = format!("{what}{}", self.nodes.len());
-        self.nodes.push(Node {
-            name,
-            inputs,
-            layer,
-        });
-        (Source::Node(self.nodes.len() - 1), shape)
+    fn push(&mut self, what: &str, layer: Op<Float>, inputs: Vec<Source>, shape: Shape) -> Value {
+        let name = format!("{what}{}", self.network.nodes.len());
+        (self.network.push(name, layer, inputs, shape, ()), shape)
     }
 
     fn floats(&mut self, len: usize, inputs: usize) -> Vec<f32> {
@@ -40,15 +34,13 @@ impl Maker {
 
     fn dense(&mut self, (from, shape): Value, outputs: usize) -> Value {
         let weight = self.floats(outputs * shape.len(), shape.len());
-        let layer = Layer::Dense(Dense {
-            weight: Array2::from_shape_vec((outputs, shape.len()), weight).unwrap(),
-            bias: self.bias(outputs),
-        });
+        let weight = Array2::from_shape_vec((outputs, shape.len()), weight).unwrap();
+        let layer = Op::dense(weight, self.bias(outputs));
         self.push("dense", layer, vec![from], Shape::vector(outputs))
     }
 
     fn reshape(&mut self, (from, _): Value, shape: Shape) -> Value {
-        self.push("reshape", Layer::Reshape { shape }, vec![from], shape)
+        self.push("reshape", Op::reshape(), vec![from], shape)
     }
 
     fn embedding(&mut self) -> Value {
@@ -56,7 +48,7 @@ impl Maker {
         let classes = self.input.classes;
         let table = self.floats(classes * len, 2);
         let table = Array2::from_shape_vec((classes, len), table).unwrap();
-        let layer = Layer::Embedding { table };
+        let layer = Op::embedding(&table);
         self.push("embedding", layer, vec![Source::Label], Shape::vector(len))
     }
 
@@ -73,15 +65,14 @@ impl Maker {
         let outputs = 1 + self.random.below(6);
         let inputs = shape.channels * rows * columns;
         let weight = self.floats(outputs * inputs, inputs);
-        let conv = Conv {
-            weight: Array4::from_shape_vec((outputs, shape.channels, rows, columns), weight)
-                .unwrap(),
-            bias: self.bias(outputs),
-            stride,
-            padding,
-        };
-        let to = conv.output_shape(shape).filter(|to| to.len() <= MAX_LEN)?;
-        Some(self.push("conv", Layer::Conv(conv), vec![from], to))
+        let weight =
+            Array4::from_shape_vec((outputs, shape.channels, rows, columns), weight).unwrap();
+        let bias = self.bias(outputs);
+        let [top, left, bottom, right] = padding;
+        let window = Window::new([rows, columns], stride, [top, left]);
+        let to = ops::conv::output(window, shape, outputs, [bottom, right]);
+        let to = to.filter(|to| to.len() <= MAX_LEN)?;
+        Some(self.push("conv", Op::conv(&weight, bias, window), vec![from], to))
     }
 
     /// `None` where the padding leaves nothing, or the picture is too large.
@@ -90,14 +81,10 @@ impl Maker {
         let outputs = 1 + self.random.below(6);
         let inputs = shape.channels * rows * columns;
         let weight = self.floats(outputs * inputs, inputs);
-        let conv = ConvTranspose {
-            weight: Array4::from_shape_vec((shape.channels, outputs, rows, columns), weight)
-                .unwrap(),
-            bias: self.bias(outputs),
-            stride,
-            padding,
-            output_padding: stride.map(|stride| self.random.below(stride)),
-        };
+        let weight =
+            Array4::from_shape_vec((shape.channels, outputs, rows, columns), weight).unwrap();
+        let bias = self.bias(outputs);
+        let added = stride.map(|stride| self.random.below(stride));
         let cut = [padding[0] + padding[2], padding[1] + padding[3]];
         let whole = [
             (shape.height - 1) * stride[0] + rows,
@@ -107,8 +94,12 @@ impl Maker {
         if whole[0] < cut[0] || whole[1] < cut[1] {
             return None;
         }
-        let to = conv.output_shape(shape).filter(|to| to.len() <= MAX_LEN)?;
-        Some(self.push("deconv", Layer::ConvTranspose(conv), vec![from], to))
+        let [top, left, bottom, right] = padding;
+        let window = Window::new([rows, columns], stride, [top, left]);
+        let to = ops::conv_transpose::output(window, shape, outputs, [bottom, right], added);
+        let to = to.filter(|to| to.len() <= MAX_LEN)?;
+        let op = Op::conv_transpose(&weight, bias, window);
+        Some(self.push("deconv", op, vec![from], to))
     }
 
     fn batch_norm(&mut self, (from, shape): Value) -> Value {
@@ -122,16 +113,16 @@ impl Maker {
             variance: draw(0.5, 2.5),
             epsilon: 1e-5,
         };
-        self.push("norm", Layer::BatchNorm(norm), vec![from], shape)
+        self.push("norm", Op::Norm(norm), vec![from], shape)
     }
 
     fn activation(&mut self, (from, shape): Value) -> Value {
         let layer = match self.random.below(5) {
-            0 => Layer::Relu,
-            1 => Layer::LeakyRelu { slope: 0.25 },
-            2 => Layer::LeakyRelu { slope: 0.2 },
-            3 => Layer::Sigmoid,
-            _ => Layer::Tanh,
+            0 => Op::RELU,
+            1 => Op::leaky_relu(0.25),
+            2 => Op::leaky_relu(0.2),
+            3 => Op::SIGMOID,
+            _ => Op::TANH,
         };
         self.push("activation", layer, vec![from], shape)
     }
@@ -143,7 +134,7 @@ impl Maker {
             ..parts[0].1
         };
         let inputs = parts.iter().map(|(source, _)| *source).collect();
-        self.push("concat", Layer::Concat, inputs, shape)
+        self.push("concat", Op::concat(), inputs, shape)
     }
 
     fn upsample(&mut self, (from, shape): Value) -> Option<Value> {
@@ -153,8 +144,7 @@ impl Maker {
             height: shape.height * factor[0],
             width: shape.width * factor[1],
         };
-        (to.len() <= MAX_LEN)
-            .then(|| self.push("upsample", Layer::Upsample { factor }, vec![from], to))
+        (to.len() <= MAX_LEN).then(|| self.push("upsample", Op::upsample(factor), vec![from], to))
     }
 
     /// What the first layers read: the whole input, or latent vector and label on ways of their own.
@@ -224,7 +214,7 @@ pub fn any_graph(seed: u64) -> Network {
     let mut maker = Maker {
         random,
         input,
-        nodes: Vec::new(),
+        network: Network::new("", input, Shape::vector(0), ()),
     };
     let mut value = maker.start();
     if given {
@@ -275,9 +265,8 @@ pub fn any_graph(seed: u64) -> Network {
     }
     let network = Network {
         name: format!("graph{seed}"),
-        input,
-        nodes: maker.nodes,
         output: value.1,
+        ..maker.network
     };
     network
         .check()

@@ -1,7 +1,9 @@
 //! A search by any measure of quality, made for expensive ones: few candidates are measured.
 
-use super::{Bits, Candidate, Choice, Start, quantize};
-use crate::quantize::{Prepared, QuantizeError, QuantizedNetwork};
+use super::{Candidate, Choice, Start, quantize};
+use crate::graph::Bits;
+use crate::graph::QuantizedNetwork;
+use crate::quantize::{Prepared, QuantizeError};
 
 /// How many layers are tried each time that one more must go to 4 bits.
 const TRIED: usize = 2;
@@ -113,7 +115,7 @@ impl<Q: FnMut(&QuantizedNetwork) -> f64> Measure<'_, '_, Q> {
 mod tests {
     use super::super::tests::{prepared_generator, weights_alone};
     use super::*;
-    use crate::network::Shape;
+    use crate::graph::Shape;
     use crate::synthetic;
 
     #[test]

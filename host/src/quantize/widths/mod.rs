@@ -5,7 +5,8 @@ mod greedy;
 pub use greedy::choose_by;
 
 use super::report::picture_sqnr;
-use super::{Bits, Prepared, QuantizeError, QuantizeOptions, QuantizedNetwork};
+use super::{Prepared, QuantizeError, QuantizeOptions};
+use crate::graph::{Bits, QuantizedNetwork};
 use serde::Serialize;
 use std::fmt;
 
@@ -289,8 +290,8 @@ fn least_damage(
 fn with_widths(network: &QuantizedNetwork, bits: &[Bits]) -> QuantizedNetwork {
     let mut network = network.clone();
     let mut bits = bits.iter();
-    for step in &mut network.steps {
-        if let Some(linear) = step.kind.linear_mut() {
+    for node in &mut network.nodes {
+        if let Some(linear) = node.op.linear_mut() {
             linear.bits = bits.next().copied().unwrap_or_default();
         }
     }
@@ -300,7 +301,7 @@ fn with_widths(network: &QuantizedNetwork, bits: &[Bits]) -> QuantizedNetwork {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Network, Shape};
+    use crate::graph::{Network, Shape};
     use crate::quantize::calibrate::Calibration;
     use crate::synthetic;
     use shared::latent::Prior;
@@ -315,7 +316,7 @@ mod tests {
     }
 
     pub(super) fn weights_alone(network: &QuantizedNetwork) -> usize {
-        let linear = network.steps.iter().filter_map(|step| step.kind.linear());
+        let linear = network.nodes.iter().filter_map(|node| node.op.linear());
         linear
             .map(|l| l.weights.len() * usize::from(l.bits.count()) / 8)
             .sum()

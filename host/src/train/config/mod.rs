@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::device::DeviceChoice;
 use crate::files::FileError;
-use crate::quantize::Bits;
+use crate::graph::Bits;
 
 /// Every key with its meaning and the value that it has unless a preset says otherwise.
 pub const DEFAULTS: &str = include_str!("../../../presets/defaults.toml");

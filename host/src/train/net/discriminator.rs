@@ -6,8 +6,8 @@
 //! from a label beside its features.
 
 use super::generator::{Layers, picture};
-use super::{Builder, Trainable};
-use crate::graph::{Combine, Graph, InputSpec, LinearKind, Move, Shape, Source};
+use super::{Builder, Combination, Trainable};
+use crate::graph::{Graph, InputSpec, LinearKind, Move, Shape, Source};
 use crate::train::config::{Family, Model};
 use crate::train::ops::{Activation, Geometry};
 
@@ -89,7 +89,7 @@ fn discriminator_layers(
         let both = Shape::vector(both);
         layers.head = layers
             .builder
-            .combine("joined", Combine::Concat, parts, both);
+            .combine("joined", Combination::Concat, parts, both);
     }
     for size in dense {
         layers.hidden(LinearKind::Dense, Shape::vector(*size), hidden);
@@ -104,10 +104,10 @@ fn discriminator_layers(
         let builder = &mut layers.builder;
         let kind = LinearKind::Embedding;
         let row = builder.linear("embedding", kind, Source::Label, flat, false);
-        let product = Combine::MatMul { transposed: true };
+        let product = Combination::MatMul { transposed: true };
         let pair = vec![features, row];
         let projection = builder.combine("projection", product, pair, Shape::vector(1));
-        builder.combine("score", Combine::Add, vec![score, projection], scores);
+        builder.combine("score", Combination::Add, vec![score, projection], scores);
     }
     layers.builder.done()
 }

@@ -6,7 +6,7 @@ use burn_flex::Flex;
 use burn_tensor::Tensor;
 
 use super::*;
-use crate::graph::{Combine, InputSpec, LinearKind, Move, Shape, Source, Window};
+use crate::graph::{InputSpec, LinearKind, Move, Shape, Source, Window};
 use crate::train::adam::{Adam, AdamConfig};
 use crate::train::ops::{Activation, tensor, values};
 use crate::train::rng::{Purpose, normal, rng};
@@ -23,11 +23,11 @@ const fn shape(height: usize, width: usize, channels: usize) -> Shape {
     }
 }
 
-/// Every class of operations, and every combination that has a gradient; the label is a number from 0 to 3.
+/// Every class of operations, and every combination that has a gradient.
 fn network() -> Graph<Trainable> {
     let input = InputSpec {
         latent: 5,
-        classes: 1,
+        classes: 4,
     };
     let mut b = Builder::new("test", input);
     let picture = shape(4, 4, 3);
@@ -40,12 +40,12 @@ fn network() -> Graph<Trainable> {
     let around = Window::new([3, 3], [1, 1], [1, 1]).each_channel(3);
     let conv = b.linear("depthwise", LinearKind::Conv(around), x, picture, true);
     let conv = b.pointwise("bend2", Activation::Tanh, conv);
-    let x = b.combine("skip", Combine::Add, vec![x, conv], picture);
+    let x = b.combine("skip", Combination::Add, vec![x, conv], picture);
 
-    let number = LinearKind::Gather { rows: 4 };
-    let gate = b.linear("number", number, Source::Label, Shape::vector(3), false);
+    let row = LinearKind::Embedding;
+    let gate = b.linear("row", row, Source::Label, Shape::vector(3), false);
     let gate = b.pointwise("gate", Activation::Sigmoid, gate);
-    let x = b.combine("gated", Combine::Mul, vec![x, gate], picture);
+    let x = b.combine("gated", Combination::Mul, vec![x, gate], picture);
 
     // Attention: every pixel asks every other one.
     let (pixels, point) = (shape(1, 16, 3), Window::POINT);
@@ -54,13 +54,13 @@ fn network() -> Graph<Trainable> {
         b.moved(&format!("{name}-rows"), Move::Reshape, y, pixels)
     };
     let [query, key, value] = ["query", "key", "value"].map(&mut row);
-    let transposed = Combine::MatMul { transposed: true };
+    let transposed = Combination::MatMul { transposed: true };
     let weights = b.combine("scores", transposed, vec![query, key], shape(1, 16, 16));
     let weights = b.pointwise("weights", Activation::Sigmoid, weights);
-    let plain = Combine::MatMul { transposed: false };
+    let plain = Combination::MatMul { transposed: false };
     let seen = b.combine("seen", plain, vec![weights, value], pixels);
     let seen = b.moved("seen-picture", Move::Reshape, seen, picture);
-    let both = b.combine("both", Combine::Concat, vec![x, seen], shape(4, 4, 6));
+    let both = b.combine("both", Combination::Concat, vec![x, seen], shape(4, 4, 6));
 
     let large = b.moved(
         "large",
@@ -68,7 +68,7 @@ fn network() -> Graph<Trainable> {
         both,
         shape(8, 4, 6),
     );
-    let mean = Combine::AveragePool {
+    let mean = Combination::AveragePool {
         window: Window::new([4, 2], [4, 2], [1, 0]),
         count_include_pad: false,
     };
@@ -81,11 +81,11 @@ fn network() -> Graph<Trainable> {
 
 fn given() -> Given<A> {
     let latent = normal(&mut rng(3, Purpose::Latents, 0), BATCH * 5);
-    let numbers = (0..BATCH).map(|i| (i % 4) as f32).collect();
+    let labels = (0..BATCH * 4).map(|i| f32::from(u8::from(i / 4 % 4 == i % 4)));
     let device = Default::default();
     Given::Parts(
         tensor(latent, [BATCH, 5], &device),
-        Some(tensor(numbers, [BATCH, 1], &device)),
+        Some(tensor(labels.collect(), [BATCH, 4], &device)),
     )
 }
 
@@ -162,7 +162,7 @@ fn its_input_gradient_is_that_of_finite_differences() {
     let outputs = graph.forward(&parameters, &given, Some(&moments));
     let found = values(&graph.input_gradient(&parameters, &given, &outputs));
     let Given::Parts(latent, label) = given else {
-        unreachable!("the latent vectors and the numbers are apart")
+        unreachable!("the latent vectors and the labels are apart")
     };
     let at = |changed: Vec<f32>| {
         let latent = tensor(changed, [BATCH, 5], &Default::default());

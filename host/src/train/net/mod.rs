@@ -10,6 +10,7 @@
 //! Tensors have the channels last: an element of a sample is found by its row, its column, its channel.
 
 mod build;
+mod combination;
 mod convert;
 pub mod discriminator;
 mod forward;
@@ -20,6 +21,7 @@ mod parameters;
 mod walk;
 
 pub use build::Builder;
+pub use combination::Combination;
 pub use forward::{Moments, Outputs};
 pub use generator::{Generator, generator_layers};
 pub use moves::{Moved, from_graph_order, moved, to_graph_order};
@@ -37,6 +39,7 @@ impl Phase for Trainable {
     type Linear = LinearParameters;
     type Norm = NormParameters;
     type Function = Activation;
+    type Operator = Combination;
     type Combine = ();
     /// Where the elements of a move come from.
     type Note = Option<Moved>;

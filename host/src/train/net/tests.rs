@@ -43,10 +43,9 @@ fn random(rows: usize, columns: usize) -> Tensor<Flex, 2> {
 
 /// The exported network on the same input.
 fn exported(network: &Network, input: &Tensor<Flex, 2>) -> Vec<f32> {
-    let network = crate::train::trainer::bridge::network(network);
     network.check().unwrap();
     let input = Array2::from_shape_vec(input.dims(), values(input)).unwrap();
-    crate::forward::run(&network, input.view())
+    crate::forward::run(network, input.view())
         .into_raw_vec_and_offset()
         .0
 }
@@ -80,7 +79,7 @@ fn the_exported_generator_draws_what_the_trainer_draws() {
             let drawn = generator
                 .forward(&parameters, truncated, Some(&moments))
                 .last();
-            let network = generator.network("test", &parameters, &moments);
+            let network = generator.network("test", &parameters, &moments).unwrap();
             assert_eq!(
                 (network.input.len(), network.output.len()),
                 (5, height * width)
@@ -102,7 +101,7 @@ fn the_exported_classifier_says_what_the_trainer_says() {
         .forward(&parameters, &Given::Whole(pictures.clone()), None)
         .last();
     assert_eq!(logits.dims(), [5, 4]);
-    let network = classifier.float("test", &parameters, &[]);
+    let network = classifier.float("test", &parameters, &[]).unwrap();
     assert_eq!(network.output, Shape::vector(4));
     close(&exported(&network, &pictures), &values(&logits));
 }

@@ -8,17 +8,16 @@ use ndarray::{Array1, Array2};
 use rand::RngExt;
 
 use super::combine::mean_factor;
-use super::slow::slow;
+use super::slow::{Slow, slow};
 use super::*;
 use crate::graph::{
-    Alignment, Bits, Combine, Folded, Graph, InputSpec, Integer, IntegerNote, Linear, LinearKind,
-    Move, Op, Picture, QuantizedLinear, Shape, Source, Window,
+    Alignment, Bits, Graph, InputSpec, Linear, LinearKind, Move, Op, QuantizedLinear, Shape,
+    Source, Window,
 };
+use crate::train::net::Combination;
 use crate::train::ops::{Kernels, tensor, values};
 use crate::train::rng::{Purpose, rng};
 use shared::arithmetic::Activation;
-use shared::image::PixelRange;
-use shared::latent::Prior;
 
 type A = Autodiff<Flex>;
 
@@ -32,35 +31,32 @@ const fn shape(height: usize, width: usize, channels: usize) -> Shape {
     }
 }
 
-/// A graph of integers that grows, and the real numbers that it came from.
+/// A graph of integers that grows, and what each node computes.
 struct Growing {
-    graph: Graph<Integer>,
-    folded: Graph<Folded>,
+    graph: Graph<TrainableIntegers>,
+    slow: Vec<Slow>,
     random: rand_chacha::ChaCha8Rng,
 }
 
 impl Growing {
     fn new(input: InputSpec, seed: u64) -> Self {
-        let picture = Picture {
-            prior: Prior::Normal,
-            pixel_range: PixelRange::Signed,
-        };
         Self {
-            graph: Graph::new("test", input, Shape::vector(0), picture),
-            folded: Graph::new("test", input, Shape::vector(0), ()),
+            graph: Graph::new("test", input, Shape::vector(0), Parameters::default()),
+            slow: Vec::new(),
             random: rng(seed, Purpose::GeneratorWeights, 0),
         }
     }
 
-    fn push(&mut self, op: Op<Integer>, float: Op<Folded>, from: Vec<Source>, to: Shape) -> Source {
-        let name = format!("node{}", self.graph.nodes.len());
-        let note = IntegerNote {
-            layer: 0,
-            exponent: -4,
-            factors: Vec::new(),
-        };
-        self.folded.push(&name, float, from.clone(), to, 0);
-        self.graph.push(&name, op, from, to, note)
+    fn push(
+        &mut self,
+        op: Op<TrainableIntegers>,
+        slow: Slow,
+        from: Vec<Source>,
+        to: Shape,
+    ) -> Source {
+        let name = format!("node{}", self.slow.len());
+        self.slow.push(slow);
+        self.graph.push(name, op, from, to, Order::default())
     }
 
     fn linear(
@@ -74,49 +70,58 @@ impl Growing {
         let random = &mut self.random;
         let weights =
             Array2::from_shape_fn((outputs, columns), |_| random.random_range(-128i8..=127));
-        // A table of rows has no bias, and gives its numbers as they are.
-        let limit = if shift == 0 { 0 } else { 900 };
         let linear = QuantizedLinear {
             bits: Bits::Eight,
             weight_exponents: vec![-5; outputs],
             bias: (0..outputs)
-                .map(|_| random.random_range(-limit..=limit))
+                .map(|_| random.random_range(-900..=900))
                 .collect(),
             shifts: vec![shift; outputs],
-            activation: if shift == 0 { Activation::None } else { SLOPE },
+            activation: SLOPE,
             weights,
         };
         let float = Linear::new(
             linear.weights.mapv(f64::from) / 32.0,
             Array1::zeros(outputs),
         );
-        let (op, float) = (Op::Linear(kind, linear), Op::Linear(kind, float));
-        self.push(op, float, vec![source], to)
+        let name = format!("node{}", self.slow.len());
+        let own = IntegerLinear::new(&name, &linear, &float, &mut self.graph.about);
+        let slow = Slow::Linear(kind, linear);
+        self.push(Op::Linear(kind, own), slow, vec![source], to)
     }
 
-    fn combine(&mut self, combine: Combine, shifts: &[u8], from: Vec<Source>, to: Shape) -> Source {
+    fn combine(
+        &mut self,
+        combine: Combination,
+        shifts: &[u8],
+        from: Vec<Source>,
+        to: Shape,
+    ) -> Source {
         let alignment = Alignment {
             shifts: shifts.to_vec(),
             activation: match combine {
-                Combine::Add | Combine::MatMul { .. } => SLOPE,
+                Combination::Add | Combination::MatMul { .. } => SLOPE,
                 _ => Activation::None,
             },
         };
-        let float = Op::Combine(combine, Activation::None);
-        self.push(Op::Combine(combine, alignment), float, from, to)
+        let shapes = from.iter().map(|source| self.graph.source_shape(*source));
+        let shapes: Vec<Shape> = shapes.collect();
+        let own = IntegerCombine::new(combine, &alignment, &shapes, to).unwrap();
+        let slow = Slow::Combine(combine, alignment);
+        self.push(Op::Combine(combine, own), slow, from, to)
     }
 }
 
-/// Every combination, grouped and dilated convolutions, a table by number; the label is the number.
+/// Every combination, grouped and dilated convolutions.
 fn network(seed: u64) -> Growing {
     let input = InputSpec {
         latent: 48,
-        classes: 1,
+        classes: 2,
     };
     let mut g = Growing::new(input, seed);
     let picture = shape(4, 3, 4);
-    let (op, float) = (Op::Move(Move::Reshape), Op::Move(Move::Reshape));
-    let x = g.push(op, float, vec![Source::Latent], picture);
+    let (op, same) = (Op::Move(Move::Reshape), Slow::Reshape);
+    let x = g.push(op, same, vec![Source::Latent], picture);
     let spread = Window {
         dilation: [2, 1],
         ..Window::new([2, 3], [1, 1], [1, 1]).each_channel(4)
@@ -128,29 +133,25 @@ fn network(seed: u64) -> Growing {
     };
     let up = LinearKind::ConvTranspose(pairs);
     let large = g.linear(up, depthwise, shape(8, 4, 6), [6, 4 * 2], 9);
-    let number = LinearKind::Gather { rows: 5 };
-    let row = g.linear(number, Source::Label, Shape::vector(4), [4, 5], 0);
-    let sum = g.combine(
-        Combine::Add,
-        &[3, 0, 1, 4],
-        vec![x, depthwise, row],
-        picture,
-    );
-    let gated = g.combine(Combine::Mul, &[6], vec![sum, row], picture);
-    let plain = g.combine(Combine::Mul, &[0], vec![sum, gated], picture);
-    let transposed = Combine::MatMul { transposed: true };
+    let vector = Shape::vector(4);
+    let row = g.linear(LinearKind::Embedding, Source::Label, vector, [4, 2], 8);
+    let sum = vec![x, depthwise, row];
+    let sum = g.combine(Combination::Add, &[3, 0, 1, 4], sum, picture);
+    let gated = g.combine(Combination::Mul, &[6], vec![sum, row], picture);
+    let plain = g.combine(Combination::Mul, &[0], vec![sum, gated], picture);
+    let transposed = Combination::MatMul { transposed: true };
     let scores = g.combine(transposed, &[7], vec![sum, gated], shape(4, 3, 3));
-    let product = Combine::MatMul { transposed: false };
+    let product = Combination::MatMul { transposed: false };
     let seen = g.combine(product, &[9], vec![scores, plain], picture);
-    let mean = |count_include_pad| Combine::AveragePool {
+    let mean = |count_include_pad| Combination::AveragePool {
         window: Window::new([3, 2], [2, 2], [1, 1]),
         count_include_pad,
     };
     for with_padding in [false, true] {
         g.combine(mean(with_padding), &[15], vec![seen], shape(2, 2, 4));
     }
-    g.combine(Combine::Argmax, &[], vec![large], shape(8, 4, 1));
-    g.combine(Combine::Concat, &[2, 0], vec![seen, x], shape(4, 3, 8));
+    g.combine(Combination::Argmax, &[], vec![large], shape(8, 4, 1));
+    g.combine(Combination::Concat, &[2, 0], vec![seen, x], shape(4, 3, 8));
     g
 }
 
@@ -160,40 +161,32 @@ fn every_node_gives_the_integers_of_slow_sums() {
     for seed in 0..20 {
         let Growing {
             graph,
-            folded,
+            slow: all,
             mut random,
         } = network(seed);
-        let trained = Graph::<TrainableIntegers>::of(&folded, &graph).unwrap();
-        let about = &trained.about;
-        let specs = about.specs.iter().zip(&about.start);
+        let specs = graph.about.specs.iter().zip(&graph.about.start);
         let parameters: Vec<Tensor<Flex, 2>> = specs
             .map(|(spec, start)| tensor(start.clone(), spec.shape, &Default::default()))
             .collect();
-        let inputs: Vec<f32> = (0..BATCH * 49)
-            .map(|i| match i % 49 {
-                48 => random.random_range(0..7) as f32,
-                _ => random.random_range(-128i32..=127) as f32,
-            })
+        let inputs: Vec<f32> = (0..BATCH * 50)
+            .map(|_| random.random_range(-128i32..=127) as f32)
             .collect();
-        let given = tensor(inputs.clone(), [BATCH, 49], &Default::default());
-        let found: Vec<Vec<f32>> = trained
-            .forward(&parameters, given)
-            .iter()
-            .map(values)
-            .collect();
-        for (sample, input) in inputs.chunks(49).enumerate() {
+        let given = tensor(inputs.clone(), [BATCH, 50], &Default::default());
+        let found = graph.forward(&parameters, given);
+        let found: Vec<Vec<f32>> = found.iter().map(values).collect();
+        for (sample, input) in inputs.chunks(50).enumerate() {
             let input: Vec<i64> = input.iter().map(|value| *value as i64).collect();
             let mut outputs: Vec<Vec<i64>> = Vec::new();
-            for (node, found) in graph.nodes.iter().zip(&found) {
+            for ((node, own), found) in graph.nodes.iter().zip(&all).zip(&found) {
                 let value = |source: &Source| match source {
                     Source::Input => input.clone(),
-                    Source::Latent => picture(&input[..48], graph.nodes[0].shape),
+                    Source::Latent => input[..48].to_vec(),
                     Source::Label => input[48..].to_vec(),
                     Source::Node(index) => outputs[*index].clone(),
                 };
                 let parts: Vec<Vec<i64>> = node.inputs.iter().map(value).collect();
                 let parts: Vec<&[i64]> = parts.iter().map(Vec::as_slice).collect();
-                let expected = slow(node, &parts, &graph.input_shapes(node), node.shape);
+                let expected = slow(own, &parts, &graph.input_shapes(node), node.shape);
                 let len = expected.len();
                 let found: Vec<i64> = found[sample * len..(sample + 1) * len]
                     .iter()
@@ -206,17 +199,6 @@ fn every_node_gives_the_integers_of_slow_sums() {
     }
 }
 
-/// A vector as the picture that a reshape makes of it, channels last.
-fn picture(vector: &[i64], shape: Shape) -> Vec<i64> {
-    let mut picture = vec![0; shape.len()];
-    for (element, value) in vector.iter().enumerate() {
-        let place = shape.place(element);
-        let at = (place.row * shape.width + place.column) * shape.channels + place.channel;
-        picture[at] = *value;
-    }
-    picture
-}
-
 #[test]
 fn gradients_pass_straight_through() {
     let small = |count: usize, seed: u64| {
@@ -225,14 +207,20 @@ fn gradients_pass_straight_through() {
         Tensor::<A, 2>::from_inner(tensor(values.collect(), [2, count], &Default::default()))
     };
     let (a, b) = (shape(2, 3, 4), shape(2, 4, 4));
-    let square = Combine::MatMul { transposed: true };
-    let mean = Combine::AveragePool {
+    let square = Combination::MatMul { transposed: true };
+    let mean = Combination::AveragePool {
         window: Window::new([2, 2], [1, 1], [0, 0]),
         count_include_pad: true,
     };
     for (combine, shifts, shapes, to, scale) in [
-        (Combine::Add, vec![2, 0, 1], vec![a, a], a, 0.5),
-        (Combine::Mul, vec![3], vec![a, Shape::vector(4)], a, 0.125),
+        (Combination::Add, vec![2, 0, 1], vec![a, a], a, 0.5),
+        (
+            Combination::Mul,
+            vec![3],
+            vec![a, Shape::vector(4)],
+            a,
+            0.125,
+        ),
         (square, vec![2], vec![a, b], shape(2, 3, 4), 0.25),
         (mean, vec![16], vec![a], shape(1, 2, 4), 1.0),
     ] {
@@ -260,7 +248,7 @@ fn gradients_pass_straight_through() {
 
 /// The combination without rounding; the first part of the sum counts four times.
 fn real<B: Kernels>(
-    combine: Combine,
+    combine: Combination,
     mut x: Vec<Tensor<B, 2>>,
     shapes: &[Shape],
     to: Shape,
@@ -268,18 +256,18 @@ fn real<B: Kernels>(
     use crate::train::ops::combine as ops;
     let first = x.remove(0);
     match combine {
-        Combine::Add => first * 4.0 + x.remove(0),
-        Combine::Mul => ops::mul(first, x.remove(0), to.channels),
-        Combine::MatMul { transposed } => {
+        Combination::Add => first * 4.0 + x.remove(0),
+        Combination::Mul => ops::mul(first, x.remove(0), to.channels),
+        Combination::MatMul { transposed } => {
             let product = ops::Product::of(shapes[0], shapes[1], transposed);
             ops::matmul(first, x.remove(0), product)
         }
-        Combine::AveragePool { window, .. } => {
+        Combination::AveragePool { window, .. } => {
             let window = window.each_channel(to.channels);
             let g = crate::train::ops::Geometry::of(window, shapes[0], to);
             crate::train::ops::pool::average_pool(first, g, true)
         }
-        Combine::Argmax | Combine::Concat => unreachable!("not in this test"),
+        Combination::Argmax | Combination::Concat => unreachable!("not in this test"),
     }
 }
 
@@ -287,10 +275,10 @@ fn real<B: Kernels>(
 fn shifts_that_do_not_fit_are_refused() {
     let shapes = [shape(2, 2, 3); 2];
     for (combine, shifts) in [
-        (Combine::Add, vec![1, 2]),
-        (Combine::Mul, vec![]),
-        (Combine::Concat, vec![1]),
-        (Combine::Argmax, vec![]),
+        (Combination::Add, vec![1, 2]),
+        (Combination::Mul, vec![]),
+        (Combination::Concat, vec![1]),
+        (Combination::Argmax, vec![]),
     ] {
         let alignment = Alignment {
             shifts,

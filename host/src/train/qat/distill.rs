@@ -7,12 +7,12 @@ use burn_flex::Flex;
 use burn_tensor::Tensor;
 use ndarray::{Array2, ArrayView2};
 
-use super::bridge;
 use super::student::{Student, inputs};
 use crate::forward;
-use crate::network::Network;
+use crate::graph::Network;
+use crate::graph::QuantizedNetwork;
 use crate::quantize::calibrate::{float_inputs, integer_inputs, points};
-use crate::quantize::{Prepared, QuantizeError, QuantizedNetwork, simulate};
+use crate::quantize::{Prepared, QuantizeError, simulate};
 use crate::train::adam::{Adam, AdamConfig};
 use crate::train::net::from_graph_order;
 use crate::train::ops::{Kernels, tensor};
@@ -146,7 +146,7 @@ pub fn distill(
         let points = points(seed, options.batch, network.input.classes);
         // Batches are far below 2^32.
         seed = seed.wrapping_add(options.batch as u32);
-        let given = integer_inputs(&points, network.input, start.prior);
+        let given = integer_inputs(&points, network.input, start.about.prior);
         let wanted = pictures::<B>(taught(network, &given), network, &device);
         let tracked: Vec<Tensor<B, 2>> = parameters
             .iter()
@@ -199,7 +199,7 @@ pub fn pictures<B: Kernels>(
 ) -> Tensor<B, 2> {
     let shape = [pictures.nrows(), pictures.ncols()];
     let pictures = tensor(pictures.into_iter().collect(), shape, device);
-    match from_graph_order(bridge::shape(network.output)) {
+    match from_graph_order(network.output) {
         Some(moved) => moved.apply(pictures),
         None => pictures,
     }
@@ -220,10 +220,10 @@ struct Chosen {
 
 impl Chosen {
     fn new(network: &Network, quantized: &QuantizedNetwork) -> Self {
-        let largest = quantized.steps.iter().map(|step| step.shape.len()).max();
+        let largest = quantized.nodes.iter().map(|step| step.shape.len()).max();
         let count = (MAX_VALUES / largest.unwrap_or(1).max(1)).clamp(16, CHOOSING_POINTS);
         let points = points(CHOOSING_SEEDS, count, network.input.classes);
-        let given = integer_inputs(&points, network.input, quantized.prior);
+        let given = integer_inputs(&points, network.input, quantized.about.prior);
         let wanted = taught(network, &given);
         Self { given, wanted }
     }

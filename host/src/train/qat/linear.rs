@@ -154,9 +154,7 @@ impl IntegerLinear {
                     .reshape(g.weight());
                 conv_transpose(x, weight, g)
             }
-            LinearKind::Dense | LinearKind::Embedding | LinearKind::Gather { .. } => {
-                x.matmul(weight.transpose())
-            }
+            LinearKind::Dense | LinearKind::Embedding => x.matmul(weight.transpose()),
         }
     }
 

@@ -7,7 +7,6 @@
 //! data, no discriminator. The trainer takes a [`Student`] in the generator's place to go on against a discriminator.
 //! Either way what comes out is a quantized network of the scheme that it started with.
 
-mod bridge;
 mod combine;
 #[cfg(test)]
 mod combine_tests;

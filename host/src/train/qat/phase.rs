@@ -8,8 +8,9 @@ use super::{IntegerCombine, IntegerLinear};
 use crate::graph::{Folded, Function, Graph, Integer, LinearKind, Move, Node, Op, Phase, Source};
 use crate::quantize::QuantizeError;
 use crate::quantize::exponents::power;
-use crate::train::net::{Given, Moved, Spec, from_graph_order, moved, to_graph_order, walk};
-use crate::train::ops::combine::rows_of;
+use crate::train::net::{
+    Combination, Given, Moved, Spec, from_graph_order, moved, to_graph_order, walk,
+};
 use crate::train::ops::{Kernels, Table, look_up};
 
 /// In integers whose weights learn: operations say which parameters they have, and how they round.
@@ -20,6 +21,7 @@ impl Phase for TrainableIntegers {
     type Linear = IntegerLinear;
     type Norm = Infallible;
     type Function = Box<Table>;
+    type Operator = Combination;
     type Combine = IntegerCombine;
     type Note = Order;
     type About = Parameters;
@@ -95,11 +97,12 @@ impl Graph<TrainableIntegers> {
                 }
                 Op::Combine(combine, alignment) => {
                     let shapes = network.input_shapes(node);
-                    let combine_in = IntegerCombine::new(*combine, alignment, &shapes, to);
+                    let operator = Combination::from(*combine);
+                    let combine_in = IntegerCombine::new(operator, alignment, &shapes, to);
                     let Some(combine_in) = combine_in else {
                         return Err(other(&node.name));
                     };
-                    Op::Combine(*combine, combine_in)
+                    Op::Combine(operator, combine_in)
                 }
             };
             graph.push(&node.name, op, node.inputs.clone(), to, order);
@@ -129,10 +132,7 @@ impl Graph<TrainableIntegers> {
                 Op::Linear(kind, own) => {
                     let (weight, bias) = own.rounded(parameters);
                     let shapes = [self.first_shape(node), node.shape];
-                    let sums = match kind {
-                        LinearKind::Gather { .. } => rows_of(weight.transpose(), x),
-                        kind => own.sums(*kind, x, weight, shapes),
-                    };
+                    let sums = own.sums(*kind, x, weight, shapes);
                     own.requantized(sums, bias)
                 }
                 Op::Norm(norm) => match *norm {},

@@ -1,7 +1,8 @@
 //! Operations of integers, slowly and obviously, with the channels last.
 
 use super::combine::mean_factor;
-use crate::graph::{Alignment, Combine, Integer, LinearKind, Move, Node, Op, Shape, Window};
+use crate::graph::{Alignment, LinearKind, QuantizedLinear, Shape, Window};
+use crate::train::net::Combination;
 use shared::arithmetic::Activation;
 
 /// `x / 2^shift`, rounded half to even, negative ones through the slope, saturated.
@@ -40,21 +41,24 @@ fn each(w: Window, small: Shape, large: Shape, mut visit: impl FnMut(usize, usiz
     }
 }
 
+/// What a node computes.
+pub(super) enum Slow {
+    Reshape,
+    Linear(LinearKind, QuantizedLinear),
+    Combine(Combination, Alignment),
+}
+
 /// What a node gives for its inputs, channels last.
-pub(super) fn slow(node: &Node<Integer>, x: &[&[i64]], from: &[Shape], to: Shape) -> Vec<i64> {
+pub(super) fn slow(own: &Slow, x: &[&[i64]], from: &[Shape], to: Shape) -> Vec<i64> {
     let mut sums = vec![0i64; to.len()];
     let (channels, at) = (to.channels, |i: usize, input: usize| -> i64 {
         let own = from[input].len();
         x[input][if own == to.len() { i } else { i % own }]
     });
-    match &node.op {
-        Op::Linear(kind, linear) => {
+    match own {
+        Slow::Linear(kind, linear) => {
             let weight = |output: usize, column: usize| i64::from(linear.weights[(output, column)]);
             match kind {
-                LinearKind::Gather { rows } => {
-                    let row = (x[0][0] as usize).min(rows - 1);
-                    return (0..to.len()).map(|output| weight(output, row)).collect();
-                }
                 LinearKind::Conv(w) => {
                     let (seen, given) = (from[0].channels / w.groups, channels / w.groups);
                     each(*w, to, from[0], |small, tap, large| {
@@ -77,7 +81,13 @@ pub(super) fn slow(node: &Node<Integer>, x: &[&[i64]], from: &[Shape], to: Shape
                         }
                     });
                 }
-                LinearKind::Dense | LinearKind::Embedding => unreachable!("not in these tests"),
+                LinearKind::Dense | LinearKind::Embedding => {
+                    for (output, sum) in sums.iter_mut().enumerate() {
+                        for (column, value) in x[0].iter().enumerate() {
+                            *sum += value * weight(output, column);
+                        }
+                    }
+                }
             }
             let outputs = sums.iter().enumerate();
             outputs
@@ -89,22 +99,22 @@ pub(super) fn slow(node: &Node<Integer>, x: &[&[i64]], from: &[Shape], to: Shape
                 })
                 .collect()
         }
-        Op::Move(Move::Reshape) => x[0].to_vec(),
-        Op::Combine(combine, Alignment { shifts, activation }) => {
+        Slow::Reshape => x[0].to_vec(),
+        Slow::Combine(combine, Alignment { shifts, activation }) => {
             let shift = shifts.last().map_or(0, |shift| u32::from(*shift));
             let rounded = |sum: i64, shift: u32| requantized(sum, shift, *activation);
             match combine {
-                Combine::Add => (0..to.len())
+                Combination::Add => (0..to.len())
                     .map(|i| {
                         let parts = 0..x.len();
                         rounded(parts.map(|part| at(i, part) << shifts[part]).sum(), shift)
                     })
                     .collect(),
-                Combine::Mul => {
+                Combination::Mul => {
                     let products = (0..to.len()).map(|i| at(i, 0) * at(i, 1));
                     products.map(|product| rounded(product, shift)).collect()
                 }
-                Combine::MatMul { transposed } => {
+                Combination::MatMul { transposed } => {
                     let (inner, across) = (from[0].channels, to.channels);
                     for (i, sum) in sums.iter_mut().enumerate() {
                         let (matrix, row) = (i / across / to.width, i / across % to.width);
@@ -119,7 +129,7 @@ pub(super) fn slow(node: &Node<Integer>, x: &[&[i64]], from: &[Shape], to: Shape
                     }
                     sums.iter().map(|sum| rounded(*sum, shift)).collect()
                 }
-                Combine::AveragePool {
+                Combination::AveragePool {
                     window,
                     count_include_pad,
                 } => {
@@ -142,7 +152,7 @@ pub(super) fn slow(node: &Node<Integer>, x: &[&[i64]], from: &[Shape], to: Shape
                         })
                         .collect()
                 }
-                Combine::Argmax => x[0]
+                Combination::Argmax => x[0]
                     .chunks(from[0].channels)
                     .map(|pixel| {
                         let most = pixel.iter().max();
@@ -152,7 +162,7 @@ pub(super) fn slow(node: &Node<Integer>, x: &[&[i64]], from: &[Shape], to: Shape
                             .unwrap_or(0) as i64
                     })
                     .collect(),
-                Combine::Concat => (0..to.len())
+                Combination::Concat => (0..to.len())
                     .map(|i| {
                         let (pixel, channel) = (i / channels, i % channels);
                         let part = usize::from(channel >= from[0].channels);
@@ -164,6 +174,5 @@ pub(super) fn slow(node: &Node<Integer>, x: &[&[i64]], from: &[Shape], to: Shape
                     .collect(),
             }
         }
-        _ => unreachable!("not in these tests"),
     }
 }

@@ -3,13 +3,11 @@
 use burn_tensor::Tensor;
 use ndarray::{Array2, ArrayView2};
 
-use super::bridge;
 use super::phase::{TrainableIntegers, other};
-use crate::graph::{Graph, InputSpec, Op};
-use crate::network::Network;
+use crate::graph::{Folded, Graph, InputSpec, Network, Op, QuantizedNetwork};
+use crate::quantize::QuantizeError;
 use crate::quantize::fixed::on_grid;
-use crate::quantize::fold::{Folded, unfold};
-use crate::quantize::{QuantizeError, QuantizedNetwork};
+use crate::quantize::fold::unfold;
 use crate::train::net::{Spec, from_graph_order, to_graph_order};
 use crate::train::ops::{Kernels, tensor, values};
 use shared::arithmetic::ACCUMULATOR_LIMIT;
@@ -23,7 +21,7 @@ use shared::latent;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Student {
     network: QuantizedNetwork,
-    folded: Vec<Folded>,
+    folded: Graph<Folded>,
     graph: Graph<TrainableIntegers>,
 }
 
@@ -33,13 +31,11 @@ impl Student {
     ///
     /// # Errors
     /// [`QuantizeError::Scheme`] where the two are not the same steps.
-    pub fn new(folded: &[Folded], network: &QuantizedNetwork) -> Result<Self, QuantizeError> {
-        let float = bridge::folded(folded, network);
-        let integers = bridge::integers(network);
+    pub fn new(folded: &Graph<Folded>, network: &QuantizedNetwork) -> Result<Self, QuantizeError> {
         Ok(Self {
             network: network.clone(),
-            folded: folded.to_vec(),
-            graph: Graph::<TrainableIntegers>::of(&float, &integers)?,
+            folded: folded.clone(),
+            graph: Graph::<TrainableIntegers>::of(folded, network)?,
         })
     }
 
@@ -131,8 +127,8 @@ impl Student {
         parameters: &[Tensor<B, 2>],
     ) -> Result<QuantizedNetwork, QuantizeError> {
         let mut network = self.network.clone();
-        for (step, node) in network.steps.iter_mut().zip(&self.graph.nodes) {
-            let (Op::Linear(_, own), Some(linear)) = (&node.op, step.kind.linear_mut()) else {
+        for (node, own) in network.nodes.iter_mut().zip(&self.graph.nodes) {
+            let (Op::Linear(_, own), Some(linear)) = (&own.op, node.op.linear_mut()) else {
                 continue;
             };
             let (weight, bias) = own.rounded(parameters);
@@ -166,7 +162,7 @@ impl Student {
     ) -> Result<Network, QuantizeError> {
         let network = self.quantized(parameters)?;
         let grid = on_grid(&self.folded, &network);
-        unfold(&network.name, network.input, &grid, network.output)
+        unfold(&network.name, &grid, network.output)
     }
 }
 

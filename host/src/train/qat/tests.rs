@@ -2,14 +2,15 @@
 
 use super::student::inputs;
 use super::*;
-use crate::network::{Network, Shape};
+use crate::graph::{Bits, QuantizedNetwork};
+use crate::graph::{Network, Shape};
 use crate::onnx::read::{ReadOptions, read_file};
 use crate::pack::golden::vectors;
 use crate::pack::image::pack;
 use crate::quantize::calibrate::{Calibration, integer_inputs, points};
 use crate::quantize::fixed::on_grid;
 use crate::quantize::fold::unfold;
-use crate::quantize::{Bits, Prepared, QuantizeOptions, QuantizedNetwork, Scheme, oracle};
+use crate::quantize::{Prepared, QuantizeOptions, Scheme, oracle};
 use crate::synthetic;
 use crate::train::net::to_graph_order;
 use crate::train::ops::values;
@@ -45,7 +46,7 @@ fn mixed(prepared: &Prepared<'_>) -> QuantizedNetwork {
 
 fn given(network: &QuantizedNetwork, count: usize) -> Array2<i8> {
     let points = points(77, count, network.input.classes);
-    integer_inputs(&points, network.input, network.prior)
+    integer_inputs(&points, network.input, network.about.prior)
 }
 
 fn graph_order(x: Tensor<Flex, 2>, shape: crate::graph::Shape) -> Tensor<Flex, 2> {
@@ -62,12 +63,12 @@ fn equals_the_oracle(student: &Student, parameters: &[Tensor<Flex, 2>]) -> Quant
     let found = student.all_steps(parameters, inputs(given.view(), &Default::default()));
     let found: Vec<Vec<f32>> = found
         .into_iter()
-        .zip(&network.steps)
-        .map(|(output, step)| values(&graph_order(output, bridge::shape(step.shape))))
+        .zip(&network.nodes)
+        .map(|(output, step)| values(&graph_order(output, step.shape)))
         .collect();
     for (sample, row) in given.rows().into_iter().enumerate() {
-        let slow = oracle::all_steps(&network, row.as_slice().unwrap());
-        for ((slow, found), step) in slow.iter().zip(&found).zip(&network.steps) {
+        let slow = oracle::all_nodes(&network, row.as_slice().unwrap());
+        for ((slow, found), step) in slow.iter().zip(&found).zip(&network.nodes) {
             let len = slow.len();
             let found = &found[sample * len..(sample + 1) * len];
             let equal = found.iter().zip(slow).all(|(a, &b)| *a == f32::from(b));
@@ -109,7 +110,7 @@ fn shaken(student: &Student, parameters: &mut [Tensor<Flex, 2>], steps: u64) -> 
 }
 
 fn integers(network: &QuantizedNetwork) -> Vec<i32> {
-    let linear = network.steps.iter().filter_map(|step| step.kind.linear());
+    let linear = network.nodes.iter().filter_map(|node| node.op.linear());
     linear
         .flat_map(|linear| {
             let weights = linear.weights.iter().map(|&w| i32::from(w));
@@ -133,7 +134,12 @@ fn the_forward_run_is_the_oracle_s_before_and_after_training() {
         changed += shaken(&student, &mut parameters, 3);
         all += integers(&quantized).len();
         equals_the_oracle(&student, &parameters);
-        kinds.extend(quantized.steps.iter().map(|step| step.kind.name()));
+        kinds.extend(
+            quantized
+                .nodes
+                .iter()
+                .map(|node| crate::ops::integer_name(&node.op)),
+        );
     }
     assert_eq!(kinds.len(), 8, "{kinds:?}");
     assert!(changed > all / 8, "{changed} of {all} integers changed");
@@ -150,7 +156,7 @@ fn shipped(name: &str) -> Network {
 struct Seen(Vec<Vec<i8>>);
 
 impl Observer for Seen {
-    fn layer(&mut self, _: usize, _: &shared::layer::Op<'_>, output: &[i8]) {
+    fn layer(&mut self, _: &shared::image::Turn<'_>, output: &[i8]) {
         self.0.push(output.to_vec());
     }
 }
@@ -180,7 +186,7 @@ fn a_shipped_model_trains_and_its_image_draws_the_same_in_the_firmware_s_engine(
     let parameters = student.start::<Flex>(&Default::default());
     assert_eq!(equals_the_oracle(&student, &parameters), done.network);
     let goldens = vectors(&done.network, 4, |input| {
-        oracle::all_steps(&done.network, input)
+        oracle::all_nodes(&done.network, input)
     })
     .unwrap();
     let image = pack(&done.network, "a student", &goldens).unwrap();
@@ -199,7 +205,7 @@ fn a_shipped_model_trains_and_its_image_draws_the_same_in_the_firmware_s_engine(
             .generate(&mut arena, Latent::At(point), &mut seen)
             .unwrap();
         assert_eq!(seen.0, found);
-        let range = done.network.pixel_range;
+        let range = done.network.about.pixel_range;
         let greys = found.last().unwrap().iter().map(|&q| range.grey(q));
         assert!(picture.greys().eq(greys));
     }
@@ -238,7 +244,7 @@ fn distillation_is_repeatable_and_never_worse_than_its_start() {
 
     // A float network of these weights gives the very integers again.
     let grid = on_grid(prepared.folded(), &done.network);
-    let trained = unfold(&network.name, network.input, &grid, network.output).unwrap();
+    let trained = unfold(&network.name, &grid, network.output).unwrap();
     let options = QuantizeOptions {
         scheme: Some(Scheme::of(&done.network)),
         ..Default::default()
@@ -268,7 +274,7 @@ fn accumulators_stay_within_their_limit_whatever_the_weights_do() {
     assert!(student.quantized(&parameters).is_err());
     student.constrain(&mut parameters);
     let network = student.quantized(&parameters).unwrap();
-    let linear = network.steps.iter().filter_map(|step| step.kind.linear());
+    let linear = network.nodes.iter().filter_map(|node| node.op.linear());
     let bound = linear.flat_map(|l| l.accumulator_bounds().collect::<Vec<_>>());
     let bound = bound.max().unwrap();
     assert!(bound < 1 << 24 && bound > 15 << 20, "{bound}");

@@ -5,7 +5,7 @@ use ndarray::Array2;
 
 use super::{NetworkState, Trainer};
 use crate::forward;
-use crate::network::Network;
+use crate::graph::Network;
 use crate::quantize::QuantizeError;
 use crate::quantize::calibrate::float_inputs;
 use crate::train::adam::AdamConfig;
@@ -71,11 +71,11 @@ impl<B: TrainBackend> Trainer<B> {
     /// their grid, which quantizes to the same integers by its scheme.
     ///
     /// # Errors
-    /// [`QuantizeError::Accumulator`] where the averaged integers leave their range.
+    /// [`QuantizeError::Accumulator`] where the averaged integers leave their range; as [`Trainer::network`].
     pub fn exported(&self) -> Result<Network, QuantizeError> {
         match &self.qat {
             Some(qat) => qat.student.float_network(&self.state.networks[0].average),
-            None => Ok(self.network()),
+            None => Ok(self.network()?),
         }
     }
 

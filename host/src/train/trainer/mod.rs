@@ -2,7 +2,6 @@
 //!
 //! Each objective has its file: [`gan`](self), `vae`, `classifier`. What a step changes of each network is a [`NetworkState`].
 
-pub(super) mod bridge;
 mod class_head;
 mod classifier;
 mod gan;
@@ -22,8 +21,7 @@ use super::config::{Config, Family, Objective};
 use super::net::{Generator, Moments, Trainable, discriminator};
 use super::ops::{Activation, TrainBackend, tensor};
 use super::rng::{Purpose, normal, rng};
-use crate::graph::{Graph, InputSpec};
-use crate::network::Network;
+use crate::graph::{Graph, GraphError, InputSpec, Network};
 use integers::QatGenerator;
 use network_state::Wanted;
 
@@ -241,16 +239,17 @@ impl<B: TrainBackend> Trainer<B> {
 
     /// What a float training exports: the first network with averaged weights, batch normalisation not folded. See
     /// [`Trainer::exported`].
-    pub fn network(&self) -> Network {
+    ///
+    /// # Errors
+    /// [`GraphError::Operator`] where an operator has no form outside of training yet.
+    pub fn network(&self) -> Result<Network, GraphError> {
         let (name, average) = (&self.config.name, &self.state.networks[0].average);
         match &self.networks {
             Networks::Gan { generator, .. }
             | Networks::Vae {
                 decoder: generator, ..
-            } => bridge::network(&generator.network(name, average, &self.moments(generator))),
-            Networks::Classifier(classifier) => {
-                bridge::network(&classifier.float(name, average, &[]))
-            }
+            } => generator.network(name, average, &self.moments(generator)),
+            Networks::Classifier(classifier) => classifier.float(name, average, &[]),
         }
     }
 

@@ -1,0 +1,288 @@
+//! Both convolutions as matrix products: unfolded patches for the one, folded products for its adjoint.
+//!
+//! Generic over the number type, so that integers below 2^24 can run through it exactly as floats.
+
+use crate::graph::{Shape, Window};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{
+    Array2, Array4, ArrayView1, ArrayView2, ArrayView4, ArrayViewMut2, Axis, LinalgScalar,
+};
+use rayon::prelude::*;
+
+/// For each position of the kernel on the small picture (a convolution's output) and each of its elements, the element of
+/// the large picture that it meets: `visit(element of the kernel, place in small, place in large)`.
+fn meetings(
+    window: Window,
+    small: [usize; 2],
+    large: [usize; 2],
+    mut visit: impl FnMut(usize, usize, usize),
+) {
+    for u in 0..window.kernel[0] {
+        for v in 0..window.kernel[1] {
+            let element = u * window.kernel[1] + v;
+            for i in 0..small[0] {
+                let Some(row) = window.large(0, i, u, large[0]) else {
+                    continue;
+                };
+                for j in 0..small[1] {
+                    if let Some(column) = window.large(1, j, v, large[1]) {
+                        visit(element, i * small[1] + j, row * large[1] + column);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A sample of `from` (channels, rows, columns) as columns of patches: shape (channels * kernel, output places).
+pub fn unfold<T: LinalgScalar>(x: &[T], from: Shape, to: [usize; 2], window: Window) -> Array2<T> {
+    let kernel = window.kernel[0] * window.kernel[1];
+    let mut columns = Array2::zeros((from.channels * kernel, to[0] * to[1]));
+    let pixels = from.height * from.width;
+    meetings(window, to, from.sides(), |element, place, pixel| {
+        for channel in 0..from.channels {
+            columns[(channel * kernel + element, place)] = x[channel * pixels + pixel];
+        }
+    });
+    columns
+}
+
+/// A convolution of a batch (batch, elements of `from`), weights (outputs, inputs, rows, columns); gives (batch,
+/// outputs * `to`).
+///
+/// The shapes must fit, as in a network that passed its check; others panic.
+pub fn conv<T: LinalgScalar + Send + Sync>(
+    x: ArrayView2<T>,
+    weight: ArrayView4<T>,
+    bias: ArrayView1<T>,
+    from: Shape,
+    to: [usize; 2],
+    window: Window,
+) -> Array2<T> {
+    let (outputs, inputs, rows, columns) = weight.dim();
+    let weight = weight.to_shape((outputs, inputs * rows * columns));
+    let weight = weight.expect("a kernel has as many elements as its parts");
+    each(x, outputs * to[0] * to[1], |sample, mut y| {
+        let patches = unfold(sample, from, to, window);
+        let mut y = as_channels(&mut y, outputs);
+        spread(bias, &mut y);
+        general_mat_mul(T::one(), &weight, &patches, T::one(), &mut y);
+    })
+}
+
+/// A transposed convolution of a batch (batch, elements of `from`), weights (inputs, outputs, rows, columns); gives
+/// (batch, outputs * `to`).
+///
+/// The shapes must fit, as in a network that passed its check; others panic.
+pub fn conv_transpose<T: LinalgScalar + Send + Sync>(
+    x: ArrayView2<T>,
+    weight: ArrayView4<T>,
+    bias: ArrayView1<T>,
+    from: Shape,
+    to: [usize; 2],
+    window: Window,
+) -> Array2<T> {
+    let (inputs, outputs, rows, columns) = weight.dim();
+    let kernel = rows * columns;
+    let weight = weight.to_shape((inputs, outputs * kernel));
+    let weight = weight.expect("a kernel has as many elements as its parts");
+    let (small, pixels) = ([from.height, from.width], to[0] * to[1]);
+    each(x, outputs * pixels, |sample, mut y| {
+        let sample = ArrayView2::from_shape((inputs, small[0] * small[1]), sample);
+        let products = weight
+            .t()
+            .dot(&sample.expect("a sample has as many elements as its shape"));
+        spread(bias, &mut as_channels(&mut y, outputs));
+        meetings(window, small, to, |element, place, pixel| {
+            for channel in 0..outputs {
+                let sum = &mut y[channel * pixels + pixel];
+                *sum = *sum + products[(channel * kernel + element, place)];
+            }
+        });
+    })
+}
+
+/// Runs `one` for each sample of a batch, on all cores.
+fn each<T: LinalgScalar + Send + Sync>(
+    x: ArrayView2<T>,
+    len: usize,
+    one: impl Fn(&[T], &mut [T]) + Sync,
+) -> Array2<T> {
+    let x = x.as_standard_layout();
+    let samples = x.len_of(Axis(0));
+    let mut y = vec![T::zero(); samples * len];
+    let flat = x.as_slice().unwrap_or_default();
+    let width = x.ncols().max(1);
+    y.par_chunks_mut(len.max(1))
+        .zip(flat.par_chunks(width))
+        .for_each(|(y, x)| one(x, y));
+    Array2::from_shape_vec((samples, len), y).expect("as many elements as samples times length")
+}
+
+fn as_channels<'a, T>(y: &'a mut &mut [T], channels: usize) -> ArrayViewMut2<'a, T> {
+    let pixels = y.len() / channels.max(1);
+    ArrayViewMut2::from_shape((channels, pixels), y).expect("whole channels")
+}
+
+fn spread<T: LinalgScalar>(bias: ArrayView1<T>, y: &mut ArrayViewMut2<T>) {
+    for (mut row, bias) in y.rows_mut().into_iter().zip(bias) {
+        row.fill(*bias);
+    }
+}
+
+/// The rows of a convolution's kernel, (outputs, inputs, rows, columns): columns are kernel row, kernel column, channel.
+pub fn rows_of_conv<T: Copy>(weight: ArrayView4<T>) -> Array2<T> {
+    let (outputs, inputs, rows, columns) = weight.dim();
+    Array2::from_shape_fn((outputs, rows * columns * inputs), |(output, at)| {
+        let (element, input) = (at / inputs, at % inputs);
+        weight[[output, input, element / columns, element % columns]]
+    })
+}
+
+/// The same of a transposed convolution's kernel, (inputs, outputs, rows, columns).
+pub fn rows_of_conv_transpose<T: Copy>(weight: ArrayView4<T>) -> Array2<T> {
+    rows_of_conv(weight.permuted_axes([1, 0, 2, 3]))
+}
+
+/// Back from rows to (outputs, inputs, rows, columns).
+pub fn conv_of_rows<T: Copy>(rows: ArrayView2<T>, window: Window) -> Array4<T> {
+    let [height, width] = window.kernel;
+    let inputs = rows.ncols() / window.area().max(1);
+    Array4::from_shape_fn((rows.nrows(), inputs, height, width), |(o, c, u, v)| {
+        rows[[o, (u * width + v) * inputs + c]]
+    })
+}
+
+/// Back from rows to (inputs, outputs, rows, columns).
+pub fn conv_transpose_of_rows<T: Copy>(rows: ArrayView2<T>, window: Window) -> Array4<T> {
+    let [height, width] = window.kernel;
+    let inputs = rows.ncols() / window.area().max(1);
+    Array4::from_shape_fn((inputs, rows.nrows(), height, width), |(c, o, u, v)| {
+        rows[[o, (u * width + v) * inputs + c]]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops;
+    use crate::synthetic::Random;
+    use ndarray::Array1;
+
+    #[test]
+    fn kernels_become_rows_and_come_back() {
+        let weight = Array4::from_shape_fn((3, 2, 4, 5), |(a, b, c, d)| {
+            (a * 1000 + b * 100 + c * 10 + d) as f32
+        });
+        let window = Window::new([4, 5], [1, 1], [0, 0]);
+        let rows = rows_of_conv(weight.view());
+        // Output 2, kernel row 3, kernel column 4, channel 1.
+        assert_eq!(rows[[2, (3 * 5 + 4) * 2 + 1]], 2134.0);
+        assert_eq!(conv_of_rows(rows.view(), window), weight);
+        let rows = rows_of_conv_transpose(weight.view());
+        // Output 1, kernel row 3, kernel column 4, channel 2.
+        assert_eq!(rows[[1, (3 * 5 + 4) * 3 + 2]], 2134.0);
+        assert_eq!(conv_transpose_of_rows(rows.view(), window), weight);
+    }
+
+    /// `y[o, i, j] = b[o] + sum(w[o, c, u, v] * x[c, i * stride + u - top, j * stride + v - left])`, in this order.
+    fn slow(
+        x: &[f64],
+        kernel: &Array4<f64>,
+        bias: &Array1<f64>,
+        window: Window,
+        from: Shape,
+        to: Shape,
+    ) -> Vec<f64> {
+        let [top, left] = window.padding;
+        let mut y = vec![0.0; to.len()];
+        for o in 0..to.channels {
+            for i in 0..to.height {
+                for j in 0..to.width {
+                    let mut sum = bias[o];
+                    for ((_, c, u, v), w) in kernel.indexed_iter().filter(|((k, ..), _)| *k == o) {
+                        let row = (i * window.stride[0] + u) as isize - top as isize;
+                        let column = (j * window.stride[1] + v) as isize - left as isize;
+                        if (0..from.height as isize).contains(&row)
+                            && (0..from.width as isize).contains(&column)
+                        {
+                            sum += w * x[from.at(c, row as usize * from.width + column as usize)];
+                        }
+                    }
+                    y[to.at(o, i * to.width + j)] = sum;
+                }
+            }
+        }
+        y
+    }
+
+    fn any_window(random: &mut Random) -> (Shape, Window, [usize; 2]) {
+        let from = Shape {
+            channels: 1 + random.below(3),
+            height: 1 + random.below(6),
+            width: 1 + random.below(6),
+        };
+        let kernel = [1 + random.below(5), 1 + random.below(5)];
+        let stride = [1 + random.below(3), 1 + random.below(3)];
+        let [top, left, bottom, right] = [0, 1, 2, 3].map(|side| random.below(kernel[side % 2]));
+        (
+            from,
+            Window::new(kernel, stride, [top, left]),
+            [bottom, right],
+        )
+    }
+
+    #[test]
+    fn a_convolution_is_its_definition() {
+        let mut random = Random::new(1);
+        for _ in 0..500 {
+            let (from, window, far) = any_window(&mut random);
+            let outputs = 1 + random.below(3);
+            let Some(to) = ops::conv::output(window, from, outputs, far) else {
+                continue;
+            };
+            let shape = (outputs, from.channels, window.kernel[0], window.kernel[1]);
+            let kernel = Array4::from_shape_simple_fn(shape, || f64::from(random.normal()));
+            let bias = Array1::from_shape_simple_fn(outputs, || f64::from(random.normal()));
+            let x = Array2::from_shape_simple_fn((2, from.len()), || f64::from(random.normal()));
+            let rows = rows_of_conv(kernel.view());
+            let y = ops::conv::sums(window, x.view(), rows.view(), bias.view(), from, to);
+            for (x, y) in x.rows().into_iter().zip(y.rows()) {
+                let expected = slow(&x.to_vec(), &kernel, &bias, window, from, to);
+                assert!(y.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9));
+            }
+        }
+    }
+
+    /// `<conv(x), y> = <x, conv_transpose(y)>` for the same kernel: what "adjoint" means.
+    #[test]
+    fn a_transposed_convolution_is_the_adjoint() {
+        let mut random = Random::new(2);
+        for _ in 0..500 {
+            let (small, window, cut) = any_window(&mut random);
+            let channels = 1 + random.below(3);
+            let added = window.stride.map(|s| random.below(s));
+            let large = ops::conv_transpose::output(window, small, channels, cut, added);
+            let Some(large) = large else {
+                continue;
+            };
+            let shape = (small.channels, channels, window.kernel[0], window.kernel[1]);
+            let kernel = Array4::from_shape_simple_fn(shape, || f64::from(random.normal()));
+            let x = Array2::from_shape_simple_fn((1, large.len()), || f64::from(random.normal()));
+            let y = Array2::from_shape_simple_fn((1, small.len()), || f64::from(random.normal()));
+            let none = |outputs: usize| Array1::zeros(outputs);
+            let rows = rows_of_conv(kernel.view());
+            let bias = none(small.channels);
+            let ax = ops::conv::sums(window, x.view(), rows.view(), bias.view(), large, small);
+            let rows = rows_of_conv_transpose(kernel.view());
+            let bias = none(channels);
+            let aty =
+                ops::conv_transpose::sums(window, y.view(), rows.view(), bias.view(), small, large);
+            let (left, right) = ((&ax * &y).sum(), (&x * &aty).sum());
+            assert!(
+                (left - right).abs() < 1e-9 * (1.0 + left.abs()),
+                "{left} {right}"
+            );
+        }
+    }
+}
