@@ -1,8 +1,8 @@
 //! A run that goes on from another with integers in the generator's place (or the decoder's).
 //!
-//! Its folder has, beside what every run has, `float.onnx`, the float generator that teaches, and `scheme.json`, the
-//! widths and exponents. Its generator.onnx has weights on their grids; with the scheme it quantizes to the very
-//! integers that were trained.
+//! Its folder has, beside what every run has, `float.onnx`, the float generator that teaches, and
+//! `scheme.json`, the widths and exponents. Its generator.onnx has weights on their grids; with the
+//! scheme it quantizes to the very integers that were trained.
 
 use std::path::Path;
 
@@ -62,8 +62,8 @@ pub(super) fn forget(folder: &Path) {
     let _ = std::fs::remove_file(folder.join(SCHEME));
 }
 
-/// Puts integers in the generator's place: those of the run that it goes on from, or of its own folder where it is
-/// resumed.
+/// Puts integers in the generator's place: those of the run that it goes on from, or of its own
+/// folder where it is resumed.
 pub(super) fn start<B: TrainBackend>(
     trainer: &mut Trainer<B>,
     config: &Config,
@@ -108,7 +108,8 @@ pub(super) fn start<B: TrainBackend>(
     Ok(())
 }
 
-/// The student and its teacher from the run's own folder. The checkpoint has the student's parameters.
+/// The student and its teacher from the run's own folder. The checkpoint has the student's
+/// parameters.
 fn again(folder: &Path) -> Result<(Student, Network), TrainError> {
     let read = |name: &str| {
         let path = folder.join(name);

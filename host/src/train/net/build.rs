@@ -106,8 +106,9 @@ impl Builder {
     }
 }
 
-/// Shape of an operation's weights, and inputs that one output sees. A transposed convolution spreads its kernel over
-/// `stride x stride` outputs; a table is as large at its start as what it will be multiplied with.
+/// Shape of an operation's weights, and inputs that one output sees. A transposed convolution
+/// spreads its kernel over `stride x stride` outputs; a table is as large at its start as what it
+/// will be multiplied with.
 fn weights(kind: LinearKind, from: Shape, to: Shape) -> ([usize; 2], usize) {
     match kind {
         LinearKind::Dense => ([from.len(), to.len()], from.len()),

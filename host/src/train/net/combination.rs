@@ -11,8 +11,8 @@ pub enum Combination {
     Add,
     /// The product of two inputs, element by element; a vector counts for each pixel.
     Mul,
-    /// Products of matrices: of the first input (height h, width m, channels k), which is h matrices of m x k, and of the
-    /// second, which is h (or one for all) of k x n.
+    /// Products of matrices: of the first input (height h, width m, channels k), which is h
+    /// matrices of m x k, and of the second, which is h (or one for all) of k x n.
     MatMul {
         /// The second input's matrices are n x k.
         transposed: bool,

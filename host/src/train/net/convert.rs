@@ -1,7 +1,7 @@
 //! From the trainer's tensors to the float network that is exported.
 //!
-//! The trainer has weights as (inputs, outputs), the network as (outputs, inputs); the elements of dense layers go to the
-//! order that [`Shape`] says.
+//! The trainer has weights as (inputs, outputs), the network as (outputs, inputs); the elements of
+//! dense layers go to the order that [`Shape`] says.
 
 use burn_tensor::Tensor;
 use ndarray::{Array1, Array2};
@@ -15,8 +15,8 @@ use crate::graph::{
 use crate::train::ops::{Activation, Geometry, Kernels, NORM_EPSILON, values};
 
 impl Graph<Trainable> {
-    /// The network of these parameters and moments. A vector that a dense layer gives and a reshape behind it takes apart
-    /// has the order of the picture that comes of it.
+    /// The network of these parameters and moments. A vector that a dense layer gives and a reshape
+    /// behind it takes apart has the order of the picture that comes of it.
     ///
     /// # Errors
     /// [`GraphError::Operator`] where an operator has no form outside of training yet.
@@ -63,7 +63,8 @@ impl Graph<Trainable> {
         order(self.first_shape(node))
     }
 
-    /// The order of the elements that a node gives: that of the picture which a reshape makes of them.
+    /// The order of the elements that a node gives: that of the picture which a reshape makes of
+    /// them.
     fn order_behind(&self, index: usize) -> Vec<usize> {
         let readers = self.readers();
         let mut at = index;
@@ -126,8 +127,8 @@ fn linear<B: Kernels>(
     Linear::new(weight, bias)
 }
 
-/// One value a channel. Where a vector becomes a picture behind it, each element has its channel's: `behind` is the order of
-/// a vector's elements.
+/// One value a channel. Where a vector becomes a picture behind it, each element has its channel's:
+/// `behind` is the order of a vector's elements.
 fn norm<B: Kernels>(
     own: NormParameters,
     parameters: &[Tensor<B, 2>],

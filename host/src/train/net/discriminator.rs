@@ -1,9 +1,10 @@
 //! Networks that take pictures: discriminator, encoder, classifier.
 //!
-//! A discriminator or an encoder is told the class in one of two ways. Where the network is dense, and in an encoder, the
-//! one-hot label is joined to the input of the first dense layer. The output of a convolutional discriminator gains the
-//! product of the features and the class's row of a table (Miyato and Koyama 2018), from which it learns much faster than
-//! from a label beside its features.
+//! A discriminator or an encoder is told the class in one of two ways. Where the network is dense,
+//! and in an encoder, the one-hot label is joined to the input of the first dense layer. The output
+//! of a convolutional discriminator gains the product of the features and the class's row of a
+//! table (Miyato and Koyama 2018), from which it learns much faster than from a label beside its
+//! features.
 
 use super::generator::{Layers, picture};
 use super::{Builder, Combination, Trainable};
@@ -11,8 +12,8 @@ use crate::graph::{Graph, InputSpec, LinearKind, Move, Shape, Source};
 use crate::train::config::{Family, Model};
 use crate::train::ops::{Activation, Geometry};
 
-/// The discriminator of a config: logits, positive for real. `classes` is 0 where it is not conditional, `outputs` 1, or
-/// the classes of the data where it has a logit for each.
+/// The discriminator of a config: logits, positive for real. `classes` is 0 where it is not
+/// conditional, `outputs` 1, or the classes of the data where it has a logit for each.
 pub fn discriminator(model: &Model, classes: usize, outputs: usize) -> Graph<Trainable> {
     let told = match (classes, model.family) {
         (0, _) => Told::Nothing,
@@ -46,8 +47,9 @@ enum Told {
 
 /// Picture -> a vector of `outputs` values, without an activation at its end.
 ///
-/// Dense: hidden layers of the sizes of `model.discriminator`. Convolutional: convolutions of so many channels, each
-/// halving height and width, then a dense layer of `model.features` unless that is 0.
+/// Dense: hidden layers of the sizes of `model.discriminator`. Convolutional: convolutions of so
+/// many channels, each halving height and width, then a dense layer of `model.features` unless that
+/// is 0.
 fn discriminator_layers(
     name: &str,
     model: &Model,

@@ -22,8 +22,8 @@ pub struct Moments<B: Kernels> {
 /// What a graph gives.
 #[derive(Debug, Clone)]
 pub struct Outputs<B: Kernels> {
-    /// Output of each node in order, of shape (batch, elements). That of a node which a function alone reads has been
-    /// through the function already.
+    /// Output of each node in order, of shape (batch, elements). That of a node which a function
+    /// alone reads has been through the function already.
     pub nodes: Vec<Tensor<B, 2>>,
     /// Moments of each batch normalisation in order.
     pub moments: Vec<Moments<B>>,
@@ -37,8 +37,8 @@ impl<B: Kernels> Outputs<B> {
 }
 
 impl Graph<Trainable> {
-    /// The output of each node. With `fixed` moments the network is the one that is exported; without, each batch gives
-    /// its own (training).
+    /// The output of each node. With `fixed` moments the network is the one that is exported;
+    /// without, each batch gives its own (training).
     pub fn forward<B: Kernels>(
         &self,
         parameters: &[Tensor<B, 2>],
@@ -85,7 +85,8 @@ impl Graph<Trainable> {
         Outputs { nodes, moments }
     }
 
-    /// For each node the function that it computes with its own work: that of its reader, where it has one only.
+    /// For each node the function that it computes with its own work: that of its reader, where it
+    /// has one only.
     fn fused_functions(&self) -> Vec<Option<Activation>> {
         let readers = self.readers();
         let nodes = self.nodes.iter().zip(&readers);
@@ -126,7 +127,8 @@ fn linear<B: Kernels>(
     }
 }
 
-/// Batch normalisation and a function behind it, with the moments of this batch or those that are given.
+/// Batch normalisation and a function behind it, with the moments of this batch or those that are
+/// given.
 fn norm<B: Kernels>(
     own: NormParameters,
     parameters: &[Tensor<B, 2>],

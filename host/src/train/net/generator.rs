@@ -16,7 +16,8 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// The generator of a config; `classes` is 0 where it is not conditional, `last` what its pixels go through.
+    /// The generator of a config; `classes` is 0 where it is not conditional, `last` what its
+    /// pixels go through.
     pub fn new(name: &str, model: &Model, classes: usize, last: Activation) -> Self {
         let input = InputSpec {
             latent: model.latent,
@@ -38,8 +39,8 @@ impl Generator {
         self.graph.specs()
     }
 
-    /// Input (pictures, latent + classes) -> pictures (pictures, pixels) in -1 to 1 (tanh) or 0 to 1 (sigmoid). See
-    /// [`Graph::forward`].
+    /// Input (pictures, latent + classes) -> pictures (pictures, pixels) in -1 to 1 (tanh) or 0 to
+    /// 1 (sigmoid). See [`Graph::forward`].
     pub fn forward<B: Kernels>(
         &self,
         parameters: &[Tensor<B, 2>],
@@ -57,8 +58,9 @@ impl Generator {
         latents
     }
 
-    /// The network as the rest of the line takes it: batch normalisation not folded, the truncation folded into the first
-    /// layer so that latent vectors are standard normal. `moments` are those of latent vectors without truncation.
+    /// The network as the rest of the line takes it: batch normalisation not folded, the truncation
+    /// folded into the first layer so that latent vectors are standard normal. `moments` are those
+    /// of latent vectors without truncation.
     ///
     /// # Errors
     /// As [`Graph::float`].
@@ -83,9 +85,9 @@ impl Generator {
 
 /// A vector -> picture, `last` at its end.
 ///
-/// Dense: hidden layers of the sizes of `model.generator`. Convolutional: dense layers of `model.mapping`, then one to
-/// the smallest picture of `model.generator[0]` channels, then transposed convolutions, each doubling height and width
-/// (Radford, Metz and Chintala 2016).
+/// Dense: hidden layers of the sizes of `model.generator`. Convolutional: dense layers of
+/// `model.mapping`, then one to the smallest picture of `model.generator[0]` channels, then
+/// transposed convolutions, each doubling height and width (Radford, Metz and Chintala 2016).
 pub fn generator_layers(
     name: &str,
     model: &Model,
@@ -136,8 +138,8 @@ pub(super) fn picture(model: &Model) -> Shape {
     }
 }
 
-/// Layers one after the other: a linear operation, batch normalisation where wanted, a function. Their numbers are part of
-/// the nodes' names.
+/// Layers one after the other: a linear operation, batch normalisation where wanted, a function.
+/// Their numbers are part of the nodes' names.
 pub(super) struct Layers {
     pub builder: Builder,
     /// What the last layer gave.
@@ -173,7 +175,8 @@ impl Layers {
         let (prefix, flat) = match kind {
             LinearKind::Conv(_) => ("conv", to),
             LinearKind::ConvTranspose(_) => ("deconv", to),
-            // A dense layer gives a vector, which is then shaped to a picture: so batch normalisation folds into it.
+            // A dense layer gives a vector, which is then shaped to a picture: so batch
+            // normalisation folds into it.
             LinearKind::Dense => ("dense", Shape::vector(to.len())),
             LinearKind::Embedding => ("embedding", Shape::vector(to.len())),
         };

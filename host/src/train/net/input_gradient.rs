@@ -1,5 +1,5 @@
-//! The gradient of a network's output for its input, as a function that can itself be differentiated: what gradient
-//! penalties are made of.
+//! The gradient of a network's output for its input, as a function that can itself be
+//! differentiated: what gradient penalties are made of.
 
 use burn_tensor::{Tensor, activation};
 
@@ -10,12 +10,13 @@ use crate::train::ops::pool;
 use crate::train::ops::{Activation, Geometry, Kernels, NORM_EPSILON, conv, conv_transpose};
 
 impl Graph<Trainable> {
-    /// The gradient of the score for the latent part of the input (a discriminator's pictures), shape (batch, values), as
-    /// a function of the parameters. The score is a single output, or of several the logarithm of the sum of their
-    /// exponentials, whose gradient is their softmax.
+    /// The gradient of the score for the latent part of the input (a discriminator's pictures),
+    /// shape (batch, values), as a function of the parameters. The score is a single output, or of
+    /// several the logarithm of the sum of their exponentials, whose gradient is their softmax.
     ///
-    /// It is the chain rule written out in differentiable operations. The slopes of LeakyReLU and the moments of batch
-    /// normalisation count as constants: the former are so almost everywhere, so no second derivative is missing.
+    /// It is the chain rule written out in differentiable operations. The slopes of LeakyReLU and
+    /// the moments of batch normalisation count as constants: the former are so almost everywhere,
+    /// so no second derivative is missing.
     pub fn input_gradient<B: Kernels>(
         &self,
         parameters: &[Tensor<B, 2>],

@@ -1,5 +1,5 @@
-//! A network with a skip connection, a gate, a depthwise convolution and attention learns, and its gradients are those of
-//! finite differences.
+//! A network with a skip connection, a gate, a depthwise convolution and attention learns, and its
+//! gradients are those of finite differences.
 
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;

@@ -1,13 +1,16 @@
-//! Networks in training: the graph of the rest of the host, whose weights are places in a list of parameters.
+//! Networks in training: the graph of the rest of the host, whose weights are places in a list of
+//! parameters.
 //!
-//! [`Trainable`] is the phase; [`Builder`] makes graphs, [`generator`] and [`discriminator`] those of a config. `forward`
-//! runs them, `input_gradient` runs them backwards for penalties, `convert` makes the float network that is exported.
-//! [`walk`] is how any phase of the trainer runs through its nodes.
+//! [`Trainable`] is the phase; [`Builder`] makes graphs, [`generator`] and [`discriminator`] those
+//! of a config. `forward` runs them, `input_gradient` runs them backwards for penalties, `convert`
+//! makes the float network that is exported. [`walk`] is how any phase of the trainer runs through
+//! its nodes.
 //!
-//! Parameters are one list of tensors of rank 2, so that the optimiser, the moving average and the checkpoint handle any
-//! graph. Nothing is initialised lazily and nothing is shared by a clone.
+//! Parameters are one list of tensors of rank 2, so that the optimiser, the moving average and the
+//! checkpoint handle any graph. Nothing is initialised lazily and nothing is shared by a clone.
 //!
-//! Tensors have the channels last: an element of a sample is found by its row, its column, its channel.
+//! Tensors have the channels last: an element of a sample is found by its row, its column, its
+//! channel.
 
 mod build;
 mod combination;

@@ -13,20 +13,21 @@ pub struct Moved(Arc<Origins>);
 
 /// Where the elements of a move come from; none where all stay in order.
 pub fn moved(movement: Move, from: Shape, to: Shape) -> Option<Moved> {
-    let source: Box<dyn Fn(usize, usize, usize) -> Option<usize>> = match movement {
-        Move::Reshape => return None,
-        Move::Upsample { factor } => Box::new(move |row, column, channel| {
-            let (row, column) = (row / factor[0], column / factor[1]);
-            Some((row * from.width + column) * from.channels + channel)
-        }),
-    };
-    let places = (0..to.height).flat_map(|row| (0..to.width).map(move |column| (row, column)));
-    let places = places.flat_map(|(row, column)| (0..to.channels).map(move |c| (row, column, c)));
-    let origins = places.map(|(row, column, channel)| source(row, column, channel));
+    let operator = movement.operator();
+    if operator.keeps_order() {
+        return None;
+    }
+    let before = order(from);
+    let mut origins = vec![None; to.len()];
+    for (element, place) in order(to).into_iter().enumerate() {
+        let source = operator.source(from, to, element);
+        origins[place] = source.and_then(|source| before.get(source).copied());
+    }
     Some(Moved(Arc::new(Origins::new(from.len(), 0.0, origins))))
 }
 
-/// For each element of a tensor in the order that [`Shape::index`] says, its place with the channels last.
+/// For each element of a tensor in the order that [`Shape::index`] says, its place with the
+/// channels last.
 pub(super) fn order(shape: Shape) -> Vec<usize> {
     let place = |element: usize| {
         let place = shape.place(element);
@@ -63,7 +64,8 @@ impl Moved {
         relocate(x, &self.0)
     }
 
-    /// The gradient of [`Moved::apply`] for its input, as a function that can itself be differentiated.
+    /// The gradient of [`Moved::apply`] for its input, as a function that can itself be
+    /// differentiated.
     pub fn adjoint<B: Kernels>(&self, gradient: Tensor<B, 2>) -> Tensor<B, 2> {
         crate::train::ops::gathered(gradient, &self.0)
     }

@@ -8,8 +8,8 @@ use crate::train::rng;
 /// Values that a parameter starts with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Start {
-    /// Uniform between minus and plus this: `1 / sqrt(inputs of one output)`, PyTorch's default for dense layers and
-    /// convolutions.
+    /// Uniform between minus and plus this: `1 / sqrt(inputs of one output)`, PyTorch's default for
+    /// dense layers and convolutions.
     Uniform(f32),
     /// All the same.
     Constant(f32),
@@ -29,10 +29,11 @@ pub struct Spec {
 /// Where a linear operation finds its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinearParameters {
-    /// Of shape (inputs, outputs), of a convolution as [`crate::train::ops::Geometry::weight`] says; of a table (rows,
-    /// outputs).
+    /// Of shape (inputs, outputs), of a convolution as [`crate::train::ops::Geometry::weight`]
+    /// says; of a table (rows, outputs).
     pub weight: usize,
-    /// One an output, or an output channel of a convolution. None before batch normalisation, whose mean would remove it.
+    /// One an output, or an output channel of a convolution. None before batch normalisation, whose
+    /// mean would remove it.
     pub bias: Option<usize>,
 }
 
@@ -45,8 +46,8 @@ pub struct NormParameters {
     pub bias: usize,
     /// Place of mean and variance among those of the graph.
     pub moments: usize,
-    /// Values that are normalised apart: the shape's channels, or fewer where a vector becomes a picture of so many
-    /// channels behind it.
+    /// Values that are normalised apart: the shape's channels, or fewer where a vector becomes a
+    /// picture of so many channels behind it.
     pub channels: usize,
 }
 

@@ -26,7 +26,8 @@ fn small(family: Family, batch_norm: bool) -> Model {
 fn starting(specs: &[Spec]) -> Vec<Tensor<Flex, 2>> {
     let mut random = rng(1, Purpose::GeneratorWeights, 0);
     let mut parameters = initial::<Flex>(specs, &mut random, &Default::default());
-    // Scales and biases that are not what they start with, so that each is seen to be used in its place.
+    // Scales and biases that are not what they start with, so that each is seen to be used in its
+    // place.
     for (spec, parameter) in specs.iter().zip(&mut parameters) {
         if spec.name.contains(".norm") {
             let count = spec.shape[0] * spec.shape[1];

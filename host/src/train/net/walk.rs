@@ -51,7 +51,8 @@ impl<B: Kernels> Given<B> {
     }
 }
 
-/// Runs through the nodes in order, and gives the output of each: `compute` is called with a node and its inputs.
+/// Runs through the nodes in order, and gives the output of each: `compute` is called with a node
+/// and its inputs.
 pub fn walk<P: Phase, B: Kernels>(
     graph: &Graph<P>,
     given: &Given<B>,

@@ -1,5 +1,6 @@
-//! Operations on several activations, written in the backend's tensor operations, which differentiate them; and what their
-//! derivatives are made of, where these are to be differentiated again.
+//! Operations on several activations, written in the backend's tensor operations, which
+//! differentiate them; and what their derivatives are made of, where these are to be differentiated
+//! again.
 
 use burn_tensor::{Int, Tensor, backend::Backend};
 
@@ -38,7 +39,8 @@ pub fn scaled<B: Backend>(x: Tensor<B, 2>, factors: Tensor<B, 2>) -> Tensor<B, 2
     (rows * factors).reshape([batch, elements])
 }
 
-/// The gradient for an input of [`add`] or [`mul`], where it is a vector that counts for each pixel: the sum over the pixels.
+/// The gradient for an input of [`add`] or [`mul`], where it is a vector that counts for each
+/// pixel: the sum over the pixels.
 pub fn as_vector<B: Backend>(gradient: Tensor<B, 2>, own: Shape, to: Shape) -> Tensor<B, 2> {
     if own.len() == to.len() {
         return gradient;
@@ -48,8 +50,8 @@ pub fn as_vector<B: Backend>(gradient: Tensor<B, 2>, own: Shape, to: Shape) -> T
     pixels.sum_dim(1).reshape([batch, own.len()])
 }
 
-/// Sum of tensors (batch, elements). Each has the elements of the largest, or `channels`: a vector that is the same for all
-/// its pixels.
+/// Sum of tensors (batch, elements). Each has the elements of the largest, or `channels`: a vector
+/// that is the same for all its pixels.
 pub fn add<B: Backend>(
     first: Tensor<B, 2>,
     others: impl IntoIterator<Item = Tensor<B, 2>>,
@@ -96,8 +98,8 @@ pub struct Product {
 }
 
 impl Product {
-    /// That of two tensors, each a matrix of width x channels in each row; the second has one for all rows where it has one
-    /// row only.
+    /// That of two tensors, each a matrix of width x channels in each row; the second has one for
+    /// all rows where it has one row only.
     pub fn of(a: Shape, b: Shape, transposed: bool) -> Self {
         Self {
             matrices: a.height,
@@ -109,8 +111,8 @@ impl Product {
         }
     }
 
-    /// How often the second tensor has a matrix in so many samples, and the rows that each is multiplied with. With one for
-    /// all, the rows of all matrices are those of one.
+    /// How often the second tensor has a matrix in so many samples, and the rows that each is
+    /// multiplied with. With one for all, the rows of all matrices are those of one.
     fn parts(&self, batch: usize) -> (usize, usize) {
         if self.shared {
             (batch, self.matrices * self.rows)
@@ -120,8 +122,8 @@ impl Product {
     }
 }
 
-/// Products of the matrices of two activations, a sample at a time: (batch, matrices x rows x inner) and (batch, matrices x
-/// inner x columns) to (batch, matrices x rows x columns).
+/// Products of the matrices of two activations, a sample at a time: (batch, matrices x rows x
+/// inner) and (batch, matrices x inner x columns) to (batch, matrices x rows x columns).
 pub fn matmul<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>, product: Product) -> Tensor<B, 2> {
     let [batch, _] = a.dims();
     let (count, rows) = product.parts(batch);
@@ -141,7 +143,8 @@ pub fn matmul<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>, product: Product) ->
     a.matmul(b).reshape(done)
 }
 
-/// The gradient of [`matmul`] for its first tensor, from that of its output and from the second tensor.
+/// The gradient of [`matmul`] for its first tensor, from that of its output and from the second
+/// tensor.
 pub fn matmul_left<B: Backend>(
     gradient: Tensor<B, 2>,
     b: Tensor<B, 2>,
@@ -156,7 +159,8 @@ pub fn matmul_left<B: Backend>(
     matmul(gradient, b, back)
 }
 
-/// The gradient of [`matmul`] for its second tensor, from the first one and from that of its output.
+/// The gradient of [`matmul`] for its second tensor, from the first one and from that of its
+/// output.
 pub fn matmul_right<B: Backend>(
     a: Tensor<B, 2>,
     gradient: Tensor<B, 2>,
@@ -177,7 +181,8 @@ pub fn matmul_right<B: Backend>(
     ])
 }
 
-/// Rows of a table (rows, columns) by their numbers (batch, 1); numbers past the end give the last row.
+/// Rows of a table (rows, columns) by their numbers (batch, 1); numbers past the end give the last
+/// row.
 pub fn rows_of<B: Backend>(table: Tensor<B, 2>, numbers: Tensor<B, 2>) -> Tensor<B, 2> {
     let ([rows, _], [batch, _]) = (table.dims(), numbers.dims());
     // Tables have far fewer than 2^24 rows.
@@ -186,8 +191,8 @@ pub fn rows_of<B: Backend>(table: Tensor<B, 2>, numbers: Tensor<B, 2>) -> Tensor
     table.select(0, places)
 }
 
-/// The number of the largest channel of each pixel, the first of equals: (batch, pixels x channels) to (batch, pixels). It
-/// has no gradient.
+/// The number of the largest channel of each pixel, the first of equals: (batch, pixels x channels)
+/// to (batch, pixels). It has no gradient.
 pub fn argmax<B: Backend>(x: Tensor<B, 2>, channels: usize) -> Tensor<B, 2> {
     let ([batch, elements], device) = (x.dims(), x.device());
     let pixels = elements / channels.max(1);

@@ -1,6 +1,8 @@
-//! The operations on the CPU: pictures in groups over the threads, each group's columns small enough for the cache.
+//! The operations on the CPU: pictures in groups over the threads, each group's columns small
+//! enough for the cache.
 //!
-//! How pictures are grouped depends on sizes alone, never on the number of threads, so sums come out equal to the bit.
+//! How pictures are grouped depends on sizes alone, never on the number of threads, so sums come
+//! out equal to the bit.
 
 use std::sync::Arc;
 
@@ -203,14 +205,15 @@ impl Sizes {
     }
 }
 
-/// Places of the kernel that lie side by side in the large picture: a whole row of it, or one place where the kernel is
-/// spread by a dilation.
+/// Places of the kernel that lie side by side in the large picture: a whole row of it, or one place
+/// where the kernel is spread by a dilation.
 fn side_by_side(g: Geometry) -> usize {
     if g.dilation[1] == 1 { g.kernel[1] } else { 1 }
 }
 
-/// Where the places of the kernel that lie side by side meet the picture: the part of them that is inside, and its place
-/// in the picture. `above` and `left` are the place of the first one, padding included.
+/// Where the places of the kernel that lie side by side meet the picture: the part of them that is
+/// inside, and its place in the picture. `above` and `left` are the place of the first one, padding
+/// included.
 fn inside(g: Geometry, above: usize, left: usize) -> Option<(std::ops::Range<usize>, usize)> {
     let channels = g.large.channels;
     let above = above.checked_sub(g.before[0])?;
@@ -225,7 +228,8 @@ fn inside(g: Geometry, above: usize, left: usize) -> Option<(std::ops::Range<usi
     Some((first * channels..last * channels, place))
 }
 
-/// Runs over a picture's columns in order, as many places of the kernel at a time as lie side by side.
+/// Runs over a picture's columns in order, as many places of the kernel at a time as lie side by
+/// side.
 fn runs(g: Geometry) -> impl Iterator<Item = Option<(std::ops::Range<usize>, usize)>> {
     let parts = g.kernel[1] / side_by_side(g).max(1);
     (0..g.small.height).flat_map(move |y| {

@@ -1,5 +1,5 @@
-//! Convolutions whose channels are in groups, on the CPU: loops over pixels and places of the kernel. A group of few
-//! channels leaves a matrix product nothing to do.
+//! Convolutions whose channels are in groups, on the CPU: loops over pixels and places of the
+//! kernel. A group of few channels leaves a matrix product nothing to do.
 //!
 //! Sums are taken in an order that does not depend on the number of threads.
 
@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use super::Geometry;
 use super::flex::PARTS;
 
-/// One pixel of each picture and the weights of one place of the kernel, a large channel of the group a row.
+/// One pixel of each picture and the weights of one place of the kernel, a large channel of the
+/// group a row.
 fn pixel(
     g: Geometry,
     (small, large, tap): (usize, usize, usize),
@@ -26,7 +27,8 @@ fn pixel(
     )
 }
 
-/// Calls with the places of all products of one pair of pixels: small channel, large channel, weight.
+/// Calls with the places of all products of one pair of pixels: small channel, large channel,
+/// weight.
 fn products(g: Geometry, mut visit: impl FnMut(usize, usize, usize)) {
     let (large, small) = (g.large_group(), g.small_group());
     for group in 0..g.groups {

@@ -1,7 +1,8 @@
-//! Bias, batch normalisation and activations on the CPU: one pass over the rows where tensor operations take many.
+//! Bias, batch normalisation and activations on the CPU: one pass over the rows where tensor
+//! operations take many.
 //!
-//! Sums over rows are taken in blocks of fixed size, then over the blocks in order: equal to the bit on any number of
-//! threads.
+//! Sums over rows are taken in blocks of fixed size, then over the blocks in order: equal to the
+//! bit on any number of threads.
 
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
@@ -51,7 +52,8 @@ fn derivative(y: f32, activation: Activation) -> f32 {
     }
 }
 
-/// Calls a function with the activation as a constant of each arm, so that its loops are compiled without the choice.
+/// Calls a function with the activation as a constant of each arm, so that its loops are compiled
+/// without the choice.
 macro_rules! for_each_activation {
     ($activation:expr, $fixed:ident => $body:expr) => {
         match $activation {
@@ -260,7 +262,8 @@ pub(super) fn normalise_gradient(
         .collect();
     let inverse = &inverse[..channels];
 
-    // Sums over the rows of the gradient before the activation: alone, and along the normalised input.
+    // Sums over the rows of the gradient before the activation: alone, and along the normalised
+    // input.
     let parts: Vec<Vec<f32>> = for_each_activation!(activation, fixed => x
         .par_chunks(run)
         .zip(gradient.par_chunks(run))

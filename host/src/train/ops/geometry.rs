@@ -2,11 +2,12 @@
 
 use crate::graph::{Shape, Window};
 
-/// A large and a small picture, and the kernel that joins them: a convolution makes the small one from the large, a
-/// transposed convolution the large one from the small.
+/// A large and a small picture, and the kernel that joins them: a convolution makes the small one
+/// from the large, a transposed convolution the large one from the small.
 ///
-/// Row `y` of the small picture sees the rows `stride * y - before + dilation * k` of the large one, where `k` counts the
-/// kernel's rows; columns alike. What lies outside counts as zero. Pairs are rows, then columns.
+/// Row `y` of the small picture sees the rows `stride * y - before + dilation * k` of the large
+/// one, where `k` counts the kernel's rows; columns alike. What lies outside counts as zero. Pairs
+/// are rows, then columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     /// Input of the convolution, output of the transposed one.
@@ -21,13 +22,14 @@ pub struct Geometry {
     pub before: [usize; 2],
     /// Rows and columns of the large picture from one place of the kernel to the next.
     pub dilation: [usize; 2],
-    /// Channels of both pictures are cut into so many groups of equal size, which do not see each other.
+    /// Channels of both pictures are cut into so many groups of equal size, which do not see each
+    /// other.
     pub groups: usize,
 }
 
 impl Geometry {
-    /// The geometry that halves height and width (rounded up) by a kernel of at least 2: the padding is as even as it can
-    /// be, with the larger part below and on the right.
+    /// The geometry that halves height and width (rounded up) by a kernel of at least 2: the
+    /// padding is as even as it can be, with the larger part below and on the right.
     pub fn halving(large: Shape, channels: usize, kernel: usize) -> Self {
         Self {
             large,
@@ -78,7 +80,8 @@ impl Geometry {
         self.small.channels / self.groups.max(1)
     }
 
-    /// Shape of the weights: (kernel rows x kernel columns x large channels of a group, small channels).
+    /// Shape of the weights: (kernel rows x kernel columns x large channels of a group, small
+    /// channels).
     pub fn weight(&self) -> [usize; 2] {
         let [rows, columns] = self.kernel;
         [rows * columns * self.large_group(), self.small.channels]
@@ -106,8 +109,8 @@ impl Geometry {
         })
     }
 
-    /// Calls with each pair of pixels that a place of the kernel joins: pixel of the small picture, pixel of the large
-    /// one, place in the kernel.
+    /// Calls with each pair of pixels that a place of the kernel joins: pixel of the small picture,
+    /// pixel of the large one, place in the kernel.
     pub(super) fn taps(&self, mut visit: impl FnMut(usize, usize, usize)) {
         let [rows, columns] = self.kernel;
         for y in 0..self.small.height {

@@ -42,8 +42,9 @@ pub(super) fn multiply(out: &mut [f32], left: Matrix<'_>, right: Matrix<'_>, add
     assert_eq!(k, right.rows, "inner sizes of a matrix product");
     assert_eq!(out.len(), m * n, "size of a matrix product");
     assert!(left.values.len() >= m * k && right.values.len() >= k * n);
-    // SAFETY: `left` and `right` hold rows x columns values, row by row or (transposed) column by column, as the asserts
-    // above check, and their strides stay inside; `out` holds m x n values, row by row, and is borrowed alone.
+    // SAFETY: `left` and `right` hold rows x columns values, row by row or (transposed) column by
+    // column, as the asserts above check, and their strides stay inside; `out` holds m x n values,
+    // row by row, and is borrowed alone.
     unsafe {
         gemm::gemm(
             m,

@@ -1,12 +1,15 @@
-//! Operations of the trainer that a backend may have its own way for: convolutions, and what follows a linear map.
+//! Operations of the trainer that a backend may have its own way for: convolutions, and what
+//! follows a linear map.
 //!
-//! All tensors have rank 2: activations are (pictures, height x width x channels) with the channels last, weights of a
-//! convolution (kernel rows x kernel columns x channels of the larger picture's group, channels of the smaller). With weights in
-//! that order a convolution is [`Kernels::gather`] and a transposed convolution [`Kernels::scatter`], each the adjoint of
-//! the other, and [`Kernels::weight_gradient`] serves both; so each is the other's derivative.
+//! All tensors have rank 2: activations are (pictures, height x width x channels) with the channels
+//! last, weights of a convolution (kernel rows x kernel columns x channels of the larger picture's
+//! group, channels of the smaller). With weights in that order a convolution is [`Kernels::gather`]
+//! and a transposed convolution [`Kernels::scatter`], each the adjoint of the other, and
+//! [`Kernels::weight_gradient`] serves both; so each is the other's derivative.
 //!
-//! [`portable`] and [`moves`] write them in the backend's own tensor operations; `flex` has faster ones for the CPU;
-//! `autodiff` makes them differentiable on any backend. [`combine`] and [`pool`] have what needs no way of its own.
+//! [`portable`] and [`moves`] write them in the backend's own tensor operations; `flex` has faster
+//! ones for the CPU; `autodiff` makes them differentiable on any backend. [`combine`] and [`pool`]
+//! have what needs no way of its own.
 
 mod autodiff;
 #[cfg(test)]
@@ -92,8 +95,8 @@ pub trait Kernels: Backend {
         portable::scatter::<Self>(small, weight, g)
     }
 
-    /// The gradient for the weights of either, where one of the two tensors is an input and the other the gradient of
-    /// the output.
+    /// The gradient for the weights of either, where one of the two tensors is an input and the
+    /// other the gradient of the output.
     fn weight_gradient(
         large: FloatTensor<Self>,
         small: FloatTensor<Self>,
@@ -107,12 +110,14 @@ pub trait Kernels: Backend {
         moves::relocate::<Self>(input, origins)
     }
 
-    /// The gradient of [`Kernels::relocate`] for its input: each element's is the sum of those of its copies.
+    /// The gradient of [`Kernels::relocate`] for its input: each element's is the sum of those of
+    /// its copies.
     fn relocate_gradient(gradient: FloatTensor<Self>, origins: &Arc<Origins>) -> FloatTensor<Self> {
         moves::relocate_gradient::<Self>(gradient, origins)
     }
 
-    /// `activation(input + bias)`; the input is (pictures, pixels x channels), the bias (1, channels).
+    /// `activation(input + bias)`; the input is (pictures, pixels x channels), the bias (1,
+    /// channels).
     fn activate(
         input: FloatTensor<Self>,
         bias: FloatTensor<Self>,
@@ -121,8 +126,8 @@ pub trait Kernels: Backend {
         portable::activate::<Self>(input, bias, activation)
     }
 
-    /// Gradients of [`Kernels::activate`] for input and bias, from its output and the output's gradient; `channels` is
-    /// the length of the bias.
+    /// Gradients of [`Kernels::activate`] for input and bias, from its output and the output's
+    /// gradient; `channels` is the length of the bias.
     fn activate_gradient(
         output: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -132,8 +137,8 @@ pub trait Kernels: Backend {
         portable::activate_gradient::<Self>(output, gradient, channels, activation)
     }
 
-    /// Batch normalisation by the moments of this batch (Ioffe and Szegedy 2015, algorithm 1), then the activation. Scale
-    /// and bias have shape (1, channels).
+    /// Batch normalisation by the moments of this batch (Ioffe and Szegedy 2015, algorithm 1), then
+    /// the activation. Scale and bias have shape (1, channels).
     fn normalise(
         input: FloatTensor<Self>,
         scale: FloatTensor<Self>,
@@ -154,8 +159,9 @@ pub trait Kernels: Backend {
         portable::normalise_gradient::<Self>(input, scale, done, gradient, activation)
     }
 
-    /// `(input + bias) * scale`, where negative times the grid's slope, rounded half to even and saturated to the grid's
-    /// range. The input is (rows, pixels x channels), bias and scale (1, channels); the scale is no parameter.
+    /// `(input + bias) * scale`, where negative times the grid's slope, rounded half to even and
+    /// saturated to the grid's range. The input is (rows, pixels x channels), bias and scale (1,
+    /// channels); the scale is no parameter.
     ///
     /// With scales and slopes that are powers of two every step but the rounding is exact.
     fn round(
@@ -227,8 +233,9 @@ pub fn normalise<B: Kernels>(
     }
 }
 
-/// [`Kernels::round`] on tensors. Backwards the rounding counts as the identity, and what saturated as constant: the
-/// straight-through estimator (Bengio, Léonard and Courville 2013, section 4) within the range.
+/// [`Kernels::round`] on tensors. Backwards the rounding counts as the identity, and what saturated
+/// as constant: the straight-through estimator (Bengio, Léonard and Courville 2013, section 4)
+/// within the range.
 pub fn round<B: Kernels>(
     input: Tensor<B, 2>,
     bias: Tensor<B, 2>,

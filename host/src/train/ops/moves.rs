@@ -12,7 +12,8 @@ use super::{bare, wrapped};
 pub struct Origins {
     /// Elements of a sample that goes in.
     inputs: usize,
-    /// For each element that comes out the element that it is, or `inputs` where it is the constant.
+    /// For each element that comes out the element that it is, or `inputs` where it is the
+    /// constant.
     places: Vec<u32>,
     /// What has no origin.
     constant: f32,

@@ -4,7 +4,8 @@ use burn_tensor::Tensor;
 
 use super::{Geometry, Kernels, conv, conv_transpose, tensor};
 
-/// Sums over a window of each channel: (batch, large) to (batch, small). The geometry has a group a channel.
+/// Sums over a window of each channel: (batch, large) to (batch, small). The geometry has a group a
+/// channel.
 pub fn window_sums<B: Kernels>(x: Tensor<B, 2>, g: Geometry) -> Tensor<B, 2> {
     let ones = ones(g, &x.device());
     conv(x, ones, g)
@@ -15,8 +16,8 @@ fn ones<B: Kernels>(g: Geometry, device: &B::Device) -> Tensor<B, 2> {
     tensor(vec![1.0; rows * columns], [rows, columns], device)
 }
 
-/// For each pixel of the small picture the values that a mean over its window is of: the window's places, or those inside
-/// the large picture where the padding does not count.
+/// For each pixel of the small picture the values that a mean over its window is of: the window's
+/// places, or those inside the large picture where the padding does not count.
 pub fn window_counts(g: Geometry, with_padding: bool) -> Vec<usize> {
     let pixels = g.small.height * g.small.width;
     if with_padding {

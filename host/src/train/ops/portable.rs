@@ -1,4 +1,5 @@
-//! The operations in a backend's own tensor operations: for GPUs, and to check the faster ones against.
+//! The operations in a backend's own tensor operations: for GPUs, and to check the faster ones
+//! against.
 
 use burn_tensor::ops::{ConvOptions, ConvTransposeOptions, FloatTensor};
 use burn_tensor::{Tensor, activation as burn, backend::Backend, module};
@@ -25,7 +26,8 @@ fn channels_last<B: Backend>(tensor: Tensor<B, 4>) -> FloatTensor<B> {
     )
 }
 
-/// Weights as (small channels, large channels of a group, kernel rows, kernel columns): what burn wants for both kinds.
+/// Weights as (small channels, large channels of a group, kernel rows, kernel columns): what burn
+/// wants for both kinds.
 fn kernel<B: Backend>(weight: FloatTensor<B>, g: Geometry) -> Tensor<B, 4> {
     let [rows, columns] = g.kernel;
     wrapped::<B, 2>(weight)
@@ -78,8 +80,8 @@ pub fn scatter<B: Backend>(
 
 /// See [`super::Kernels::weight_gradient`].
 ///
-/// A convolution whose channels are the pictures and whose kernel is the small picture, with its pixels `stride` apart;
-/// one for each group.
+/// A convolution whose channels are the pictures and whose kernel is the small picture, with its
+/// pixels `stride` apart; one for each group.
 pub fn weight_gradient<B: Backend>(
     large: FloatTensor<B>,
     small: FloatTensor<B>,
@@ -198,8 +200,8 @@ pub fn normalise_gradient<B: Backend>(
     let bias = gradient.clone().sum_dim(0);
     let of_scale = (gradient.clone() * normal.clone()).sum_dim(0);
     let count = gradient.dims()[0].max(1) as f64;
-    // The mean and the variance follow the input as well: what they take away of the gradient is its mean and its part
-    // along the normalised input.
+    // The mean and the variance follow the input as well: what they take away of the gradient is
+    // its mean and its part along the normalised input.
     let rest = gradient - bias.clone() / count - normal * (of_scale.clone() / count);
     NormGradients {
         input: bare((rest * (scale / deviation)).reshape(dims)),

@@ -1,4 +1,5 @@
-//! Rounding to grids of integers, as a quantized network does it, in a backend's own tensor operations.
+//! Rounding to grids of integers, as a quantized network does it, in a backend's own tensor
+//! operations.
 
 use burn_tensor::ops::FloatTensor;
 use burn_tensor::{Int, Tensor, backend::Backend};

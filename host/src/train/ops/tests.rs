@@ -1,4 +1,5 @@
-//! Tests of [`super`]: loops that follow the definitions, finite differences, and one backend's way against another's.
+//! Tests of [`super`]: loops that follow the definitions, finite differences, and one backend's way
+//! against another's.
 
 use burn_flex::Flex;
 
@@ -28,7 +29,8 @@ fn geometries() -> Vec<Geometry> {
     all
 }
 
-/// Kernels that are not square, strides that differ, dilations, groups, rows that no kernel reaches.
+/// Kernels that are not square, strides that differ, dilations, groups, rows that no kernel
+/// reaches.
 fn general() -> Vec<Geometry> {
     let shape = |channels, height, width| Shape {
         channels,
@@ -111,7 +113,8 @@ fn general() -> Vec<Geometry> {
     ]
 }
 
-/// Calls with the places of each product of a batch: in the large tensor, in the small one, in the weights.
+/// Calls with the places of each product of a batch: in the large tensor, in the small one, in the
+/// weights.
 fn each(g: Geometry, pictures: usize, mut call: impl FnMut(usize, usize, usize)) {
     let (l, s, [rows, columns]) = (g.large, g.small, g.kernel);
     let (of_large, of_small) = (l.channels / g.groups, s.channels / g.groups);

@@ -1,6 +1,7 @@
 //! Combinations of integers: exact sums and products, rounded once.
 //!
-//! All numbers stay below 2^24, so that 32-bit floats hold them exactly: the check of a quantized network proves it.
+//! All numbers stay below 2^24, so that 32-bit floats hold them exactly: the check of a quantized
+//! network proves it.
 
 use burn_tensor::Tensor;
 

@@ -1,5 +1,5 @@
-//! Operations that no network of a config has, in integers: against slow sums, and their gradients against those of real
-//! numbers.
+//! Operations that no network of a config has, in integers: against slow sums, and their gradients
+//! against those of real numbers.
 
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;

@@ -1,4 +1,5 @@
-//! Distillation (Hinton, Vinyals and Dean 2015): the float network teaches its quantized copy, on latents of the prior.
+//! Distillation (Hinton, Vinyals and Dean 2015): the float network teaches its quantized copy, on
+//! latents of the prior.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ use crate::train::ops::{Kernels, tensor};
 use crate::train::progress::duration;
 use shared::image::PIXEL_EXPONENT;
 
-/// Seeds of the pictures that are learned from start here, beside those of calibration and measurements.
+/// Seeds of the pictures that are learned from start here, beside those of calibration and
+/// measurements.
 pub const LEARNING_SEEDS: u32 = 0x7EAC_0000;
 
 /// Seeds of the pictures by which the best weights are chosen start here.
@@ -41,7 +43,8 @@ pub struct DistillOptions {
     pub steps: u64,
     /// Pictures in an update.
     pub batch: usize,
-    /// Learning rate at the start, in steps of the integers: how far an update moves a weight at most. See [`falling`].
+    /// Learning rate at the start, in steps of the integers: how far an update moves a weight at
+    /// most. See [`falling`].
     pub rate: f64,
     /// Chooses other latents.
     pub seed: u32,
@@ -58,9 +61,10 @@ impl Default for DistillOptions {
     }
 }
 
-/// The learning rate after a part `done` of the training, from 0 to 1: the start's times (1 - done)^3. A weight whose best
-/// value lies between two integers goes to and fro; it is the many small steps at the end that let it settle. On the
-/// shipped conditional GAN with 4-bit weights, 1000 updates give 21.2 dB where the rate falls in a straight line, 21.9 so.
+/// The learning rate after a part `done` of the training, from 0 to 1: the start's times (1 -
+/// done)^3. A weight whose best value lies between two integers goes to and fro; it is the many
+/// small steps at the end that let it settle. On the shipped conditional GAN with 4-bit weights,
+/// 1000 updates give 21.2 dB where the rate falls in a straight line, 21.9 so.
 pub fn falling(start: f64, done: f64) -> f64 {
     start * (1.0 - done).clamp(0.0, 1.0).powi(3)
 }
@@ -110,8 +114,8 @@ pub struct Distilled {
     pub step: u64,
 }
 
-/// Trains a quantized network of `prepared` to draw what the float network draws. The same arguments give the same
-/// network on the same kind of machine; it runs on the CPU.
+/// Trains a quantized network of `prepared` to draw what the float network draws. The same
+/// arguments give the same network on the same kind of machine; it runs on the CPU.
 ///
 /// # Errors
 /// [`QuantizeError::Scheme`] where `start` is another network's.

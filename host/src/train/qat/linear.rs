@@ -9,25 +9,27 @@ use crate::train::net::{Spec, Start};
 use crate::train::ops::{Geometry, Grid, Kernels, conv, conv_transpose, round, tensor};
 use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation};
 
-/// A trained weight starts at most so far from the integer that it rounds to, in steps of its grid. At the cell's edge the
-/// first updates would move many weights at once that rounding had compensated for: the error first grows tenfold.
+/// A trained weight starts at most so far from the integer that it rounds to, in steps of its grid.
+/// At the cell's edge the first updates would move many weights at once that rounding had
+/// compensated for: the error first grows tenfold.
 const NEAR: f64 = 0.25;
 
 /// A bias's parameter is 1 where it moves the output by 2^this steps, before the activation.
 const BIAS_EXPONENT: i32 = 2;
 
-/// A weight goes at most so far beyond its range, in steps of its grid: not so far that it would saturate, and learn no
-/// more.
+/// A weight goes at most so far beyond its range, in steps of its grid: not so far that it would
+/// saturate, and learn no more.
 const EDGE: f32 = 0.49;
 
-/// Part of the accumulator's limit that weights are shrunk to once they exceed it, so that rounding does not bring them
-/// over it again.
+/// Part of the accumulator's limit that weights are shrunk to once they exceed it, so that rounding
+/// does not bring them over it again.
 const KEPT: f32 = 0.99;
 
-/// A linear operation. Its two parameters are weights of shape (outputs, columns) and biases of shape (1, outputs).
+/// A linear operation. Its two parameters are weights of shape (outputs, columns) and biases of
+/// shape (1, outputs).
 ///
-/// A weight's parameter is in steps of its grid, so that one learning rate crosses as many of them with 4 bits as with 8;
-/// a bias's is 1 where it moves the output by 2^[`BIAS_EXPONENT`] steps.
+/// A weight's parameter is in steps of its grid, so that one learning rate crosses as many of them
+/// with 4 bits as with 8; a bias's is 1 where it moves the output by 2^[`BIAS_EXPONENT`] steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IntegerLinear {
     /// Place of the weights among the parameters; the biases' follows.
@@ -136,7 +138,8 @@ impl IntegerLinear {
         )
     }
 
-    /// Sums of products: (batch, input) and weights (outputs, columns) -> (batch, output), channels last.
+    /// Sums of products: (batch, input) and weights (outputs, columns) -> (batch, output), channels
+    /// last.
     pub(super) fn sums<B: Kernels>(
         &self,
         kind: LinearKind,
@@ -169,7 +172,8 @@ impl IntegerLinear {
         round(sums, bias, scales, self.activation)
     }
 
-    /// Brings parameters back to where their integers are valid: within their width, and accumulators below their limit.
+    /// Brings parameters back to where their integers are valid: within their width, and
+    /// accumulators below their limit.
     pub(super) fn constrain<B: Kernels>(&self, parameters: &mut [Tensor<B, 2>]) {
         let Some([weight, bias]) = parameters.get_mut(self.parameter..self.parameter + 2) else {
             return;

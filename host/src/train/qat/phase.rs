@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use burn_tensor::Tensor;
 
 use super::{IntegerCombine, IntegerLinear};
-use crate::graph::{Folded, Function, Graph, Integer, LinearKind, Move, Node, Op, Phase, Source};
+use crate::graph::{Folded, Function, Graph, Integer, LinearKind, Node, Op, Phase, Source};
 use crate::quantize::QuantizeError;
 use crate::quantize::exponents::power;
 use crate::train::net::{
@@ -46,8 +46,9 @@ pub struct Parameters {
 }
 
 impl Graph<TrainableIntegers> {
-    /// The graph that computes what a quantized network does. Each weight's parameter starts as near to its float value
-    /// in `folded` (the graph that was quantized) as still rounds to its integer.
+    /// The graph that computes what a quantized network does. Each weight's parameter starts as
+    /// near to its float value in `folded` (the graph that was quantized) as still rounds to its
+    /// integer.
     ///
     /// # Errors
     /// [`QuantizeError::Scheme`] where the two are not the same network.
@@ -89,9 +90,9 @@ impl Graph<TrainableIntegers> {
                     Op::Pointwise(Box::new(table(entries, node, function, input)))
                 }
                 Op::Move(movement) => {
-                    match movement {
-                        Move::Reshape => in_graph_order(),
-                        Move::Upsample { .. } => order.before = moved(*movement, from, to),
+                    match moved(*movement, from, to) {
+                        None => in_graph_order(),
+                        found => order.before = found,
                     }
                     Op::Move(*movement)
                 }
@@ -110,8 +111,8 @@ impl Graph<TrainableIntegers> {
         Ok(graph)
     }
 
-    /// Every node's output for integer inputs of shape (batch, latent + classes): whole numbers from -128 to 127,
-    /// channels last.
+    /// Every node's output for integer inputs of shape (batch, latent + classes): whole numbers
+    /// from -128 to 127, channels last.
     pub fn forward<B: Kernels>(
         &self,
         parameters: &[Tensor<B, 2>],

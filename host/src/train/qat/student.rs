@@ -14,10 +14,11 @@ use shared::arithmetic::ACCUMULATOR_LIMIT;
 use shared::image::PIXEL_EXPONENT;
 use shared::latent;
 
-/// A quantized network in training: operations of fixed exponents, whose weights and biases are parameters.
+/// A quantized network in training: operations of fixed exponents, whose weights and biases are
+/// parameters.
 ///
-/// Tensors have rank 2: (batch, elements), channels last; whole numbers in 32-bit floats, exact because every
-/// accumulator stays below 2^24.
+/// Tensors have rank 2: (batch, elements), channels last; whole numbers in 32-bit floats, exact
+/// because every accumulator stays below 2^24.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Student {
     network: QuantizedNetwork,
@@ -26,8 +27,9 @@ pub struct Student {
 }
 
 impl Student {
-    /// The student that computes what a quantized network does. Each weight's parameter starts as near to its float
-    /// value in `folded` (the steps that were quantized) as still rounds to its integer.
+    /// The student that computes what a quantized network does. Each weight's parameter starts as
+    /// near to its float value in `folded` (the steps that were quantized) as still rounds to its
+    /// integer.
     ///
     /// # Errors
     /// [`QuantizeError::Scheme`] where the two are not the same steps.
@@ -63,8 +65,8 @@ impl Student {
             .collect()
     }
 
-    /// Every operation's output for integer inputs of shape (batch, latent + classes): whole numbers from -128 to 127,
-    /// channels last.
+    /// Every operation's output for integer inputs of shape (batch, latent + classes): whole
+    /// numbers from -128 to 127, channels last.
     pub fn all_steps<B: Kernels>(
         &self,
         parameters: &[Tensor<B, 2>],
@@ -94,8 +96,8 @@ impl Student {
         picture * 2f32.powi(i32::from(PIXEL_EXPONENT))
     }
 
-    /// The integer inputs of latent vectors as real numbers and labels that are 1 where they are on: each value to its
-    /// nearest.
+    /// The integer inputs of latent vectors as real numbers and labels that are 1 where they are
+    /// on: each value to its nearest.
     pub fn integers<B: Kernels>(&self, inputs: Tensor<B, 2>) -> Tensor<B, 2> {
         let spec = self.graph.input;
         let step = 2f32.powi(i32::from(latent::EXPONENT));
@@ -108,8 +110,8 @@ impl Student {
         Tensor::cat(vec![latents, labels], 1)
     }
 
-    /// Brings parameters back to where their integers are valid: within their width, and accumulators below their limit.
-    /// To be called after each update.
+    /// Brings parameters back to where their integers are valid: within their width, and
+    /// accumulators below their limit. To be called after each update.
     pub fn constrain<B: Kernels>(&self, parameters: &mut [Tensor<B, 2>]) {
         for node in &self.graph.nodes {
             if let Op::Linear(_, linear) = &node.op {
@@ -151,8 +153,8 @@ impl Student {
         Ok(network)
     }
 
-    /// The float network of these integers: its weights lie on their grids, and by the scheme it quantizes to the same
-    /// integers.
+    /// The float network of these integers: its weights lie on their grids, and by the scheme it
+    /// quantizes to the same integers.
     ///
     /// # Errors
     /// As [`Student::quantized`].

@@ -56,7 +56,8 @@ fn graph_order(x: Tensor<Flex, 2>, shape: crate::graph::Shape) -> Tensor<Flex, 2
     }
 }
 
-/// Each step of the student's forward run, element by element, against the oracle's for its integers.
+/// Each step of the student's forward run, element by element, against the oracle's for its
+/// integers.
 fn equals_the_oracle(student: &Student, parameters: &[Tensor<Flex, 2>]) -> QuantizedNetwork {
     let network = student.quantized(parameters).unwrap();
     let given = given(&network, 12);
@@ -79,7 +80,8 @@ fn equals_the_oracle(student: &Student, parameters: &[Tensor<Flex, 2>]) -> Quant
     network
 }
 
-/// Updates by the sign of the gradient of a loss that is far from its minimum, so that many integers change.
+/// Updates by the sign of the gradient of a loss that is far from its minimum, so that many
+/// integers change.
 fn shaken(student: &Student, parameters: &mut [Tensor<Flex, 2>], steps: u64) -> usize {
     let network = student.network().clone();
     let given = given(&network, 8);

@@ -1,12 +1,15 @@
-//! A discriminator that tells classes as well: Salimans et al. 2016, "Improved techniques for training GANs", section 5.
+//! A discriminator that tells classes as well: Salimans et al. 2016, "Improved techniques for
+//! training GANs", section 5.
 //!
-//! It has a logit for each class of real pictures; that of a generated one is 0. What the losses of a GAN take for its
-//! score is then the logarithm of the sum of their exponentials: the sigmoid of that is the probability of being real.
-//! A generator that is told nothing still learns from it what a digit is.
+//! It has a logit for each class of real pictures; that of a generated one is 0. What the losses of
+//! a GAN take for its score is then the logarithm of the sum of their exponentials: the sigmoid of
+//! that is the probability of being real. A generator that is told nothing still learns from it
+//! what a digit is.
 
 use burn_tensor::{Tensor, activation, backend::Backend};
 
-/// Logits, shape (pictures, classes) -> scores, shape (pictures, 1); a single logit is a score itself.
+/// Logits, shape (pictures, classes) -> scores, shape (pictures, 1); a single logit is a score
+/// itself.
 pub fn score<B: Backend>(logits: Tensor<B, 2>) -> Tensor<B, 2> {
     if logits.dims()[1] == 1 {
         return logits;
@@ -16,15 +19,17 @@ pub fn score<B: Backend>(logits: Tensor<B, 2>) -> Tensor<B, 2> {
     (logits - largest.clone()).exp().sum_dim(1).log() + largest
 }
 
-/// Mean cross-entropy of the classes of real pictures; logits and one-hot labels, shape (pictures, classes).
+/// Mean cross-entropy of the classes of real pictures; logits and one-hot labels, shape (pictures,
+/// classes).
 pub fn cross_entropy<B: Backend>(logits: Tensor<B, 2>, labels: Tensor<B, 2>) -> Tensor<B, 1> {
     let pictures = logits.dims()[0].max(1);
     -(activation::log_softmax(logits, 1) * labels).sum() / pictures as f64
 }
 
-/// Cross-entropy of the shares of classes among generated pictures, by their logits, where those among real ones, by their
-/// one-hot labels, are wanted; both of shape (pictures, classes). After Springenberg 2016, "Unsupervised and
-/// semi-supervised learning with categorical generative adversarial networks", equation 7, whose classes are alike.
+/// Cross-entropy of the shares of classes among generated pictures, by their logits, where those
+/// among real ones, by their one-hot labels, are wanted; both of shape (pictures, classes). After
+/// Springenberg 2016, "Unsupervised and semi-supervised learning with categorical generative
+/// adversarial networks", equation 7, whose classes are alike.
 pub fn imbalance<B: Backend>(logits: Tensor<B, 2>, labels: Tensor<B, 2>) -> Tensor<B, 1> {
     // A class that is never drawn has a share all the same, and the logarithm an end.
     const LEAST: f64 = 1e-6;

@@ -43,7 +43,8 @@ impl<B: TrainBackend> Trainer<B> {
         }
     }
 
-    /// Part of the pictures, shape (labels, pixels) row by row, that the averaged classifier tells right.
+    /// Part of the pictures, shape (labels, pixels) row by row, that the averaged classifier tells
+    /// right.
     pub(super) fn classifier_accuracy(
         &self,
         classifier: &Graph<Trainable>,

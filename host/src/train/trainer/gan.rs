@@ -13,8 +13,8 @@ use crate::train::rng::{Purpose, normal, rng, uniform};
 const LENGTH_GUARD: f64 = 1e-12;
 
 impl<B: TrainBackend> Trainer<B> {
-    /// Real pictures of `d_steps` batches and their labels, which the generated ones get as well. The generator's update
-    /// uses the pictures that the last update of the discriminator has seen.
+    /// Real pictures of `d_steps` batches and their labels, which the generated ones get as well.
+    /// The generator's update uses the pictures that the last update of the discriminator has seen.
     pub(super) fn step_gan(
         &mut self,
         generator: &Generator,
@@ -94,7 +94,8 @@ impl<B: TrainBackend> Trainer<B> {
         }
         let (fake, given, one_hot, discriminator_loss, logits) = last.expect("at least one step");
 
-        // The updated discriminator, without a graph of its own: only the generator's gradients are wanted.
+        // The updated discriminator, without a graph of its own: only the generator's gradients are
+        // wanted.
         let judge = &self.state.networks[1];
         let weights = judge.normalised(&judge.constant());
         let judged = discriminator
@@ -122,8 +123,8 @@ impl<B: TrainBackend> Trainer<B> {
     }
 }
 
-/// Mean squared length of a discriminator's gradient for the pictures (Mescheder, Geiger and Nowozin 2018, equation 9 without
-/// its weight), differentiable in its parameters.
+/// Mean squared length of a discriminator's gradient for the pictures (Mescheder, Geiger and
+/// Nowozin 2018, equation 9 without its weight), differentiable in its parameters.
 fn steepness<B: TrainBackend>(
     discriminator: &Graph<Trainable>,
     parameters: &[Tensor<B, 2>],
@@ -136,8 +137,8 @@ fn steepness<B: TrainBackend>(
     gradient.square().sum_dim(1).mean()
 }
 
-/// Mean of (length of a discriminator's gradient for the pictures - 1)^2 (Gulrajani et al. 2017, equation 3), differentiable
-/// in its parameters.
+/// Mean of (length of a discriminator's gradient for the pictures - 1)^2 (Gulrajani et al. 2017,
+/// equation 3), differentiable in its parameters.
 fn penalty<B: TrainBackend>(
     discriminator: &Graph<Trainable>,
     parameters: &[Tensor<B, 2>],

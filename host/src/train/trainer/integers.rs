@@ -51,8 +51,8 @@ impl QatGenerator {
 }
 
 impl<B: TrainBackend> Trainer<B> {
-    /// Puts integers in the generator's place, before their first step; the other network goes on as it is. `teacher`
-    /// is the float network that they came from.
+    /// Puts integers in the generator's place, before their first step; the other network goes on
+    /// as it is. `teacher` is the float network that they came from.
     pub fn learn_integers(&mut self, student: Student, teacher: Network) {
         let train = &self.config.train;
         let adam = AdamConfig {
@@ -67,11 +67,12 @@ impl<B: TrainBackend> Trainer<B> {
         self.qat = Some(QatGenerator { student, teacher });
     }
 
-    /// What is exported: the network of [`Trainer::network`]; of integers in training the float network with weights on
-    /// their grid, which quantizes to the same integers by its scheme.
+    /// What is exported: the network of [`Trainer::network`]; of integers in training the float
+    /// network with weights on their grid, which quantizes to the same integers by its scheme.
     ///
     /// # Errors
-    /// [`QuantizeError::Accumulator`] where the averaged integers leave their range; as [`Trainer::network`].
+    /// [`QuantizeError::Accumulator`] where the averaged integers leave their range; as
+    /// [`Trainer::network`].
     pub fn exported(&self) -> Result<Network, QuantizeError> {
         match &self.qat {
             Some(qat) => qat.student.float_network(&self.state.networks[0].average),
@@ -109,7 +110,8 @@ impl<B: TrainBackend> Trainer<B> {
         }
     }
 
-    /// The generator's whole loss: the run's own, and for integers the distance to what the float network draws.
+    /// The generator's whole loss: the run's own, and for integers the distance to what the float
+    /// network draws.
     pub(super) fn with_distillation(
         &self,
         own: Tensor<B, 1>,
@@ -130,7 +132,8 @@ impl<B: TrainBackend> Trainer<B> {
         own + distance * weights.distillation
     }
 
-    /// Moves the average and brings integers back to where they are valid; after each update of the generator.
+    /// Moves the average and brings integers back to where they are valid; after each update of the
+    /// generator.
     pub(super) fn settle(&mut self, step: u64) {
         let state = &mut self.state.networks[0];
         if let Some(qat) = &self.qat {

@@ -1,14 +1,14 @@
 //! Losses of a GAN on logits, or scores, of real and generated pictures.
 //!
-//! Cross-entropy is written with `log_sigmoid`, so that no exponential overflows; one-sided label smoothing is that of
-//! Salimans et al. 2016, section 3.4.
+//! Cross-entropy is written with `log_sigmoid`, so that no exponential overflows; one-sided label
+//! smoothing is that of Salimans et al. 2016, section 3.4.
 
 use burn_tensor::{Tensor, activation, backend::Backend};
 
 use crate::train::config::Loss;
 
-/// What the discriminator minimises; `target` is that for real pictures under cross-entropy and least squares. All of
-/// shape (pictures, 1).
+/// What the discriminator minimises; `target` is that for real pictures under cross-entropy and
+/// least squares. All of shape (pictures, 1).
 pub fn of_discriminator<B: Backend>(
     loss: Loss,
     real: Tensor<B, 2>,

@@ -1,6 +1,7 @@
 //! One training step, and the state that it changes.
 //!
-//! Each objective has its file: [`gan`](self), `vae`, `classifier`. What a step changes of each network is a [`NetworkState`].
+//! Each objective has its file: [`gan`](self), `vae`, `classifier`. What a step changes of each
+//! network is a [`NetworkState`].
 
 mod class_head;
 mod classifier;
@@ -25,7 +26,8 @@ use crate::graph::{Graph, GraphError, InputSpec, Network};
 use integers::QatGenerator;
 use network_state::Wanted;
 
-/// Latent vectors from which the statistics of batch normalisation are computed for samples and export.
+/// Latent vectors from which the statistics of batch normalisation are computed for samples and
+/// export.
 fn statistics_batch(family: Family) -> usize {
     match family {
         Family::Dense => 4096,
@@ -75,14 +77,16 @@ pub struct Trainer<B: AutodiffBackend> {
     pub networks: Networks,
     /// What steps change.
     pub state: State<B>,
-    /// Integers that are trained in the generator's place; the first network then has their parameters.
+    /// Integers that are trained in the generator's place; the first network then has their
+    /// parameters.
     qat: Option<QatGenerator>,
 }
 
 /// What a step tells, still on the device: reading it waits for the device.
 #[derive(Debug)]
 pub struct StepReport<B: AutodiffBackend> {
-    /// Losses, each of shape (1): of discriminator and generator; reconstruction and divergence; cross-entropy.
+    /// Losses, each of shape (1): of discriminator and generator; reconstruction and divergence;
+    /// cross-entropy.
     pub losses: Vec<Tensor<B::InnerBackend, 1>>,
     /// What else can be looked at.
     pub detail: Detail<B>,
@@ -93,7 +97,8 @@ pub struct StepReport<B: AutodiffBackend> {
 pub enum Detail<B: AutodiffBackend> {
     /// Of a GAN.
     Gan {
-        /// Of the last update: those of the real pictures, then of the generated ones, shape (2 * batch, 1).
+        /// Of the last update: those of the real pictures, then of the generated ones, shape (2 *
+        /// batch, 1).
         logits: Tensor<B::InnerBackend, 2>,
         /// The generated pictures, shape (batch, pixels).
         pictures: Tensor<B::InnerBackend, 2>,
@@ -184,8 +189,8 @@ impl<B: TrainBackend> Trainer<B> {
         }
     }
 
-    /// One step on real pictures (row by row, [`Config::pictures_a_step`] of them, in the range of what is drawn) and
-    /// their classes.
+    /// One step on real pictures (row by row, [`Config::pictures_a_step`] of them, in the range of
+    /// what is drawn) and their classes.
     pub fn step(&mut self, pictures: &[f32], labels: &[u8]) -> StepReport<B> {
         let report = match self.networks.clone() {
             Networks::Gan {
@@ -210,8 +215,8 @@ impl<B: TrainBackend> Trainer<B> {
         }
     }
 
-    /// Pictures of the averaged generator as it would be exported, from standard normal latent vectors; shape (labels,
-    /// pixels). `None` for a classifier.
+    /// Pictures of the averaged generator as it would be exported, from standard normal latent
+    /// vectors; shape (labels, pixels). `None` for a classifier.
     pub fn sample(&self, latents: Vec<f32>, labels: &[u8]) -> Option<Tensor<B::InnerBackend, 2>> {
         let generator = self.generator()?;
         if let Some(qat) = &self.qat {
@@ -227,7 +232,8 @@ impl<B: TrainBackend> Trainer<B> {
         )
     }
 
-    /// Part of the pictures that the averaged classifier tells right; `None` for a network that draws.
+    /// Part of the pictures that the averaged classifier tells right; `None` for a network that
+    /// draws.
     pub fn accuracy(&self, pictures: &[f32], labels: &[u8]) -> Option<f64> {
         match &self.networks {
             Networks::Classifier(classifier) => {
@@ -237,8 +243,8 @@ impl<B: TrainBackend> Trainer<B> {
         }
     }
 
-    /// What a float training exports: the first network with averaged weights, batch normalisation not folded. See
-    /// [`Trainer::exported`].
+    /// What a float training exports: the first network with averaged weights, batch normalisation
+    /// not folded. See [`Trainer::exported`].
     ///
     /// # Errors
     /// [`GraphError::Operator`] where an operator has no form outside of training yet.
@@ -253,8 +259,9 @@ impl<B: TrainBackend> Trainer<B> {
         }
     }
 
-    /// Moments of the averaged generator's hidden layers over the prior, from a fixed set of latent vectors: those of
-    /// the weights that are exported, where running statistics would be those of weights that are gone.
+    /// Moments of the averaged generator's hidden layers over the prior, from a fixed set of latent
+    /// vectors: those of the weights that are exported, where running statistics would be those of
+    /// weights that are gone.
     fn moments(&self, generator: &Generator) -> Vec<Moments<B::InnerBackend>> {
         if !self.config.model.batch_norm {
             return Vec::new();
@@ -285,7 +292,8 @@ impl<B: TrainBackend> Trainer<B> {
         tensor(rows, [labels.len(), spec.len()], &self.device)
     }
 
-    /// One-hot labels as the networks are told them, shape (labels, classes); `None` where they are not.
+    /// One-hot labels as the networks are told them, shape (labels, classes); `None` where they are
+    /// not.
     fn one_hot(&self, labels: &[u8]) -> Option<Tensor<B, 2>> {
         let classes = self.config.labels(self.classes);
         (classes > 0).then(|| self.hot(labels, classes))

@@ -23,7 +23,8 @@ pub struct NetworkState<B: AutodiffBackend> {
     pub average: Plain<B>,
     /// The optimiser.
     pub adam: Adam<B::InnerBackend>,
-    /// For spectral normalisation: of each weight the vector that power iteration has reached; empty without.
+    /// For spectral normalisation: of each weight the vector that power iteration has reached;
+    /// empty without.
     pub singular: Plain<B>,
 }
 
@@ -117,7 +118,8 @@ impl<B: TrainBackend> NetworkState<B> {
             .collect();
     }
 
-    /// Name and shape of every tensor that a checkpoint holds, in the order of [`NetworkState::tensors`].
+    /// Name and shape of every tensor that a checkpoint holds, in the order of
+    /// [`NetworkState::tensors`].
     pub fn names(&self) -> Vec<(String, [usize; 2])> {
         let named = |prefix: &'static str| {
             move |spec: &Spec| (format!("{prefix}{}", spec.name), spec.shape)

@@ -1,5 +1,5 @@
-//! Spectral normalisation (Miyato et al. 2018, section 2.1 and appendix A): weights divided by their largest singular
-//! value, which one power iteration a step follows.
+//! Spectral normalisation (Miyato et al. 2018, section 2.1 and appendix A): weights divided by
+//! their largest singular value, which one power iteration a step follows.
 
 use burn_tensor::Tensor;
 
@@ -47,8 +47,9 @@ impl<B: TrainBackend> NetworkState<B> {
         }
     }
 
-    /// Parameters (tracked or not) with each weight divided by its largest singular value; as they are without spectral
-    /// normalisation. The singular vectors count as constants, the value does not.
+    /// Parameters (tracked or not) with each weight divided by its largest singular value; as they
+    /// are without spectral normalisation. The singular vectors count as constants, the value does
+    /// not.
     pub(super) fn normalised(&self, parameters: &[Tensor<B, 2>]) -> Vec<Tensor<B, 2>> {
         let mut singular = self.singular.iter();
         let pairs = self.specs.iter().zip(parameters);

@@ -87,7 +87,8 @@ impl<B: TrainBackend> Trainer<B> {
     }
 }
 
-/// Negative logarithm of the likelihood in nats, summed over all pictures; as a density it can be negative.
+/// Negative logarithm of the likelihood in nats, summed over all pictures; as a density it can be
+/// negative.
 fn reconstruction<B: TrainBackend>(
     vae: &Vae,
     drawn: Tensor<B, 2>,
