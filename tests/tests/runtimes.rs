@@ -9,8 +9,8 @@ use host::quantize::calibrate::{Calibration, float_inputs, integer_inputs};
 use host::quantize::{Prepared, QuantizeOptions};
 use host::runtime::{Runtime, inputs, ort, ort::Ort, tract::Tract};
 use shared::image::Image;
-use shared::latent::{Latent, Point};
 use shared::image::Turn;
+use shared::latent::{Latent, Point};
 use std::process::Command;
 use tests::{MODELS, files, model, oracle, required};
 
