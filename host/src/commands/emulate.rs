@@ -99,9 +99,13 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         board.build.name,
         files.image().display()
     ));
-    let build = firmware_build::build(&root, board.build, files.image(), &mut |line| {
-        console.note(line)
-    })
+    let build = firmware_build::build(
+        &root,
+        board.build,
+        board.operators(),
+        files.image(),
+        &mut |line| console.note(line),
+    )
     .map_err(|error| super::firmware_failure(&error))?;
     // The board's clocks, and the counts of `stats`, mean something only when instructions are counted.
     let options = Options::for_board(&board, &build.elf);

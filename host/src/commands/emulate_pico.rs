@@ -79,7 +79,7 @@ pub(super) fn build(
     model: &str,
     console: Console,
 ) -> Result<(PathBuf, PathBuf), Failure> {
-    let (elf, bytes) = super::firmware::build(board, model, console)?;
+    let (elf, bytes) = super::firmware::build(board, None, model, console)?;
     let file = Container::Uf2.pack(board, &bytes).or_fail(Class::Other)?;
     let uf2 = elf.with_extension("uf2");
     files::write_atomically(&uf2, &file).or_fail(Class::Environment)?;
