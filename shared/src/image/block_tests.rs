@@ -175,7 +175,7 @@ fn each_fault_has_its_error() {
         ("it reads 1 regions, expected 0 to 0", |d| {
             d.ops[3].inputs = Inputs::one(0)
         }),
-        ("it reads 0 regions, expected 1 to 8", |d| {
+        ("it reads 0 regions, expected 1 to 4", |d| {
             d.ops[4].inputs = Inputs::new(&[]).unwrap()
         }),
         ("its input region 4 overlaps its output region 5", |d| {
@@ -190,7 +190,7 @@ fn each_fault_has_its_error() {
         ("an accumulator of", |d| {
             let mut wide = add(&[-4, latent::EXPONENT, -4], -4);
             wide.up = [17; MAX_INPUTS];
-            d.ops[4] = op("sum", &[2, 2, 2, 2, 2, 2, 2, 2], 5, wide);
+            d.ops[4] = op("sum", &[2, 2, 2, 2], 5, wide);
             d.regions[5].exponent = -4 - 17 + 1;
         }),
         ("its input has exponent -5 and its output -4", |d| {
