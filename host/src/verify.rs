@@ -180,10 +180,7 @@ enum Estimate {
     /// As long as the last time on this machine.
     LastTime(Duration),
     /// By the number of cores, and whether anything is built.
-    Cores {
-        cores: u64,
-        built: bool,
-    },
+    Cores { cores: u64, built: bool },
 }
 
 impl Estimate {
@@ -227,7 +224,10 @@ impl fmt::Display for Estimate {
                     false => (CORE_MINUTES, "nothing is built yet"),
                 };
                 let minutes = work.div_ceil(*cores);
-                write!(f, "all checks: about {minutes} min on {cores} cores, {state}")
+                write!(
+                    f,
+                    "all checks: about {minutes} min on {cores} cores, {state}"
+                )
             }
         }
     }
@@ -381,7 +381,10 @@ mod tests {
         std::fs::create_dir(root.join("target")).unwrap();
         Estimate::remember(root, options, Duration::from_secs(601));
         let again = Estimate::of(root, options);
-        assert!(again.to_string().contains("about 11 min, as the last time"), "{again}");
+        assert!(
+            again.to_string().contains("about 11 min, as the last time"),
+            "{again}"
+        );
         // The full checks are others.
         let full = Estimate::of(root, Options { full: true });
         assert!(matches!(full, Estimate::Cores { .. }));
