@@ -3,7 +3,7 @@
 //! The phases ask through this module, by class:
 //!
 //! - [`LinearOperator`]: dense, conv, conv_transpose, embedding;
-//! - [`MoveOperator`]: reshape, upsample;
+//! - [`MoveOperator`]: reshape, upsample, depth_to_space, space_to_depth, transpose, slice, pad;
 //! - [`CombineOperator`]: concat;
 //! - [`activations`] and [`batch_norm`] hold the functions of one element and the normalisation.
 //!
@@ -17,19 +17,27 @@ pub mod concat;
 pub mod conv;
 pub mod conv_transpose;
 pub mod dense;
+pub mod depth_to_space;
 pub mod divide;
 pub mod embedding;
+pub mod groups;
 pub mod kernels;
 pub mod lower;
+pub mod pad;
 pub mod reshape;
+pub mod slice;
+pub mod space_to_depth;
+pub mod transpose;
 pub mod upsample;
 
 use crate::graph::{
-    Alignment, Combine, Float, GraphError, Integer, Linear, LinearKind, Move, Node,
+    Alignment, Around, Combine, Float, GraphError, Integer, Linear, LinearKind, Move, Node,
     QuantizedLinear, Shape,
 };
 use crate::onnx::importer::Reader;
-use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor};
+use crate::onnx::tensors::{Emitter, FloatWriter, IntegerWriter, Tensor, output_name, picture};
+use crate::synthetic::Random;
+use depth_to_space::Blocks;
 use lower::{LowerError, Lowering};
 use ndarray::{Array2, ArrayView1, ArrayView2, LinalgScalar};
 use shared::op::Kind;
@@ -41,20 +49,39 @@ pub const READERS: &[(&str, Reader)] = &[
     ("Concat", concat::read),
     ("Conv", conv::read),
     ("ConvTranspose", conv_transpose::read),
+    ("DepthToSpace", depth_to_space::read),
     ("Flatten", reshape::read_flatten),
     ("Gather", embedding::read_gather),
     ("Gemm", dense::read_gemm),
     ("LeakyRelu", activations::read),
     ("MatMul", dense::read_mat_mul),
+    ("Pad", pad::read),
     ("Relu", activations::read),
     ("Reshape", reshape::read),
     ("Resize", upsample::read),
     ("Sigmoid", activations::read),
+    ("Slice", slice::read),
+    ("SpaceToDepth", space_to_depth::read),
     ("Squeeze", reshape::read_axes),
     ("Tanh", activations::read),
+    ("Transpose", transpose::read),
     ("Unsqueeze", reshape::read_axes),
     ("Upsample", upsample::read),
 ];
+
+/// Who makes a random move of a tensor of some shape, for tests; none where it has none for the shape.
+const ARBITRARY_MOVES: &[fn(&mut Random, Shape) -> Option<(Move, Shape)>] = &[
+    depth_to_space::arbitrary,
+    pad::arbitrary,
+    slice::arbitrary,
+    space_to_depth::arbitrary,
+    transpose::arbitrary,
+];
+
+/// A random move of a tensor of this shape, and the shape of its output.
+pub fn arbitrary_move(random: &mut Random, from: Shape) -> Option<(Move, Shape)> {
+    ARBITRARY_MOVES[random.below(ARBITRARY_MOVES.len())](random, from)
+}
 
 /// What weights meet.
 pub trait LinearOperator {
@@ -115,6 +142,20 @@ pub trait LinearOperator {
     fn lower<'a>(&self, lowering: &Lowering<'a>) -> Result<Kind<'a>, LowerError>;
 }
 
+/// A move's place in an ONNX graph.
+pub struct MoveNode<'a> {
+    /// Name of the node.
+    pub name: &'a str,
+    /// Name of the tensor that it reads: a picture with channels.
+    pub x: &'a str,
+    /// The tensor that it gives.
+    pub to: &'a Tensor,
+    /// Shapes of both.
+    pub shapes: (Shape, Shape),
+    /// Whether elements are int8, not float.
+    pub integer: bool,
+}
+
 /// What becomes of elements that only move.
 pub trait MoveOperator {
     /// As [`LinearOperator::name`].
@@ -137,11 +178,38 @@ pub trait MoveOperator {
         false
     }
 
+    /// Appends the node to an ONNX graph, float or integer.
+    fn append(&self, emitter: &mut Emitter, node: &MoveNode<'_>);
+
     /// As [`LinearOperator::write`].
-    fn write(&self, writer: &mut FloatWriter<'_>, index: usize, node: &Node<Float>) -> Tensor;
+    fn write(&self, writer: &mut FloatWriter<'_>, index: usize, node: &Node<Float>) -> Tensor {
+        let x = writer.picture(node);
+        let to = writer.named(index, &picture(node.shape), format!("{}.output", node.name));
+        let own = MoveNode {
+            name: &node.name,
+            x: &x,
+            to: &to,
+            shapes: (writer.network.first_shape(node), node.shape),
+            integer: false,
+        };
+        self.append(&mut writer.emitter, &own);
+        to
+    }
 
     /// As [`LinearOperator::write_integer`].
-    fn write_integer(&self, writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize>;
+    fn write_integer(&self, writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize> {
+        let x = writer.picture(node);
+        let to = Tensor::new(&output_name(&node.name), &picture(node.shape));
+        let own = MoveNode {
+            name: &node.name,
+            x: &x,
+            to: &to,
+            shapes: (writer.network.first_shape(node), node.shape),
+            integer: true,
+        };
+        self.append(&mut writer.emitter, &own);
+        to.dims
+    }
 
     /// The device's operation; none where no byte moves.
     ///
@@ -255,6 +323,51 @@ impl Move {
         match *self {
             Self::Reshape => Box::new(reshape::Reshape),
             Self::Upsample { factor } => Box::new(upsample::Upsample(factor)),
+            Self::DepthToSpace { block, order } => {
+                Box::new(depth_to_space::DepthToSpace(Blocks { block, order }))
+            }
+            Self::SpaceToDepth { block, order } => {
+                Box::new(space_to_depth::SpaceToDepth(Blocks { block, order }))
+            }
+            Self::Transpose { order } => Box::new(transpose::Transpose(order)),
+            Self::Slice { start, step } => Box::new(slice::Slice { start, step }),
+            Self::Pad { before, around } => Box::new(pad::Pad { before, around }),
+        }
+    }
+
+    /// What elements without a source are.
+    pub const fn fill(&self) -> f32 {
+        match self {
+            Self::Pad {
+                around: Around::Constant(value),
+                ..
+            } => *value,
+            Self::Pad { .. }
+            | Self::Reshape
+            | Self::Upsample { .. }
+            | Self::DepthToSpace { .. }
+            | Self::SpaceToDepth { .. }
+            | Self::Transpose { .. }
+            | Self::Slice { .. } => 0.0,
+        }
+    }
+
+    /// The same for integers of int8 at this exponent.
+    pub fn at_exponent(self, exponent: i32) -> Self {
+        match self {
+            Self::Pad {
+                before,
+                around: Around::Constant(value),
+            } => {
+                let steps = f64::from(value) * 2f64.powi(-exponent);
+                // Whole and small: exact in a float.
+                let steps = steps.round_ties_even().clamp(-128.0, 127.0) as f32;
+                Self::Pad {
+                    before,
+                    around: Around::Constant(steps),
+                }
+            }
+            moved => moved,
         }
     }
 
@@ -267,8 +380,14 @@ impl Move {
             .collect()
     }
 
-    /// The elements of a batch, moved.
-    pub fn run<T: LinalgScalar>(&self, x: ArrayView2<T>, from: Shape, to: Shape) -> Array2<T> {
+    /// The elements of a batch, moved; `fill` where there is none.
+    pub fn run<T: LinalgScalar>(
+        &self,
+        x: ArrayView2<T>,
+        from: Shape,
+        to: Shape,
+        fill: T,
+    ) -> Array2<T> {
         let operator = self.operator();
         if operator.keeps_order() {
             return x.to_owned();
@@ -277,7 +396,7 @@ impl Move {
             .map(|at| operator.source(from, to, at))
             .collect();
         Array2::from_shape_fn((x.nrows(), to.len()), |(sample, at)| {
-            sources[at].map_or(T::zero(), |source| x[(sample, source)])
+            sources[at].map_or(fill, |source| x[(sample, source)])
         })
     }
 }
