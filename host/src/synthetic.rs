@@ -2,7 +2,7 @@
 
 mod graph;
 
-pub use graph::{any_graph, conv_generator};
+pub use graph::{any_graph, any_groups, conv_generator};
 
 use crate::graph::{BatchNorm, Float, InputSpec, Network, Op, Shape};
 use ndarray::{Array1, Array2};

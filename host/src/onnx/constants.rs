@@ -17,7 +17,6 @@ pub const READERS: &[(&str, Reader)] = &[
     ("Identity", identity),
     ("OneHot", one_hot),
     ("Shape", shape_of),
-    ("Transpose", transpose),
 ];
 
 fn constant(_: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
@@ -137,7 +136,11 @@ fn cast(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
     Ok(value)
 }
 
-fn transpose(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
+/// Reads Transpose of a constant.
+///
+/// # Errors
+/// [`NodeFault`].
+pub fn transpose(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
     let len = importer.floats(node, 0)?.1.len();
     importer.spend(len)?;
     let (shape, floats) = importer.floats(node, 0)?;

@@ -3,10 +3,10 @@
 use super::error::NodeFault;
 use super::importer::{Data, Importer, attribute, canonical, clean, int, text, wrong};
 use super::proto::NodeProto;
-use crate::graph::{Shape, Source};
+use crate::graph::{MAX_SIDE, Shape, Source, Window};
 use ndarray::{Array1, Array4};
 
-/// Kernels, strides and paddings are bytes in a model image.
+/// Kernels, strides, dilations and paddings are bytes in a model image.
 const MAX_WINDOW: usize = 255;
 
 /// What Conv and ConvTranspose have in common.
@@ -15,8 +15,8 @@ pub struct Windowed {
     pub kernel: Array4<f32>,
     /// One an output channel.
     pub bias: Array1<f32>,
-    /// Down, across.
-    pub stride: [usize; 2],
+    /// How it moves, the padding left out.
+    pub window: Window,
     /// Top, left, bottom, right.
     pub pads: [usize; 4],
     /// What decides the padding in place of `pads`.
@@ -41,30 +41,18 @@ pub enum Auto {
 }
 
 impl Windowed {
-    /// Everything but the sizes; `outputs` is the weight's axis of output channels.
+    /// Everything but the sizes. The weight's output channels are its first axis, or those of a group its second where it
+    /// is transposed.
     pub fn read(
         importer: &mut Importer,
         node: &NodeProto,
-        outputs: usize,
+        transposed: bool,
     ) -> Result<Self, NodeFault> {
         let data = importer.operand(node, 0)?;
         let from = pictures(&data)?;
-        let group = int(node, "group", 1);
-        if group != 1 {
-            return Err(NodeFault::Attribute {
-                name: "group",
-                value: group.to_string(),
-                expected: "1: grouped and depthwise convolutions are not supported",
-            });
-        }
-        if list(node, "dilations", [1, 1], 0)? != [1, 1] {
-            return Err(NodeFault::Attribute {
-                name: "dilations",
-                value: shown(node, "dilations"),
-                expected: "1, 1: dilated convolutions are not supported",
-            });
-        }
         let stride = list(node, "strides", [1, 1], 1)?;
+        let dilation = list(node, "dilations", [1, 1], 1)?;
+        let groups = groups(node)?;
         let pads = list(node, "pads", [0; 4], 0)?;
         let auto = match text(node, "auto_pad", "NOTSET") {
             "NOTSET" | "" => Auto::NotSet,
@@ -100,7 +88,10 @@ impl Windowed {
         }
         let weight = Array4::from_shape_vec((a, b, rows, columns), floats.to_vec());
         let weight = weight.map_err(|_| wrong("weight", shape, expected()))?;
-        let outputs = weight.shape()[outputs];
+        let outputs = match transposed {
+            true => b.saturating_mul(groups),
+            false => a,
+        };
         let bias = match node.input.get(2) {
             Some(name) if !name.is_empty() => {
                 let (shape, floats) = importer.floats(node, 2)?;
@@ -115,13 +106,30 @@ impl Windowed {
         Ok(Self {
             kernel: weight,
             bias,
-            stride,
+            window: Window {
+                dilation,
+                groups,
+                ..Window::new([rows, columns], stride, [0, 0])
+            },
             pads,
             auto,
             from,
             source,
         })
     }
+}
+
+/// The attribute group.
+fn groups(node: &NodeProto) -> Result<usize, NodeFault> {
+    let group = int(node, "group", 1);
+    usize::try_from(group)
+        .ok()
+        .filter(|groups| (1..=MAX_SIDE).contains(groups))
+        .ok_or_else(|| NodeFault::Attribute {
+            name: "group",
+            value: group.to_string(),
+            expected: "a divisor of the channels",
+        })
 }
 
 /// The shape of pictures with channels.
@@ -202,7 +210,7 @@ pub fn large(node: &NodeProto, name: &'static str) -> Result<[usize; 2], NodeFau
     let side = |&v: &i64| {
         usize::try_from(v)
             .ok()
-            .filter(|v| (1..=crate::graph::MAX_SIDE).contains(v))
+            .filter(|v| (1..=MAX_SIDE).contains(v))
     };
     match ints {
         [rows, columns] => side(rows).zip(side(columns)),

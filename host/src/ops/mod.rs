@@ -3,7 +3,7 @@
 //! The phases ask through this module, by class:
 //!
 //! - [`LinearOperator`]: dense, conv, conv_transpose, embedding;
-//! - [`MoveOperator`]: reshape, upsample;
+//! - [`MoveOperator`]: reshape, upsample, depth_to_space, space_to_depth, transpose, slice, pad;
 //! - [`CombineOperator`]: concat;
 //! - [`activations`] and [`batch_norm`] hold the functions of one element and the normalisation.
 //!
@@ -17,20 +17,28 @@ pub mod concat;
 pub mod conv;
 pub mod conv_transpose;
 pub mod dense;
+pub mod depth_to_space;
 pub mod divide;
 pub mod embedding;
+pub mod groups;
 pub mod kernels;
 pub mod lower;
+pub mod moves;
+pub mod pad;
 pub mod reshape;
+pub mod slice;
+pub mod space_to_depth;
+pub mod transpose;
 pub mod upsample;
 
 use crate::graph::{
-    Alignment, Combine, Float, GraphError, Integer, Linear, LinearKind, Move, Node,
-    QuantizedLinear, Shape,
+    Alignment, Combine, Float, GraphError, Integer, Linear, LinearKind, Node, QuantizedLinear,
+    Shape,
 };
 use crate::onnx::importer::Reader;
 use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor};
 use lower::{LowerError, Lowering};
+pub use moves::{MoveNode, MoveOperator, arbitrary_move};
 use ndarray::{Array2, ArrayView1, ArrayView2, LinalgScalar};
 use shared::op::Kind;
 
@@ -41,17 +49,22 @@ pub const READERS: &[(&str, Reader)] = &[
     ("Concat", concat::read),
     ("Conv", conv::read),
     ("ConvTranspose", conv_transpose::read),
+    ("DepthToSpace", depth_to_space::read),
     ("Flatten", reshape::read_flatten),
     ("Gather", embedding::read_gather),
     ("Gemm", dense::read_gemm),
     ("LeakyRelu", activations::read),
     ("MatMul", dense::read_mat_mul),
+    ("Pad", pad::read),
     ("Relu", activations::read),
     ("Reshape", reshape::read),
     ("Resize", upsample::read),
     ("Sigmoid", activations::read),
+    ("Slice", slice::read),
+    ("SpaceToDepth", space_to_depth::read),
     ("Squeeze", reshape::read_axes),
     ("Tanh", activations::read),
+    ("Transpose", transpose::read),
     ("Unsqueeze", reshape::read_axes),
     ("Upsample", upsample::read),
 ];
@@ -113,41 +126,6 @@ pub trait LinearOperator {
     /// # Errors
     /// [`LowerError`] where a number does not fit the device's.
     fn lower<'a>(&self, lowering: &Lowering<'a>) -> Result<Kind<'a>, LowerError>;
-}
-
-/// What becomes of elements that only move.
-pub trait MoveOperator {
-    /// As [`LinearOperator::name`].
-    fn name(&self) -> &'static str;
-
-    /// As [`LinearOperator::describe`].
-    fn describe(&self) -> String;
-
-    /// As [`LinearOperator::check`].
-    ///
-    /// # Errors
-    /// [`GraphError`] names the layer.
-    fn check(&self, layer: &str, from: Shape, to: Shape) -> Result<(), GraphError>;
-
-    /// The whole operator: which of the input's elements an element of the output is; none for a constant.
-    fn source(&self, from: Shape, to: Shape, element: usize) -> Option<usize>;
-
-    /// Whether elements keep their order, so that no byte moves.
-    fn keeps_order(&self) -> bool {
-        false
-    }
-
-    /// As [`LinearOperator::write`].
-    fn write(&self, writer: &mut FloatWriter<'_>, index: usize, node: &Node<Float>) -> Tensor;
-
-    /// As [`LinearOperator::write_integer`].
-    fn write_integer(&self, writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize>;
-
-    /// The device's operation; none where no byte moves.
-    ///
-    /// # Errors
-    /// [`LowerError`] where a number does not fit the device's.
-    fn lower<'a>(&self) -> Result<Option<Kind<'a>>, LowerError>;
 }
 
 /// How several tensors become one.
@@ -246,39 +224,6 @@ impl LinearKind {
             Self::ConvTranspose(window) => conv_transpose::sums(window, x, weight, bias, from, to),
             Self::Embedding => dense::sums(x, weight, bias),
         }
-    }
-}
-
-impl Move {
-    /// What belongs to this operator alone.
-    pub fn operator(&self) -> Box<dyn MoveOperator> {
-        match *self {
-            Self::Reshape => Box::new(reshape::Reshape),
-            Self::Upsample { factor } => Box::new(upsample::Upsample(factor)),
-        }
-    }
-
-    /// The elements of one sample, moved; `fill` where there is none.
-    pub fn apply<T: Copy>(&self, x: &[T], from: Shape, to: Shape, fill: T) -> Vec<T> {
-        let operator = self.operator();
-        let element = |at| operator.source(from, to, at).and_then(|at| x.get(at));
-        (0..to.len())
-            .map(|at| element(at).copied().unwrap_or(fill))
-            .collect()
-    }
-
-    /// The elements of a batch, moved.
-    pub fn run<T: LinalgScalar>(&self, x: ArrayView2<T>, from: Shape, to: Shape) -> Array2<T> {
-        let operator = self.operator();
-        if operator.keeps_order() {
-            return x.to_owned();
-        }
-        let sources: Vec<Option<usize>> = (0..to.len())
-            .map(|at| operator.source(from, to, at))
-            .collect();
-        Array2::from_shape_fn((x.nrows(), to.len()), |(sample, at)| {
-            sources[at].map_or(T::zero(), |source| x[(sample, source)])
-        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::graph::{Bits, QuantizedLinear, QuantizedNetwork};
 use crate::ops;
 use crate::quantize::calibrate::{Calibration, integer_inputs, points};
 use crate::quantize::{Prepared, QuantizeOptions, oracle};
-use crate::synthetic::{self, Random};
+use crate::synthetic::{self, Random, any_groups};
 use firmware::engine::{Engine, Observer};
 use ndarray::Array2;
 use shared::arithmetic::Activation;
@@ -116,14 +116,17 @@ impl Maker {
 
     fn conv(&mut self, (from, shape): Value, transposed: bool) -> Option<Value> {
         let kernel = [1 + self.random.below(4), 1 + self.random.below(4)];
-        let window = Window::new(
-            kernel,
-            [1 + self.random.below(3), 1 + self.random.below(3)],
-            [self.random.below(kernel[0]), self.random.below(kernel[1])],
-        );
-        let behind = [self.random.below(kernel[0]), self.random.below(kernel[1])];
+        let stride = [1 + self.random.below(3), 1 + self.random.below(3)];
+        let mut window = Window {
+            dilation: [1 + self.random.below(4) / 3, 1 + self.random.below(5) / 3],
+            groups: any_groups(&mut self.random, shape.channels),
+            ..Window::new(kernel, stride, [0, 0])
+        };
+        let mut padding = || [0, 1].map(|axis| self.random.below(window.extent(axis)));
+        let (before, behind) = (padding(), padding());
+        window.padding = before;
         let side = |axis: usize, len: usize, random: &mut Random| {
-            let (kernel, stride) = (window.kernel[axis], window.stride[axis]);
+            let (kernel, stride) = (window.extent(axis), window.stride[axis]);
             let padding = window.padding[axis] + behind[axis];
             if transposed {
                 let more = random.below(stride);
@@ -135,7 +138,7 @@ impl Maker {
                 Some((len + padding).checked_sub(kernel)? / stride + 1)
             }
         };
-        let channels = 1 + self.random.below(5);
+        let channels = (1 + self.random.below(5)).next_multiple_of(window.groups);
         let to = Shape {
             channels,
             height: side(0, shape.height, &mut self.random)?,
@@ -145,7 +148,7 @@ impl Maker {
             return None;
         }
         let exponent = self.any_exponent();
-        let columns = kernel[0] * kernel[1] * shape.channels;
+        let columns = window.area() * (shape.channels / window.groups);
         let linear = self.linear(channels, columns, self.exponent(from), exponent);
         let kind = match transposed {
             true => LinearKind::ConvTranspose(window),
@@ -173,6 +176,13 @@ impl Maker {
         };
         let exponent = self.exponent(from);
         (to.len() <= 600).then(|| self.push(GraphOp::upsample(factor), vec![from], to, exponent))
+    }
+
+    fn relocate(&mut self, (from, shape): Value) -> Option<Value> {
+        let (moved, to) = ops::arbitrary_move(&mut self.random, shape)?;
+        let exponent = self.exponent(from);
+        let op = GraphOp::Move(moved.at_exponent(i32::from(exponent)));
+        (to.len() <= 600).then(|| self.push(op, vec![from], to, exponent))
     }
 
     fn concat(&mut self, parts: &[Value]) -> Value {
@@ -239,10 +249,11 @@ pub fn any_integers(seed: u64) -> QuantizedNetwork {
     }
     value = maker.reshape(value, start);
     for _ in 0..1 + maker.random.below(6) {
-        let next = match maker.random.below(8) {
+        let next = match maker.random.below(10) {
             0 | 1 => maker.conv(value, false),
             2..=4 => maker.conv(value, true),
             5 => maker.upsample(value),
+            8 | 9 => maker.relocate(value),
             6 if value.1.len() <= 200 => {
                 let one = maker.table(value, -4);
                 let other = maker.conv(value, true).filter(|other| {
@@ -336,9 +347,14 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
         "conv",
         "conv transpose",
         "dense",
+        "depth to space",
         "embedding",
+        "pad",
         "reshape",
+        "slice",
+        "space to depth",
         "table",
+        "transpose",
         "upsample",
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);

@@ -1,8 +1,8 @@
 //! Steps that move elements, on tensors whose channels come last.
 
-use burn_tensor::Tensor;
+use burn_tensor::{Int, Tensor, TensorData};
 
-use crate::graph::Shape;
+use crate::graph::{Move, Shape};
 use crate::train::arch::tensor;
 use crate::train::ops::{Grid, Kernels, round};
 
@@ -39,6 +39,30 @@ pub(super) fn upsample<B: Kernels>(
     let high = wide.reshape([batch * from.height, 1, row]);
     high.repeat_dim(1, down)
         .reshape([batch, elements * down * across])
+}
+
+/// Where each element comes from; what has no source is behind the last of the input.
+pub(super) fn sources(moved: &Move, from: Shape, to: Shape) -> Vec<i32> {
+    let place = |shape: Shape, element: usize| {
+        let place = shape.place(element);
+        (place.row * shape.width + place.column) * shape.channels + place.channel
+    };
+    let operator = moved.operator();
+    let mut sources = vec![0; to.len()];
+    for element in 0..to.len() {
+        let source = operator.source(from, to, element);
+        // At most 2^22 elements.
+        sources[place(to, element)] = source.map_or(from.len(), |at| place(from, at)) as i32;
+    }
+    sources
+}
+
+/// Elements moved to where [`sources`] says; `fill` is what has none.
+pub(super) fn relocate<B: Kernels>(x: Tensor<B, 2>, sources: &[i32], fill: f32) -> Tensor<B, 2> {
+    let (batch, device) = (x.dims()[0], x.device());
+    let data = TensorData::new(sources.to_vec(), [sources.len()]);
+    let sources = Tensor::<B, 1, Int>::from_data(data, &device);
+    Tensor::cat(vec![x, Tensor::full([batch, 1], fill, &device)], 1).select(1, sources)
 }
 
 /// Parts side by side along the channels, each times its factor, which is 2^-shift, and rounded.

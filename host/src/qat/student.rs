@@ -3,7 +3,7 @@
 use burn_tensor::Tensor;
 use ndarray::{Array2, ArrayView2};
 
-use super::moves::{channels_first, channels_last, concat, upsample};
+use super::moves::{channels_first, channels_last, concat, relocate, sources, upsample};
 use super::window::Window;
 use crate::graph::{
     Combine, Folded, Function, Graph, InputSpec, Integer, Linear, Move, Network, Node,
@@ -42,6 +42,8 @@ enum Op {
     Table(Box<Table>),
     Upsample([usize; 2]),
     Reshape,
+    /// Where each element comes from, and what those are that come from nowhere.
+    Relocate(Vec<i32>, f32),
     /// Factors of the parts: 2^-shift.
     Concat(Vec<f32>),
 }
@@ -113,6 +115,10 @@ impl Student {
                 GraphOp::Norm(norm) => match *norm {},
                 GraphOp::Move(Move::Upsample { factor }) => Op::Upsample(*factor),
                 GraphOp::Move(Move::Reshape) => Op::Reshape,
+                GraphOp::Move(moved) => {
+                    let sources = sources(moved, network.source_shape(first), step.shape);
+                    Op::Relocate(sources, moved.fill())
+                }
                 GraphOp::Combine(Combine::Concat, alignment) => {
                     let factor = |&shift: &u8| 2f32.powi(-i32::from(shift));
                     Op::Concat(alignment.shifts.iter().map(factor).collect())
@@ -246,6 +252,7 @@ impl Student {
                 Op::Table(table) => look_up(x, table),
                 Op::Upsample(factor) => upsample(x, from, *factor),
                 Op::Reshape => channels_last(channels_first(x, from), step.shape),
+                Op::Relocate(sources, fill) => relocate(x, sources, *fill),
                 Op::Concat(factors) => {
                     let parts = step.inputs.iter().zip(factors);
                     concat(

@@ -1,7 +1,8 @@
 //! Convolutions of any window by the trainer's operations, which know square kernels and one stride.
 //!
-//! A kernel that is not square, or whose padding above is not that on the left, is one with zeros at its sides. Unequal
-//! strides are a stride of 1 with the places between left out.
+//! A kernel that is not square, or whose padding above is not that on the left, is one with zeros at its sides; dilation
+//! is zeros between its elements, and groups are zeros for all other channels. Unequal strides are a stride of 1 with the
+//! places between left out.
 
 use burn_tensor::Tensor;
 
@@ -14,6 +15,8 @@ pub(super) struct Window {
     geometry: Geometry,
     /// Rows and columns of the kernel as it is.
     kernel: [usize; 2],
+    dilation: [usize; 2],
+    groups: usize,
     /// Zeros above and left of it.
     inset: [usize; 2],
     /// Strides, where they are unequal.
@@ -45,8 +48,8 @@ impl Window {
             (before + large).saturating_sub(small.saturating_sub(1) * stride)
         };
         let kernel = [
-            own.kernel[0] + inset[0],
-            own.kernel[1] + inset[1],
+            own.extent(0) + inset[0],
+            own.extent(1) + inset[1],
             reach(large.height, small.height),
             reach(large.width, small.width),
         ];
@@ -59,6 +62,8 @@ impl Window {
                 before,
             },
             kernel: own.kernel,
+            dilation: own.dilation,
+            groups: own.groups,
             inset,
             strides,
             transposed,
@@ -86,13 +91,23 @@ impl Window {
         let channels = columns / (rows * across).max(1);
         let side = self.geometry.kernel;
         let mut weight = weight;
-        if self.kernel != [side; 2] {
+        if self.kernel != [side; 2] || self.dilation != [1, 1] {
             let wide = weight.reshape([outputs * rows, across, channels]);
-            let wide = between_zeros(wide, self.inset[1], side);
+            let wide = between_zeros(dilated(wide, self.dilation[1]), self.inset[1], side);
             let high = wide.reshape([outputs, rows, side * channels]);
-            let high = between_zeros(high, self.inset[0], side);
+            let high = between_zeros(dilated(high, self.dilation[0]), self.inset[0], side);
             weight = high.reshape([outputs, side * side * channels]);
         }
+        let (each, whole) = (outputs / self.groups.max(1), channels * self.groups);
+        if self.groups > 1 {
+            let of_group = |group: usize| {
+                let rows = weight.clone().narrow(0, group * each, each);
+                let columns = rows.reshape([each * side * side, channels, 1]);
+                between_zeros(columns, group * channels, whole).reshape([each, side * side * whole])
+            };
+            weight = Tensor::cat((0..self.groups).map(of_group).collect(), 0);
+        }
+        let channels = whole;
         if self.transposed {
             weight
                 .reshape([outputs, side * side, channels])
@@ -130,6 +145,17 @@ impl Window {
         let high = wide.reshape([batch * height, 1, small.width * small.channels]);
         between_zeros(high, 0, down).reshape([batch, small.len()])
     }
+}
+
+/// Zeros between the elements of the second dimension, so that each is so far from the next.
+fn dilated<B: Kernels>(tensor: Tensor<B, 3>, dilation: usize) -> Tensor<B, 3> {
+    let [first, own, last] = tensor.dims();
+    if dilation == 1 {
+        return tensor;
+    }
+    let apart = between_zeros(tensor.reshape([first * own, 1, last]), 0, dilation);
+    let spread = apart.reshape([first, own * dilation, last]);
+    spread.narrow(1, 0, (own - 1) * dilation + 1)
 }
 
 /// Zeros before and behind along the second dimension, `length` in all.

@@ -128,7 +128,10 @@ fn one(
             let table = exponents::table(*function, first, exponent);
             (Op::Pointwise(table), exponent)
         }
-        Op::Move(moved) => (Op::Move(*moved), choose.exponent(site, first)?),
+        Op::Move(moved) => {
+            let exponent = choose.exponent(site, first)?;
+            (Op::Move(moved.at_exponent(exponent)), exponent)
+        }
         Op::Combine(combine, _) => {
             let operator = combine.operator();
             let exponent = choose.exponent(site, operator.exponent(&inputs))?;

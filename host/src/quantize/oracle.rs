@@ -36,7 +36,8 @@ fn one(network: &QuantizedNetwork, node: &Node<Integer>, inputs: &[&[i8]]) -> Ve
             .iter()
             .map(|&q| table[(i16::from(q) + 128) as usize])
             .collect(),
-        Op::Move(moved) => moved.apply(x, from, to, 0),
+        // An integer of int8.
+        Op::Move(moved) => moved.apply(x, from, to, moved.fill() as i8),
         Op::Combine(combine, alignment) => {
             let shapes = network.input_shapes(node);
             combine.operator().oracle(alignment, inputs, &shapes, to)
@@ -113,6 +114,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(kinds.len(), 8, "{kinds:?}");
+        assert_eq!(kinds.len(), 13, "{kinds:?}");
     }
 }

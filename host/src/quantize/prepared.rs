@@ -11,14 +11,14 @@ use super::fold::fold;
 use super::hessian::Hessian;
 use super::label::{Fit, fit_label_columns};
 use super::patches;
-use super::rounding::Task;
+use super::rounding::{Met, Task};
 use super::simulate;
 use super::weights::{Method, covering_exponent};
 use crate::graph::query::value;
 use crate::graph::{
     Bits, Folded, Function, Graph, Linear, Network, Op, QuantizedLinear, QuantizedNetwork, Source,
 };
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use shared::image::PIXEL_EXPONENT;
 use shared::latent::{self, Prior};
 
@@ -216,33 +216,51 @@ impl Search<'_> {
         let (node, source) = (site.node, site.node.inputs[0]);
         let input = site.graph.input;
         let x = value(source, input, self.prepared.inputs.view(), &self.outputs);
-        let mut input_means = column_means(real(x, input_exponent).view());
-        let mut float_means = match source {
+        let input_means = column_means(real(x, input_exponent).view());
+        let float_means = match source {
             Source::Node(before) => column_means(self.prepared.targets[before].view()),
             Source::Input | Source::Latent | Source::Label => input_means.clone(),
+        };
+        let missing = || QuantizeError::Hessian {
+            layer: node.name.clone(),
         };
         let from = site.graph.source_shape(source);
         let kind = node.op.linear_kind();
         let taps = kind.and_then(|kind| kind.taps(from, node.shape));
-        if let Some(taps) = &taps {
-            let patch = |means: Array1<f64>| patches::mean(taps, &means.to_vec());
-            (input_means, float_means) = (patch(input_means), patch(float_means));
+        let (mut met, mut means) = (Vec::new(), linear.bias.clone());
+        match &taps {
+            None => {
+                means = linear.weight.dot(&float_means) + &linear.bias;
+                met.push(Met {
+                    means: input_means,
+                    hessian: Hessian::new(&real(x, input_exponent)).ok_or_else(missing)?,
+                });
+            }
+            Some(taps) => {
+                let (inputs, floats) = (input_means.to_vec(), float_means.to_vec());
+                let each = linear.weight.nrows() / taps.window.groups;
+                for group in 0..taps.window.groups {
+                    let rows = s![group * each..(group + 1) * each, ..];
+                    let floats = patches::mean(taps, group, &floats);
+                    let mut own = means.slice_mut(s![group * each..(group + 1) * each]);
+                    let sums = linear.weight.slice(rows).dot(&floats);
+                    own += &sums;
+                    let hessian = Hessian::of_patches(x, input_exponent, taps, group);
+                    met.push(Met {
+                        means: patches::mean(taps, group, &inputs),
+                        hessian: hessian.ok_or_else(missing)?,
+                    });
+                }
+            }
         }
-        let hessian = match &taps {
-            Some(taps) => Hessian::of_patches(x, input_exponent, taps),
-            None => Hessian::new(&real(x, input_exponent)),
-        };
         Ok(Task {
             name: &node.name,
             linear,
-            means: linear.weight.dot(&float_means) + &linear.bias,
+            means,
             bits,
             method: self.method,
             input_exponent,
-            input_means,
-            hessian: hessian.ok_or_else(|| QuantizeError::Hessian {
-                layer: node.name.clone(),
-            })?,
+            met,
         })
     }
 }

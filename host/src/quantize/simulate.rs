@@ -27,7 +27,7 @@ pub fn folded(
         }
         Op::Norm(norm) => match *norm {},
         Op::Pointwise(function) => x.mapv(|v| function.at(v)),
-        Op::Move(moved) => moved.run(x, from, to),
+        Op::Move(moved) => moved.run(x, from, to, f64::from(moved.fill())),
         Op::Combine(combine, activation) => activate(combine.run(inputs, shapes, to), *activation),
     }
 }
@@ -68,7 +68,8 @@ pub fn integer(
         Op::Linear(kind, linear) => linear_layer(*kind, linear, x, from, to),
         Op::Norm(norm) => match *norm {},
         Op::Pointwise(entries) => table(entries, x),
-        Op::Move(moved) => moved.run(x, from, to),
+        // An integer of int8.
+        Op::Move(moved) => moved.run(x, from, to, moved.fill() as i8),
         Op::Combine(combine, alignment) => combine.run_integer(alignment, inputs, shapes, to),
     }
 }

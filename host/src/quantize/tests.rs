@@ -36,7 +36,10 @@ fn check(network: &QuantizedNetwork) {
         if let Some(linear) = step.op.linear() {
             let (rows, columns) = linear.weights.dim();
             let expected = match step.op.window() {
-                Some(window) => (step.shape.channels, window.area() * from.channels),
+                Some(window) => {
+                    let seen = from.channels / window.groups;
+                    (step.shape.channels, window.area() * seen)
+                }
                 None => (step.shape.len(), from.len()),
             };
             assert_eq!((rows, columns), expected, "{name}");

@@ -294,7 +294,7 @@ mod tests {
             );
             check_int8(&quantized, 9);
         }
-        assert_eq!(kinds.len(), 8, "{kinds:?}");
+        assert_eq!(kinds.len(), 13, "{kinds:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Files as other exporters write them, and files as an attacker writes them.
 
 mod labels;
+mod moves;
 mod pictures;
 pub mod random;
 

@@ -2,7 +2,7 @@
 
 use crate::graph::{BatchNorm, Float, InputSpec, Network, Op, Shape, Source, Window};
 use crate::ops;
-use crate::synthetic::Random;
+use crate::synthetic::{Random, any_groups};
 use ndarray::{Array1, Array2, Array4};
 
 /// No tensor of these graphs is larger.
@@ -52,51 +52,58 @@ impl Maker {
         self.push("embedding", layer, vec![Source::Label], Shape::vector(len))
     }
 
-    fn window(&mut self) -> ([usize; 2], [usize; 2], [usize; 4]) {
-        let kernel = [1 + self.random.below(5), 1 + self.random.below(5)];
-        let stride = [1 + self.random.below(3), 1 + self.random.below(3)];
-        let padding = [0, 1, 2, 3].map(|side| self.random.below(kernel[side % 2]));
-        (kernel, stride, padding)
+    /// A window over so many channels, what it pads behind, and how many outputs it gives.
+    fn window(&mut self, channels: usize) -> (Window, [usize; 2], usize) {
+        let random = &mut self.random;
+        let kernel = [1 + random.below(5), 1 + random.below(5)];
+        let stride = [1 + random.below(3), 1 + random.below(3)];
+        let mut window = Window {
+            dilation: [1 + random.below(4) / 3, 1 + random.below(5) / 3],
+            groups: any_groups(random, channels),
+            ..Window::new(kernel, stride, [0, 0])
+        };
+        let [top, left, bottom, right] =
+            [0, 1, 2, 3].map(|side| random.below(window.extent(side % 2)));
+        window.padding = [top, left];
+        let outputs = (1 + random.below(6)).next_multiple_of(window.groups);
+        (window, [bottom, right], outputs)
+    }
+
+    fn relocate(&mut self, (from, shape): Value) -> Option<Value> {
+        let (moved, to) = ops::arbitrary_move(&mut self.random, shape)?;
+        (to.len() <= MAX_LEN).then(|| self.push("moved", Op::Move(moved), vec![from], to))
     }
 
     /// `None` where the kernel does not fit.
     fn conv(&mut self, (from, shape): Value) -> Option<Value> {
-        let ([rows, columns], stride, padding) = self.window();
-        let outputs = 1 + self.random.below(6);
-        let inputs = shape.channels * rows * columns;
+        let (window, far, outputs) = self.window(shape.channels);
+        let ([rows, columns], seen) = (window.kernel, shape.channels / window.groups);
+        let inputs = seen * rows * columns;
         let weight = self.floats(outputs * inputs, inputs);
-        let weight =
-            Array4::from_shape_vec((outputs, shape.channels, rows, columns), weight).unwrap();
+        let weight = Array4::from_shape_vec((outputs, seen, rows, columns), weight).unwrap();
         let bias = self.bias(outputs);
-        let [top, left, bottom, right] = padding;
-        let window = Window::new([rows, columns], stride, [top, left]);
-        let to = ops::conv::output(window, shape, outputs, [bottom, right]);
+        let to = ops::conv::output(window, shape, outputs, far);
         let to = to.filter(|to| to.len() <= MAX_LEN)?;
         Some(self.push("conv", Op::conv(&weight, bias, window), vec![from], to))
     }
 
     /// `None` where the padding leaves nothing, or the picture is too large.
     fn conv_transpose(&mut self, (from, shape): Value) -> Option<Value> {
-        let ([rows, columns], stride, padding) = self.window();
-        let outputs = 1 + self.random.below(6);
-        let inputs = shape.channels * rows * columns;
+        let (window, far, outputs) = self.window(shape.channels);
+        let ([rows, columns], given) = (window.kernel, outputs / window.groups);
+        let inputs = shape.channels / window.groups * rows * columns;
         let weight = self.floats(outputs * inputs, inputs);
-        let weight =
-            Array4::from_shape_vec((shape.channels, outputs, rows, columns), weight).unwrap();
+        let dim = (shape.channels, given, rows, columns);
+        let weight = Array4::from_shape_vec(dim, weight).unwrap();
         let bias = self.bias(outputs);
-        let added = stride.map(|stride| self.random.below(stride));
-        let cut = [padding[0] + padding[2], padding[1] + padding[3]];
-        let whole = [
-            (shape.height - 1) * stride[0] + rows,
-            (shape.width - 1) * stride[1] + columns,
-        ];
+        let added = window.stride.map(|stride| self.random.below(stride));
+        let whole =
+            |axis: usize| (shape.sides()[axis] - 1) * window.stride[axis] + window.extent(axis);
         // tract cannot count where only the output padding makes up for what is cut.
-        if whole[0] < cut[0] || whole[1] < cut[1] {
+        if (0..2).any(|axis| whole(axis) < window.padding[axis] + far[axis]) {
             return None;
         }
-        let [top, left, bottom, right] = padding;
-        let window = Window::new([rows, columns], stride, [top, left]);
-        let to = ops::conv_transpose::output(window, shape, outputs, [bottom, right], added);
+        let to = ops::conv_transpose::output(window, shape, outputs, far, added);
         let to = to.filter(|to| to.len() <= MAX_LEN)?;
         let op = Op::conv_transpose(&weight, bias, window);
         Some(self.push("deconv", op, vec![from], to))
@@ -232,10 +239,11 @@ pub fn any_graph(seed: u64) -> Network {
         }
     }
     for _ in 0..1 + maker.random.below(6) {
-        let next = match maker.random.below(9) {
+        let next = match maker.random.below(11) {
             0 | 1 => maker.conv(value),
             2..=4 => maker.conv_transpose(value),
             5 => maker.upsample(value),
+            9 | 10 => maker.relocate(value),
             6 if value.1.len() * 3 <= MAX_LEN => Some(maker.branch(value)),
             7 if input.classes > 0 => Some(maker.label_plane(value)),
             _ => Some(maker.batch_norm(value)),
@@ -294,6 +302,7 @@ fn every_layer_takes_part() {
         "deconv",
         "dense",
         "embedding",
+        "moved",
         "norm",
         "reshape",
         "upsample",

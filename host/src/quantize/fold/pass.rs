@@ -76,7 +76,7 @@ impl Folding<'_> {
         let network = self.network;
         let node = &network.nodes[index];
         let read = self.reads.inputs(index);
-        let inputs: Vec<Source> = read.iter().map(|&source| self.step_of(source)).collect();
+        let mut inputs: Vec<Source> = read.iter().map(|&source| self.step_of(source)).collect();
         let pending = match read.first() {
             Some(Source::Node(before)) => self.pending[*before].clone(),
             _ => None,
@@ -105,6 +105,10 @@ impl Folding<'_> {
             Op::Move(moved) => {
                 if moved.operator().keeps_order() {
                     self.pending[index].clone_from(&pending);
+                }
+                if moved.fill() != 0.0 && self.is_label(inputs[0]) {
+                    // Beside a constant, the label's scale ends.
+                    inputs[0] = self.copied(index, inputs[0])?;
                 }
                 Op::Move(*moved)
             }
@@ -277,6 +281,16 @@ impl Folding<'_> {
         )
     }
 
+    /// Such a layer in front of a node.
+    fn copied(&mut self, index: usize, source: Source) -> Result<Source, QuantizeError> {
+        self.copy(index, source)?;
+        if let Source::Node(before) = source {
+            let copy = self.folded.nodes.len() - 1;
+            self.folded.nodes[copy].note = self.folded.nodes[before].note;
+        }
+        Ok(self.values[index])
+    }
+
     fn function(
         &mut self,
         index: usize,
@@ -309,12 +323,7 @@ impl Folding<'_> {
             }
         }
         if self.is_label(source) && !function.keeps_factors() {
-            self.copy(index, source)?;
-            if let Source::Node(before) = source {
-                let copy = self.folded.nodes.len() - 1;
-                self.folded.nodes[copy].note = self.folded.nodes[before].note;
-            }
-            source = self.values[index];
+            source = self.copied(index, source)?;
         }
         let wanted = format!("{}.{}", self.base(source), suffix(function));
         let name = unused(&self.folded.nodes, self.network, &wanted);
@@ -341,7 +350,9 @@ pub fn pixel_range(network: &Network) -> PixelRange {
     let mut at = network.nodes.last();
     while let Some(node) = at {
         match (&node.op, node.inputs.first()) {
-            (Op::Move(_), Some(Source::Node(before))) => at = network.nodes.get(*before),
+            (Op::Move(moved), Some(Source::Node(before))) if moved.fill() >= 0.0 => {
+                at = network.nodes.get(*before);
+            }
             (Op::Pointwise(function), _) if function.is_positive() => return PixelRange::Unit,
             _ => break,
         }
