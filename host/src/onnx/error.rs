@@ -97,6 +97,11 @@ pub enum NodeFault {
         "it reads {0}, which is a class's index; only Gather of an embedding and OneHot take an index"
     )]
     Index(String),
+    /// A transposed value where a picture or a vector is needed.
+    #[error(
+        "it reads {0}, whose dimensions are transposed; only Transpose, MatMul, Add, Mul and activations take it so: transpose it back first"
+    )]
+    Turned(String),
     /// Two tables or depths for one label.
     #[error("it is made for {found} classes, but the label has {expected}")]
     Classes {

@@ -9,7 +9,9 @@ use super::proto::NodeProto;
 use super::shape;
 use super::tensor::{Constant, MAX_ELEMENTS};
 use crate::graph::query::source_shape;
-use crate::graph::{self, Float, InputSpec, MAX_NODES, MAX_SIDE, Move, Node, Op, Shape, Source};
+use crate::graph::{
+    self, Combine, Float, InputSpec, MAX_NODES, MAX_SIDE, Move, Node, Op, Shape, Source,
+};
 use ndarray::Array2;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,8 +39,12 @@ pub struct Data {
     pub via: String,
     /// Whether more than one node reads it, under this name or one that it had before.
     pub shared: bool,
-    /// Whether it is the label as a class's index; the source is then the one-hot label that stands for it.
+    /// Whether it is an index: the label as a class's, whose source is the one-hot label that stands for it, or the number
+    /// of a largest channel.
     pub index: bool,
+    /// Which of the source's sides (0 for channels, 1 for rows, 2 for columns) each of the dimensions is, where they were
+    /// transposed; else empty.
+    pub turned: Vec<usize>,
 }
 
 /// The state of an import.
@@ -153,6 +159,16 @@ impl Importer {
 
     /// An input that depends on the graph's inputs and is a tensor of real numbers.
     pub fn operand(&self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
+        let data = self.turned(node, index)?;
+        if data.turned.is_empty() {
+            Ok(data)
+        } else {
+            Err(NodeFault::Turned(input_name(node, index)))
+        }
+    }
+
+    /// The same, whose dimensions may be transposed.
+    pub fn turned(&self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
         let data = self.data(node, index)?;
         if data.index {
             return Err(NodeFault::Index(input_name(node, index)));
@@ -206,6 +222,7 @@ impl Importer {
             via: name,
             shared: false,
             index: false,
+            turned: Vec::new(),
         }))
     }
 
@@ -247,11 +264,23 @@ impl Importer {
         change: impl Fn(&[usize]) -> Result<Vec<usize>, NodeFault>,
     ) -> Result<Value, NodeFault> {
         let data = self.data(node, 0)?;
+        if !data.turned.is_empty() {
+            return Err(NodeFault::Turned(input_name(node, 0)));
+        }
         Ok(Value::Data(Data {
             dims: change(&data.dims)?,
             via: node_name(node),
             ..data.clone()
         }))
+    }
+
+    /// Whether a value is the numbers of largest channels.
+    pub fn is_argmax(&self, source: Source) -> bool {
+        let node = match source {
+            Source::Node(index) => self.nodes.get(index),
+            Source::Input | Source::Latent | Source::Label => None,
+        };
+        node.is_some_and(|node| node.op == Op::Combine(Combine::Argmax, ()))
     }
 
     /// Learns how many classes a label that is an index may choose from.

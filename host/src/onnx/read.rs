@@ -199,6 +199,11 @@ fn output(
     };
     let name = clean(&output.name);
     let data = match importer.values.get(&output.name) {
+        Some(Value::Data(data)) if !data.turned.is_empty() => {
+            let why =
+                format!("{name} is transposed; transpose it back to (N, channels, rows, columns)");
+            return Err(OnnxError::Output(why));
+        }
         Some(Value::Data(data)) if !data.index => data.clone(),
         Some(_) => {
             let why = format!("{name} does not depend on the latent vector");

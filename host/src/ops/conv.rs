@@ -11,7 +11,7 @@ use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, clean, node_name, wrong};
 use crate::onnx::proto::{AttributeProto, NodeProto};
 use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor, picture};
-use crate::onnx::windows::{Auto, Windowed, channels, dims, split};
+use crate::onnx::windows::{Windowed, channels, dims, padding};
 use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, LinalgScalar};
 use shared::op::{self, Kind};
 
@@ -223,17 +223,7 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
     let (_, inputs, rows, columns) = windowed.kernel.dim();
     channels(&windowed, inputs)?;
     let (from, stride) = (windowed.from.sides(), windowed.stride);
-    let mut padding = windowed.pads;
-    if windowed.auto != Auto::NotSet {
-        padding = [0; 4];
-    }
-    if let Auto::SameUpper | Auto::SameLower = windowed.auto {
-        for (axis, kernel) in [rows, columns].into_iter().enumerate() {
-            let whole = (from[axis].div_ceil(stride[axis]) - 1) * stride[axis] + kernel;
-            let total = whole.saturating_sub(from[axis]);
-            (padding[axis], padding[axis + 2]) = split(total, windowed.auto);
-        }
-    }
+    let padding = padding(windowed.auto, windowed.pads, from, [rows, columns], stride);
     let [top, left, bottom, right] = padding;
     let window = Window::new([rows, columns], stride, [top, left]);
     super::check::padding(&clean(&node_name(node)), window, [bottom, right])

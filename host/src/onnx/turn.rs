@@ -1,0 +1,100 @@
+//! Transpositions of computed values. They are pending, as reshapes are: pictures have their channels first in ONNX, and
+//! matrices their columns last, so that a Transpose in front of a product of matrices and another behind it are no nodes
+//! of the network.
+//!
+//! The sides of a tensor are 0 for channels, 1 for rows, 2 for columns. A value of two dimensions has one row.
+
+use super::error::NodeFault;
+use super::importer::{Data, Importer, Value, attribute, input_name, node_name, wrong};
+use super::proto::NodeProto;
+use crate::graph::{Shape, Source};
+
+/// Reads Transpose of a computed value.
+///
+/// # Errors
+/// [`NodeFault`].
+pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
+    let data = importer.turned(node, 0)?;
+    let (source, sides) = sided(importer, &data)?;
+    let axes = attribute(node, "perm").map_or(&[][..], |a| &a.ints);
+    let fault = || NodeFault::Attribute {
+        name: "perm",
+        value: format!("{:?}", &axes[..axes.len().min(8)]),
+        expected: "the batch first, then each of the other axes once",
+    };
+    let axis = |&axis: &i64| usize::try_from(axis).ok()?.checked_sub(1);
+    let order: Option<Vec<usize>> = match axes {
+        [0, rest @ ..] if rest.len() == data.dims.len() => rest.iter().map(axis).collect(),
+        _ => None,
+    };
+    let order = order.ok_or_else(fault)?;
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    if !sorted.iter().copied().eq(0..data.dims.len()) {
+        return Err(fault());
+    }
+    let value = Value::Data(Data {
+        source,
+        dims: order.iter().map(|&axis| data.dims[axis]).collect(),
+        via: node_name(node),
+        ..data
+    });
+    Ok(turned(
+        value,
+        order.iter().map(|&axis| sides[axis]).collect(),
+    ))
+}
+
+/// A value as a tensor, and which of its sides each of the value's dimensions is.
+///
+/// # Errors
+/// [`NodeFault`] where it has more dimensions than a tensor has sides.
+pub fn sided(importer: &mut Importer, data: &Data) -> Result<(Source, Vec<usize>), NodeFault> {
+    if !data.turned.is_empty() {
+        return Ok((data.source, data.turned.clone()));
+    }
+    let (shape, sides) = match data.dims[..] {
+        [len] => (Shape::vector(len), vec![0]),
+        [channels, width] => {
+            let height = 1;
+            let shape = Shape {
+                channels,
+                height,
+                width,
+            };
+            (shape, vec![0, 2])
+        }
+        [channels, height, width] => {
+            let shape = Shape {
+                channels,
+                height,
+                width,
+            };
+            (shape, vec![0, 1, 2])
+        }
+        _ => {
+            let expected = "one to three dimensions a sample".to_owned();
+            return Err(wrong("input", &data.dims, expected));
+        }
+    };
+    Ok((importer.shaped(data, shape)?, sides))
+}
+
+/// A value whose dimensions are these sides.
+pub fn turned(mut value: Value, sides: Vec<usize>) -> Value {
+    if let Value::Data(data) = &mut value {
+        data.turned = match sides.is_sorted() {
+            true => Vec::new(),
+            false => sides,
+        };
+    }
+    value
+}
+
+/// The name of an input that must be matrices: rows, then columns, which are a tensor's channels.
+pub fn refuse(node: &NodeProto, index: usize) -> NodeFault {
+    let expected =
+        "matrices whose columns are the channels: (N, rows, columns, channels) of a picture"
+            .to_owned();
+    wrong("input", input_name(node, index), expected)
+}
