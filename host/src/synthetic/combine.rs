@@ -103,7 +103,8 @@ impl Builder {
             return;
         };
         self.push("scores", vec![query, key], Op::mat_mul(true), scores);
-        self.activation();
+        // Weights between 0 and 1, as those of any attention.
+        self.push("sigmoid", vec![self.head], Op::SIGMOID, scores);
         self.push(
             "attention",
             vec![self.head, value],
