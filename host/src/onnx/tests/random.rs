@@ -1,6 +1,6 @@
 //! Seeded random graphs of every layer, as a reader gives them: without needless reshapes, each node read by another.
 
-use crate::graph::{BatchNorm, Float, InputSpec, Network, Op, Shape, Source, Window};
+use crate::graph::{BatchNorm, Float, InputSpec, Move, Network, Op, Shape, Source, Window};
 use crate::ops;
 use crate::synthetic::{Random, any_groups};
 use ndarray::{Array1, Array2, Array4};
@@ -71,6 +71,12 @@ impl Maker {
 
     fn relocate(&mut self, (from, shape): Value) -> Option<Value> {
         let (moved, to) = ops::arbitrary_move(&mut self.random, shape)?;
+        // tract 0.23 forgets the start of a step where it makes one step of this and of a convolution before it.
+        if let Move::Slice { start, step } = moved
+            && (0..3).any(|axis| start[axis] % step[axis] != 0)
+        {
+            return None;
+        }
         (to.len() <= MAX_LEN).then(|| self.push("moved", Op::Move(moved), vec![from], to))
     }
 
