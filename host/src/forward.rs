@@ -50,7 +50,7 @@ pub fn one(op: &Op<Float>, inputs: &[ArrayView2<f32>], shapes: &[Shape], to: Sha
         }
         Op::Norm(norm) => batch_norm::run(norm, x, from),
         Op::Pointwise(function) => x.mapv(|v| activations::single(*function, v)),
-        Op::Move(moved) => moved.run(x, from, to),
+        Op::Move(moved) => moved.run(x, from, to, moved.fill()),
         Op::Combine(combine, ()) => combine.run(inputs, shapes, to),
     }
 }

@@ -1,8 +1,10 @@
 //! Generators that were never trained: seeded random networks for tests and measurements of everything behind training.
 
+mod combine;
 mod graph;
 
-pub use graph::{any_graph, conv_generator};
+pub use combine::any_choice;
+pub use graph::{any_graph, any_groups, conv_generator};
 
 use crate::graph::{BatchNorm, Float, InputSpec, Network, Op, Shape};
 use ndarray::{Array1, Array2};

@@ -17,6 +17,16 @@ pub enum GraphError {
         /// Name of the node.
         layer: String,
     },
+    /// A row of a table is chosen by what is no number of one.
+    #[error(
+        "layer {layer} chooses one of {rows} rows by what is no argmax of at most as many channels; put one in front of it"
+    )]
+    Number {
+        /// Name of the node.
+        layer: String,
+        /// Rows of its table.
+        rows: usize,
+    },
     /// Too few or too many inputs.
     #[error("layer {layer} has {found} inputs, expected {expected}")]
     Inputs {
@@ -96,12 +106,6 @@ pub enum GraphError {
     /// Two nodes share a name.
     #[error("two layers are named {0}; reports and images tell layers apart by their names")]
     Name(String),
-    /// An operator that can be trained only.
-    #[error("layer {layer} has an operator that can be trained, but not exported yet")]
-    Operator {
-        /// Name of the node.
-        layer: String,
-    },
     /// The picture's shape is not the last node's.
     #[error("the last layer gives {found}, but the picture is {picture}")]
     Picture {

@@ -9,6 +9,7 @@
 //! uninhabited [`Phase::Norm`].
 
 use super::{Phase, Shape, Taps, Window};
+use shared::op::BlockOrder;
 
 /// An operation of a phase.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +23,7 @@ pub enum Op<P: Phase> {
     /// Each element is one of the input's, or a constant.
     Move(Move),
     /// Several tensors become one, or elements are combined without weights.
-    Combine(P::Operator, P::Combine),
+    Combine(Combine, P::Combine),
 }
 
 /// What the columns of weights are multiplied with.
@@ -30,7 +31,8 @@ pub enum Op<P: Phase> {
 pub enum LinearKind {
     /// Fully connected: all of the input's elements, in order. The output is a vector, or a tensor of as many elements.
     Dense,
-    /// A cross-correlation, as every framework calls convolution. Columns: kernel row, kernel column, input channel.
+    /// A cross-correlation, as every framework calls convolution. Columns: kernel row, kernel column, input channel of
+    /// the group.
     Conv(Window),
     /// The adjoint of a convolution: each input adds its multiple of the kernel to the output at `stride` times its place.
     /// Columns as a convolution's; a column is multiplied with the input that meets its element of the kernel at the
@@ -38,10 +40,15 @@ pub enum LinearKind {
     ConvTranspose(Window),
     /// The label's column of a table. Columns: classes.
     Embedding,
+    /// A column of a table by its number, the last one for numbers past it. Columns: rows of the table.
+    Gather {
+        /// Rows of the table.
+        rows: usize,
+    },
 }
 
-/// Each element of the output is one of the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Each element of the output is one of the input, or a constant. Axes are rows, columns, channels, in this order.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Move {
     /// The same elements in the same order, with another shape.
     Reshape,
@@ -50,6 +57,50 @@ pub enum Move {
         /// Rows and columns of the block.
         factor: [usize; 2],
     },
+    /// Each pixel's channels become a block of pixels.
+    DepthToSpace {
+        /// Rows and columns of the block.
+        block: [usize; 2],
+        /// Which channel is which pixel of the block.
+        order: BlockOrder,
+    },
+    /// Each block of pixels becomes the channels of one.
+    SpaceToDepth {
+        /// Rows and columns of the block.
+        block: [usize; 2],
+        /// Which channel is which pixel of the block.
+        order: BlockOrder,
+    },
+    /// The axes in another order.
+    Transpose {
+        /// Which axis of the input each of the output is, each once.
+        order: [usize; 3],
+    },
+    /// A part of the input; how long along each axis, the node's shape says.
+    Slice {
+        /// The first along each axis.
+        start: [usize; 3],
+        /// From one to the next along each axis.
+        step: [usize; 3],
+    },
+    /// The input with something around it; how much behind it, the node's shape says.
+    Pad {
+        /// How much lies before it along each axis.
+        before: [usize; 3],
+        /// What lies around it.
+        around: Around,
+    },
+}
+
+/// What lies around a padded tensor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Around {
+    /// One value: a real number, or in a network of integers one of int8 at the node's exponent.
+    Constant(f32),
+    /// The element at the edge.
+    Edge,
+    /// The tensor mirrored at the element at its edge, which is not repeated.
+    Reflect,
 }
 
 /// How several tensors become one.
@@ -57,6 +108,25 @@ pub enum Move {
 pub enum Combine {
     /// All inputs, one after the other along the channels.
     Concat,
+    /// The sum of all inputs; one of a vector's shape counts for each pixel.
+    Add,
+    /// The product of two inputs, element by element; a vector counts for each pixel.
+    Mul,
+    /// Products of matrices: of the first input (height h, width m, channels k), which is h matrices of m x k, and of the
+    /// second, which is h (or one for all) of k x n.
+    MatMul {
+        /// The second input's matrices are n x k.
+        transposed: bool,
+    },
+    /// The mean over a window of each channel.
+    AveragePool {
+        /// How the window moves; it has no groups.
+        window: Window,
+        /// Zeros around the picture count as values.
+        count_include_pad: bool,
+    },
+    /// The number of the largest channel of each pixel, the first of equals.
+    Argmax,
 }
 
 impl LinearKind {
@@ -64,7 +134,7 @@ impl LinearKind {
     pub const fn window(&self) -> Option<Window> {
         match self {
             Self::Conv(window) | Self::ConvTranspose(window) => Some(*window),
-            Self::Dense | Self::Embedding => None,
+            Self::Dense | Self::Embedding | Self::Gather { .. } => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The phases that a network goes through, and what each keeps.
 
-use super::{BatchNorm, Combine, Function, Linear, QuantizedLinear};
-use shared::arithmetic::Activation;
+use super::{BatchNorm, Function, Linear, QuantizedLinear};
+use shared::arithmetic::{Activation, MAX_SHIFT};
 use shared::image::PixelRange;
 use shared::latent::Prior;
 use std::convert::Infallible;
@@ -15,8 +15,6 @@ pub trait Phase: Debug + Clone + PartialEq {
     type Norm: Debug + Clone + PartialEq;
     /// A function of one element.
     type Function: Debug + Clone + PartialEq;
-    /// How several tensors become one: [`Combine`] in every phase outside of training.
-    type Operator: Debug + Clone + PartialEq;
     /// What combining needs beside its operator.
     type Combine: Debug + Clone + PartialEq;
     /// What a node carries beside.
@@ -33,7 +31,6 @@ impl Phase for Float {
     type Linear = Linear<f32>;
     type Norm = BatchNorm;
     type Function = Function;
-    type Operator = Combine;
     type Combine = ();
     type Note = ();
     type About = ();
@@ -50,7 +47,6 @@ impl Phase for Folded {
     type Linear = Linear<f64>;
     type Norm = Infallible;
     type Function = Function;
-    type Operator = Combine;
     type Combine = Activation;
     type Note = usize;
     type About = Ending;
@@ -74,7 +70,6 @@ impl Phase for Integer {
     type Norm = Infallible;
     /// `y = table[x + 128]`.
     type Function = Box<[i8; 256]>;
-    type Operator = Combine;
     type Combine = Alignment;
     type Note = IntegerNote;
     type About = Picture;
@@ -84,10 +79,33 @@ impl Phase for Integer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alignment {
     /// What shifts mean, the operator says. For a concatenation, one an input: `y = saturate(rhe(x, shift))`, or `x`
-    /// where the shift is 0.
+    /// where the shift is 0. For a sum, one an input, by which it is shifted left, and then the sum's. For products and
+    /// means, the one of what is rounded.
     pub shifts: Vec<u8>,
     /// What follows.
     pub activation: Activation,
+}
+
+impl Alignment {
+    /// That of an operator with one shift, at least `least`.
+    ///
+    /// # Errors
+    /// The shift, with the number of an input, where the arithmetic has none such.
+    pub fn one(shift: i32, least: u8, activation: Activation) -> Result<Self, (usize, i32)> {
+        let most = MAX_SHIFT - activation.slope_shift();
+        let fits = u8::try_from(shift).ok();
+        let fits = fits.filter(|shift| (least..=most).contains(shift));
+        let shift = fits.ok_or((0, shift))?;
+        Ok(Self {
+            shifts: vec![shift],
+            activation,
+        })
+    }
+
+    /// The shift of an operator with one.
+    pub fn only(&self) -> u8 {
+        self.shifts.first().copied().unwrap_or(0)
+    }
 }
 
 /// What an integer node carries beside.

@@ -34,6 +34,15 @@ pub struct Shape {
     pub width: usize,
 }
 
+/// The axis of rows, where axes are numbered.
+pub const ROWS: usize = 0;
+
+/// The axis of columns.
+pub const COLUMNS: usize = 1;
+
+/// The axis of channels.
+pub const CHANNELS: usize = 2;
+
 /// The place of an element in a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -45,7 +54,37 @@ pub struct Place {
     pub channel: usize,
 }
 
+impl Place {
+    /// The place at so many rows, columns and channels.
+    pub const fn new([row, column, channel]: [usize; 3]) -> Self {
+        Self {
+            row,
+            column,
+            channel,
+        }
+    }
+
+    /// Row, column, channel.
+    pub const fn axes(self) -> [usize; 3] {
+        [self.row, self.column, self.channel]
+    }
+}
+
 impl Shape {
+    /// The shape of so many rows, columns and channels.
+    pub const fn of_axes([height, width, channels]: [usize; 3]) -> Self {
+        Self {
+            channels,
+            height,
+            width,
+        }
+    }
+
+    /// Rows, columns and channels.
+    pub const fn axes(&self) -> [usize; 3] {
+        [self.height, self.width, self.channels]
+    }
+
     /// Number of elements; saturates, and no network is that large.
     pub const fn len(&self) -> usize {
         self.channels

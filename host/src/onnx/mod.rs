@@ -5,6 +5,7 @@
 //! file of either origin; [`qdq`] makes generator.int8.onnx from a quantized network, [`fidelity`] generator.uint8.onnx
 //! from a float one. [`proto`] is the file format, [`tensor`] its constants, [`limits`] the guard before decoding.
 
+pub mod axes;
 pub mod build;
 pub mod constants;
 pub mod error;
@@ -21,6 +22,7 @@ pub mod tensor;
 pub mod tensors;
 #[cfg(test)]
 pub mod tests;
+pub mod turn;
 pub mod windows;
 pub mod write;
 

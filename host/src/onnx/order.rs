@@ -41,7 +41,10 @@ pub fn label_behind(mut nodes: Vec<Node<Float>>, input: InputSpec) -> Vec<Node<F
         let swapped = Source::Node(index);
         let reads = |node: &&Node<Float>| node.inputs.contains(&swapped);
         let weights = |node: &Node<Float>| match node.op.linear_kind() {
-            Some(kind) => kind != LinearKind::Embedding,
+            // A group's weights see only some of the channels.
+            Some(kind) => {
+                kind != LinearKind::Embedding && kind.window().is_none_or(|w| w.groups == 1)
+            }
             None => false,
         };
         if !swaps(&nodes[index]) || index == last || !nodes.iter().filter(reads).all(weights) {

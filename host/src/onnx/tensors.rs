@@ -3,7 +3,7 @@
 
 use super::build::{float, floats, int, int8s, int32s, int64s, node, value};
 use super::names::{LABEL, LATENT};
-use super::proto::{AttributeProto, GraphProto, TensorProto};
+use super::proto::{AttributeProto, GraphProto, TensorProto, data_type};
 use crate::graph::{Float, Graph, InputSpec, Integer, Node, QuantizedLinear, Shape, Source};
 use shared::arithmetic::Activation;
 
@@ -220,6 +220,16 @@ pub struct IntegerWriter<'a> {
     pub emitter: Emitter,
 }
 
+/// The scales of a grouped transposed convolution's weights, shape (inputs, outputs of a group, 1, 1), given one an
+/// output.
+fn scales_of_groups(name: &str, weight: &[usize], scales: &[f32]) -> TensorProto {
+    let [inputs, outputs] = [0, 1].map(|axis| weight.get(axis).copied().unwrap_or(1).max(1));
+    let inputs_of_group = inputs / (scales.len() / outputs).max(1);
+    let of = |at: usize| &scales[at / outputs / inputs_of_group.max(1) * outputs + at % outputs];
+    let all = (0..inputs * outputs).map(of);
+    floats(name, &[inputs, outputs, 1, 1], all)
+}
+
 fn power(exponent: i32) -> f32 {
     2f32.powi(exponent)
 }
@@ -257,7 +267,7 @@ impl IntegerWriter<'_> {
     }
 
     /// Appends what multiplies weights: input, weights and bias as real numbers, the operator, its activation, rounding.
-    /// Output channels are the weights' axis `axis`.
+    /// Output channels are the weights' axis `axis`, or those of a group where the axis is shorter.
     pub fn linear(
         &mut self,
         node: &Node<Integer>,
@@ -271,6 +281,8 @@ impl IntegerWriter<'_> {
         let own = |what: &str| format!("{name}.{what}");
         let input_exponent = i32::from(self.network.source_exponent(node.inputs[0]));
         let outputs = linear.bias.len();
+        let along = usize::try_from(axis).ok().and_then(|axis| dims.get(axis));
+        let grouped = along != Some(&outputs);
         let exponents = linear.weight_exponents.iter().map(|&e| i32::from(e));
         let weight_scales: Vec<f32> = exponents.clone().map(power).collect();
         let bias_scales: Vec<f32> = exponents.map(|e| power(e + input_exponent)).collect();
@@ -278,7 +290,10 @@ impl IntegerWriter<'_> {
         self.emitter.graph.initializer.extend([
             floats(&x_scale, &[], &[power(input_exponent)]),
             int8s(&own("weight"), dims, weights.iter()),
-            floats(&own("weight_scale"), &[outputs], &weight_scales),
+            match grouped {
+                true => scales_of_groups(&own("weight_scale"), dims, &weight_scales),
+                false => floats(&own("weight_scale"), &[outputs], &weight_scales),
+            },
             int32s(&own("bias"), &[outputs], &linear.bias),
             floats(&own("bias_scale"), &[outputs], &bias_scales),
             floats(&y_scale, &[], &[power(i32::from(node.note.exponent))]),
@@ -291,25 +306,55 @@ impl IntegerWriter<'_> {
             &x,
             vec![],
         );
-        let inputs = [&*own("weight"), &*own("weight_scale")];
-        self.push("DequantizeLinear", &w, &inputs, &w, vec![int("axis", axis)]);
+        if grouped {
+            // Scales along one axis cannot tell the groups' outputs apart.
+            let whole = own("weight_whole");
+            let to = vec![int("to", i64::from(data_type::FLOAT))];
+            self.push("Cast", &whole, &[&own("weight")], &whole, to);
+            self.push("Mul", &w, &[&whole, &own("weight_scale")], &w, vec![]);
+        } else {
+            let inputs = [&*own("weight"), &*own("weight_scale")];
+            self.push("DequantizeLinear", &w, &inputs, &w, vec![int("axis", axis)]);
+        }
         let inputs = [&*own("bias"), &*own("bias_scale")];
         self.push("DequantizeLinear", &b, &inputs, &b, vec![int("axis", 0)]);
-        let mut real = own("float");
+        let real = own("float");
         self.push(op, name, &[&x, &w, &b], &real, attributes);
-        let activation = match linear.activation {
-            Activation::None => None,
-            Activation::Relu => Some(("Relu", vec![])),
-            Activation::LeakyRelu { slope_shift } => Some((
-                "LeakyRelu",
-                vec![float("alpha", power(-i32::from(slope_shift)))],
-            )),
-        };
-        if let Some((op, attributes)) = activation {
-            let activated = own("activated");
-            self.push(op, &activated, &[&real], &activated, attributes);
-            real = activated;
-        }
+        let real = self.activated(name, real, linear.activation);
         self.quantize(name, &real, &y_scale);
+    }
+
+    /// Real numbers behind a node's activation.
+    fn activated(&mut self, name: &str, real: String, activation: Activation) -> String {
+        let (op, attributes) = match activation {
+            Activation::None => return real,
+            Activation::Relu => ("Relu", vec![]),
+            Activation::LeakyRelu { slope_shift } => {
+                let slope = power(-i32::from(slope_shift));
+                ("LeakyRelu", vec![float("alpha", slope)])
+            }
+        };
+        let activated = format!("{name}.activated");
+        self.push(op, &activated, &[&real], &activated, attributes);
+        activated
+    }
+
+    /// One of a node's inputs as real numbers; `from` is the tensor of its bytes.
+    pub fn real(&mut self, node: &Node<Integer>, at: usize, from: &str) -> String {
+        let [real, scale] = ["float", "scale"].map(|what| format!("{}.part{at}_{what}", node.name));
+        let exponent = i32::from(self.network.source_exponent(node.inputs[at]));
+        self.constant(floats(&scale, &[], &[power(exponent)]));
+        let inputs = [from, &*scale, "zero"];
+        self.push("DequantizeLinear", &real, &inputs, &real, vec![]);
+        real
+    }
+
+    /// Real numbers as a node's output: activated, and rounded to its scale.
+    pub fn round(&mut self, node: &Node<Integer>, real: &str, activation: Activation) {
+        let name = node.name.as_str();
+        let scale = format!("{name}.output_scale");
+        let real = self.activated(name, real.to_owned(), activation);
+        self.constant(floats(&scale, &[], &[power(i32::from(node.note.exponent))]));
+        self.quantize(name, &real, &scale);
     }
 }

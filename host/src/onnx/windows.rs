@@ -3,10 +3,10 @@
 use super::error::NodeFault;
 use super::importer::{Data, Importer, attribute, canonical, clean, int, text, wrong};
 use super::proto::NodeProto;
-use crate::graph::{Shape, Source};
+use crate::graph::{MAX_SIDE, Shape, Source, Window};
 use ndarray::{Array1, Array4};
 
-/// Kernels, strides and paddings are bytes in a model image.
+/// Kernels, strides, dilations and paddings are bytes in a model image.
 const MAX_WINDOW: usize = 255;
 
 /// What Conv and ConvTranspose have in common.
@@ -15,8 +15,8 @@ pub struct Windowed {
     pub kernel: Array4<f32>,
     /// One an output channel.
     pub bias: Array1<f32>,
-    /// Down, across.
-    pub stride: [usize; 2],
+    /// How it moves, the padding left out.
+    pub window: Window,
     /// Top, left, bottom, right.
     pub pads: [usize; 4],
     /// What decides the padding in place of `pads`.
@@ -40,37 +40,14 @@ pub enum Auto {
     SameLower,
 }
 
-impl Windowed {
-    /// Everything but the sizes; `outputs` is the weight's axis of output channels.
-    pub fn read(
-        importer: &mut Importer,
-        node: &NodeProto,
-        outputs: usize,
-    ) -> Result<Self, NodeFault> {
-        let data = importer.operand(node, 0)?;
-        let from = pictures(&data)?;
-        let group = int(node, "group", 1);
-        if group != 1 {
-            return Err(NodeFault::Attribute {
-                name: "group",
-                value: group.to_string(),
-                expected: "1: grouped and depthwise convolutions are not supported",
-            });
-        }
-        if list(node, "dilations", [1, 1], 0)? != [1, 1] {
-            return Err(NodeFault::Attribute {
-                name: "dilations",
-                value: shown(node, "dilations"),
-                expected: "1, 1: dilated convolutions are not supported",
-            });
-        }
-        let stride = list(node, "strides", [1, 1], 1)?;
-        let pads = list(node, "pads", [0; 4], 0)?;
-        let auto = match text(node, "auto_pad", "NOTSET") {
-            "NOTSET" | "" => Auto::NotSet,
-            "VALID" => Auto::Valid,
-            "SAME_UPPER" => Auto::SameUpper,
-            "SAME_LOWER" => Auto::SameLower,
+impl Auto {
+    /// Reads it.
+    pub fn read(node: &NodeProto) -> Result<Self, NodeFault> {
+        Ok(match text(node, "auto_pad", "NOTSET") {
+            "NOTSET" | "" => Self::NotSet,
+            "VALID" => Self::Valid,
+            "SAME_UPPER" => Self::SameUpper,
+            "SAME_LOWER" => Self::SameLower,
             other => {
                 return Err(NodeFault::Attribute {
                     name: "auto_pad",
@@ -78,7 +55,47 @@ impl Windowed {
                     expected: "NOTSET, VALID, SAME_UPPER or SAME_LOWER",
                 });
             }
-        };
+        })
+    }
+}
+
+/// The padding of a convolution or a pooling: top, left, bottom, right.
+pub fn padding(
+    auto: Auto,
+    stated: [usize; 4],
+    from: [usize; 2],
+    extent: [usize; 2],
+    stride: [usize; 2],
+) -> [usize; 4] {
+    if auto == Auto::NotSet {
+        return stated;
+    }
+    let mut padding = [0; 4];
+    if let Auto::SameUpper | Auto::SameLower = auto {
+        for axis in 0..2 {
+            let whole = (from[axis].div_ceil(stride[axis]) - 1) * stride[axis] + extent[axis];
+            let total = whole.saturating_sub(from[axis]);
+            (padding[axis], padding[axis + 2]) = split(total, auto);
+        }
+    }
+    padding
+}
+
+impl Windowed {
+    /// Everything but the sizes. The weight's output channels are its first axis, or those of a group its second where it
+    /// is transposed.
+    pub fn read(
+        importer: &mut Importer,
+        node: &NodeProto,
+        transposed: bool,
+    ) -> Result<Self, NodeFault> {
+        let data = importer.operand(node, 0)?;
+        let from = pictures(&data)?;
+        let stride = list(node, "strides", [1, 1], 1)?;
+        let dilation = list(node, "dilations", [1, 1], 1)?;
+        let groups = groups(node)?;
+        let pads = list(node, "pads", [0; 4], 0)?;
+        let auto = Auto::read(node)?;
         let len = importer.floats(node, 1)?.1.len();
         importer.spend(len)?;
         let (shape, floats) = importer.floats(node, 1)?;
@@ -100,7 +117,10 @@ impl Windowed {
         }
         let weight = Array4::from_shape_vec((a, b, rows, columns), floats.to_vec());
         let weight = weight.map_err(|_| wrong("weight", shape, expected()))?;
-        let outputs = weight.shape()[outputs];
+        let outputs = match transposed {
+            true => b.saturating_mul(groups),
+            false => a,
+        };
         let bias = match node.input.get(2) {
             Some(name) if !name.is_empty() => {
                 let (shape, floats) = importer.floats(node, 2)?;
@@ -115,13 +135,30 @@ impl Windowed {
         Ok(Self {
             kernel: weight,
             bias,
-            stride,
+            window: Window {
+                dilation,
+                groups,
+                ..Window::new([rows, columns], stride, [0, 0])
+            },
             pads,
             auto,
             from,
             source,
         })
     }
+}
+
+/// The attribute group.
+fn groups(node: &NodeProto) -> Result<usize, NodeFault> {
+    let group = int(node, "group", 1);
+    usize::try_from(group)
+        .ok()
+        .filter(|groups| (1..=MAX_SIDE).contains(groups))
+        .ok_or_else(|| NodeFault::Attribute {
+            name: "group",
+            value: group.to_string(),
+            expected: "a divisor of the channels",
+        })
 }
 
 /// The shape of pictures with channels.
@@ -202,7 +239,7 @@ pub fn large(node: &NodeProto, name: &'static str) -> Result<[usize; 2], NodeFau
     let side = |&v: &i64| {
         usize::try_from(v)
             .ok()
-            .filter(|v| (1..=crate::graph::MAX_SIDE).contains(v))
+            .filter(|v| (1..=MAX_SIDE).contains(v))
     };
     match ints {
         [rows, columns] => side(rows).zip(side(columns)),

@@ -8,7 +8,7 @@ use crate::graph::{
 use ndarray::Array1;
 use std::collections::BTreeSet;
 
-/// Kernels and strides are bytes in a model image.
+/// Kernels, strides and dilations are bytes in a model image.
 const MAX_WINDOW: usize = 255;
 
 impl Network {
@@ -37,7 +37,7 @@ impl Network {
 ///
 /// # Errors
 /// [`GraphError`] names the node.
-pub fn check_nodes<P: Phase<Operator = Combine>>(
+pub fn check_nodes<P: Phase>(
     graph: &Graph<P>,
     check: impl Fn(&Node<P>, &[Shape]) -> Result<(), GraphError>,
 ) -> Result<(), GraphError> {
@@ -60,7 +60,7 @@ pub fn check_nodes<P: Phase<Operator = Combine>>(
     Ok(())
 }
 
-fn input_shapes<P: Phase<Operator = Combine>>(
+fn input_shapes<P: Phase>(
     graph: &Graph<P>,
     index: usize,
     node: &Node<P>,
@@ -86,6 +86,14 @@ fn input_shapes<P: Phase<Operator = Combine>>(
     if node.op.linear_kind() == Some(LinearKind::Embedding) && node.inputs != [Source::Label] {
         return Err(order());
     }
+    if let Some(LinearKind::Gather { rows }) = node.op.linear_kind()
+        && !is_number(graph, node, rows)
+    {
+        return Err(GraphError::Number {
+            layer: node.name.clone(),
+            rows,
+        });
+    }
     let shape = |source: &Source| match source {
         Source::Node(before) if *before >= index => Err(order()),
         source => Some(graph.source_shape(*source))
@@ -93,6 +101,18 @@ fn input_shapes<P: Phase<Operator = Combine>>(
             .ok_or_else(order),
     };
     node.inputs.iter().map(shape).collect()
+}
+
+/// Whether what a node reads is the number of one of so many rows.
+fn is_number<P: Phase>(graph: &Graph<P>, node: &Node<P>, rows: usize) -> bool {
+    let before = match node.inputs[..] {
+        [Source::Node(before)] => graph.nodes.get(before),
+        _ => None,
+    };
+    before.is_some_and(|before| {
+        matches!(before.op, Op::Combine(Combine::Argmax, _))
+            && graph.first_shape(before).channels <= rows
+    })
 }
 
 /// Checks one node of a float network: its parameters, and its output's shape.
@@ -106,7 +126,7 @@ fn check_op(node: &Node<Float>, inputs: &[Shape]) -> Result<(), GraphError> {
             kind.operator().check(name, dim, from, node.shape)?;
             parameter(name, "a bias", dim.0, &linear.bias)?;
             let what = match kind {
-                LinearKind::Embedding => "an entry",
+                LinearKind::Embedding | LinearKind::Gather { .. } => "an entry",
                 LinearKind::Dense | LinearKind::Conv(_) | LinearKind::ConvTranspose(_) => {
                     "a weight"
                 }
@@ -164,21 +184,26 @@ fn wrong_window<T>(
 pub fn window(
     layer: &str,
     window: Window,
-    (_, columns): (usize, usize),
+    (outputs, columns): (usize, usize),
     from: Shape,
 ) -> Result<(), GraphError> {
     let bytes = |sides: [usize; 2]| sides.iter().all(|side| (1..=MAX_WINDOW).contains(side));
-    for (what, sides) in [("a kernel", window.kernel), ("a stride", window.stride)] {
+    for (what, sides) in [
+        ("a kernel", window.kernel),
+        ("a stride", window.stride),
+        ("a dilation", window.dilation),
+    ] {
         if !bytes(sides) {
             return wrong_window(layer, what, format!("{sides:?}"), "1 to 255 a side");
         }
     }
-    if (window.dilation, window.groups) != ([1, 1], 1) {
-        let found = format!("{:?}, {}", window.dilation, window.groups);
-        return wrong_window(layer, "a dilation or groups", found, "none");
+    let groups = window.groups;
+    if !(1..=MAX_SIDE).contains(&groups) || !outputs.is_multiple_of(groups) {
+        let expected = "a divisor of the output channels";
+        return wrong_window(layer, "a number of groups", groups.to_string(), expected);
     }
-    let channels = columns / window.area();
-    if channels != from.channels || columns != channels * window.area() {
+    let channels = (columns / window.area()).saturating_mul(groups);
+    if channels != from.channels || columns != channels / groups * window.area() {
         return Err(GraphError::Shape {
             layer: layer.to_owned(),
             expected: format!("{channels} channels"),
@@ -188,15 +213,15 @@ pub fn window(
     padding(layer, window, [0, 0])
 }
 
-/// Checks that the padding at no side is as large as the kernel.
+/// Checks that the padding at no side is as large as what the kernel spans.
 ///
 /// # Errors
 /// [`GraphError::Window`].
 pub fn padding(layer: &str, window: Window, [bottom, right]: [usize; 2]) -> Result<(), GraphError> {
     let [top, left] = window.padding;
-    if top.max(bottom) >= window.kernel[0] || left.max(right) >= window.kernel[1] {
+    if top.max(bottom) >= window.extent(0) || left.max(right) >= window.extent(1) {
         let found = format!("{:?}", [top, left, bottom, right]);
-        return wrong_window(layer, "a padding", found, "less than the kernel");
+        return wrong_window(layer, "a padding", found, "less than the kernel spans");
     }
     Ok(())
 }

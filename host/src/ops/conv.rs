@@ -1,17 +1,18 @@
 //! Convolution: Conv.
 
 use super::LinearOperator;
+use super::groups;
 use super::kernels::{self, conv_of_rows, rows_of_conv};
 use super::lower::{LowerError, Lowering, u16_of, window};
 use crate::graph::{
     Float, GraphError, Integer, Linear, LinearKind, Node, Op, QuantizedLinear, Shape, Taps, Window,
 };
-use crate::onnx::build::ints;
+use crate::onnx::build::{int, ints};
 use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, clean, node_name, wrong};
 use crate::onnx::proto::{AttributeProto, NodeProto};
 use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor, picture};
-use crate::onnx::windows::{Auto, Windowed, channels, dims, split};
+use crate::onnx::windows::{Windowed, channels, dims, padding};
 use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, LinalgScalar};
 use shared::op::{self, Kind};
 
@@ -35,19 +36,50 @@ pub fn sums<T: LinalgScalar + Send + Sync>(
     from: Shape,
     to: Shape,
 ) -> Array2<T> {
-    let kernel = conv_of_rows(weight, window);
-    kernels::conv(x, kernel.view(), bias, from, to.sides(), window)
+    groups::sums(window, x, weight, bias, (from, to), |part| {
+        let kernel = conv_of_rows(part.weight, part.window);
+        let sides = part.to.sides();
+        kernels::conv(
+            part.x,
+            kernel.view(),
+            part.bias,
+            part.from,
+            sides,
+            part.window,
+        )
+    })
 }
 
 /// What the windows of an ONNX node say.
 pub fn attributes(window: Window, far: [usize; 2]) -> Vec<AttributeProto> {
     let [top, left] = window.padding;
     let [bottom, right] = far;
-    vec![
+    let mut attributes = vec![
         ints("kernel_shape", &window.kernel),
         ints("pads", &[top, left, bottom, right]),
         ints("strides", &window.stride),
-    ]
+    ];
+    if window.dilation != [1, 1] {
+        attributes.push(ints("dilations", &window.dilation));
+    }
+    if window.groups != 1 {
+        // At most 65535.
+        attributes.push(int("group", window.groups as i64));
+    }
+    attributes
+}
+
+/// A windowed operator with its attributes, for people.
+pub fn describe(name: &str, window: Window) -> String {
+    let ([rows, columns], [down, across]) = (window.kernel, window.stride);
+    let mut text = format!("{name} {rows}x{columns} stride {down}x{across}");
+    if window.dilation != [1, 1] {
+        text += &format!(" dilation {}x{}", window.dilation[0], window.dilation[1]);
+    }
+    if window.groups > 1 {
+        text += &format!(" in {} groups", window.groups);
+    }
+    text
 }
 
 /// The shape of the output with so many zeros below and on the right; `None` where the kernel does not fit.
@@ -97,8 +129,7 @@ impl LinearOperator for Conv {
     }
 
     fn describe(&self) -> String {
-        let ([rows, columns], [down, across]) = (self.0.kernel, self.0.stride);
-        format!("conv {rows}x{columns} stride {down}x{across}")
+        describe("conv", self.0)
     }
 
     fn weight_dim(&self, from: Shape, to: Shape) -> (usize, usize) {
@@ -139,16 +170,18 @@ impl LinearOperator for Conv {
             },
         );
         let mut sums = vec![0; to.len()];
+        let inputs = from.channels / window.groups;
         for output in 0..to.channels {
+            let first = output / (to.channels / window.groups) * inputs;
             for i in 0..to.height {
                 for j in 0..to.width {
                     let mut accumulator = i64::from(linear.bias[output]);
                     let mut column = 0;
                     for u in 0..window.kernel[0] {
                         for v in 0..window.kernel[1] {
-                            for channel in 0..from.channels {
-                                let row = (i * window.stride[0] + u) as i64;
-                                let across = (j * window.stride[1] + v) as i64;
+                            for channel in first..first + inputs {
+                                let row = (i * window.stride[0] + u * window.dilation[0]) as i64;
+                                let across = (j * window.stride[1] + v * window.dilation[1]) as i64;
                                 let (row, across) = (
                                     row - window.padding[0] as i64,
                                     across - window.padding[1] as i64,
@@ -219,28 +252,30 @@ impl LinearOperator for Conv {
 /// # Errors
 /// [`NodeFault`].
 pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
-    let windowed = Windowed::read(importer, node, 0)?;
-    let (_, inputs, rows, columns) = windowed.kernel.dim();
-    channels(&windowed, inputs)?;
-    let (from, stride) = (windowed.from.sides(), windowed.stride);
-    let mut padding = windowed.pads;
-    if windowed.auto != Auto::NotSet {
-        padding = [0; 4];
+    let windowed = Windowed::read(importer, node, false)?;
+    let (outputs, inputs, ..) = windowed.kernel.dim();
+    if !outputs.is_multiple_of(windowed.window.groups) {
+        let expected = format!(
+            "a number of outputs that {} divides",
+            windowed.window.groups
+        );
+        return Err(wrong("weight", windowed.kernel.shape(), expected));
     }
-    if let Auto::SameUpper | Auto::SameLower = windowed.auto {
-        for (axis, kernel) in [rows, columns].into_iter().enumerate() {
-            let whole = (from[axis].div_ceil(stride[axis]) - 1) * stride[axis] + kernel;
-            let total = whole.saturating_sub(from[axis]);
-            (padding[axis], padding[axis + 2]) = split(total, windowed.auto);
-        }
-    }
+    channels(&windowed, inputs.saturating_mul(windowed.window.groups))?;
+    let (from, window) = (windowed.from.sides(), windowed.window);
+    let extent = [0, 1].map(|axis| window.extent(axis));
+    let padding = padding(windowed.auto, windowed.pads, from, extent, window.stride);
     let [top, left, bottom, right] = padding;
-    let window = Window::new([rows, columns], stride, [top, left]);
+    let window = Window {
+        padding: [top, left],
+        ..windowed.window
+    };
     super::check::padding(&clean(&node_name(node)), window, [bottom, right])
         .map_err(NodeFault::Network)?;
     let outputs = windowed.bias.len();
     let to = output(window, windowed.from, outputs, [bottom, right]).ok_or_else(|| {
-        let expected = format!("a picture that its {rows} x {columns} kernel fits in");
+        let [rows, columns] = extent;
+        let expected = format!("a picture that its window of {rows} x {columns} fits in");
         wrong("input", from, expected)
     })?;
     let op = Op::conv(&windowed.kernel, windowed.bias, window);

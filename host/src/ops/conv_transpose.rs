@@ -1,7 +1,8 @@
 //! Transposed convolution: ConvTranspose.
 
 use super::LinearOperator;
-use super::conv::{Picture, attributes};
+use super::conv::{Picture, attributes, describe};
+use super::groups;
 use super::kernels::{self, conv_transpose_of_rows, rows_of_conv_transpose};
 use super::lower::{LowerError, Lowering, u16_of, window};
 use crate::graph::{
@@ -20,9 +21,9 @@ use shared::op::{self, Kind};
 pub struct ConvTranspose(pub Window);
 
 impl Op<Float> {
-    /// A transposed convolution with a kernel of shape (inputs, outputs, rows, columns).
+    /// A transposed convolution with a kernel of shape (inputs, outputs of a group, rows, columns).
     pub fn conv_transpose(kernel: &Array4<f32>, bias: Array1<f32>, window: Window) -> Self {
-        let weight = rows_of_conv_transpose(kernel.view());
+        let weight = rows_of_conv_transpose(kernel.view(), window.groups);
         Self::Linear(LinearKind::ConvTranspose(window), Linear::new(weight, bias))
     }
 }
@@ -36,8 +37,18 @@ pub fn sums<T: LinalgScalar + Send + Sync>(
     from: Shape,
     to: Shape,
 ) -> Array2<T> {
-    let kernel = conv_transpose_of_rows(weight, window);
-    kernels::conv_transpose(x, kernel.view(), bias, from, to.sides(), window)
+    groups::sums(window, x, weight, bias, (from, to), |part| {
+        let kernel = conv_transpose_of_rows(part.weight, part.window);
+        let sides = part.to.sides();
+        kernels::conv_transpose(
+            part.x,
+            kernel.view(),
+            part.bias,
+            part.from,
+            sides,
+            part.window,
+        )
+    })
 }
 
 /// The shape of the output, of which so much is cut at the bottom and the right, and so much added there; `None` where
@@ -94,8 +105,7 @@ impl LinearOperator for ConvTranspose {
     }
 
     fn describe(&self) -> String {
-        let ([rows, columns], [down, across]) = (self.0.kernel, self.0.stride);
-        format!("transposed conv {rows}x{columns} stride {down}x{across}")
+        describe("transposed conv", self.0)
     }
 
     fn weight_dim(&self, from: Shape, to: Shape) -> (usize, usize) {
@@ -141,15 +151,17 @@ impl LinearOperator for ConvTranspose {
                 sums[to.at(output, pixel)] = i64::from(linear.bias[output]);
             }
         }
+        let (inputs, outputs) = (from.channels / window.groups, to.channels / window.groups);
         for channel in 0..from.channels {
+            let first = channel / inputs * outputs;
             for i in 0..from.height {
                 for j in 0..from.width {
                     let value = x.at(channel, i as i64, j as i64);
-                    for output in 0..to.channels {
+                    for output in first..first + outputs {
                         for u in 0..window.kernel[0] {
                             for v in 0..window.kernel[1] {
-                                let row = (i * window.stride[0] + u) as i64;
-                                let across = (j * window.stride[1] + v) as i64;
+                                let row = (i * window.stride[0] + u * window.dilation[0]) as i64;
+                                let across = (j * window.stride[1] + v * window.dilation[1]) as i64;
                                 let (row, across) = (
                                     row - window.padding[0] as i64,
                                     across - window.padding[1] as i64,
@@ -158,8 +170,8 @@ impl LinearOperator for ConvTranspose {
                                     && (0..to.width as i64).contains(&across);
                                 if inside {
                                     let tap = u * window.kernel[1] + v;
-                                    let weight =
-                                        linear.weights[[output, tap * from.channels + channel]];
+                                    let column = tap * inputs + channel % inputs;
+                                    let weight = linear.weights[[output, column]];
                                     let pixel = row as usize * to.width + across as usize;
                                     sums[to.at(output, pixel)] += i64::from(weight) * value;
                                 }
@@ -219,10 +231,14 @@ impl LinearOperator for ConvTranspose {
 /// # Errors
 /// [`NodeFault`].
 pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
-    let windowed = Windowed::read(importer, node, 1)?;
-    let (inputs, _, rows, columns) = windowed.kernel.dim();
+    let windowed = Windowed::read(importer, node, true)?;
+    let inputs = windowed.kernel.dim().0;
+    if !inputs.is_multiple_of(windowed.window.groups) {
+        let expected = format!("a number of inputs that {} divides", windowed.window.groups);
+        return Err(wrong("weight", windowed.kernel.shape(), expected));
+    }
     channels(&windowed, inputs)?;
-    let (from, stride) = (windowed.from.sides(), windowed.stride);
+    let (from, stride) = (windowed.from.sides(), windowed.window.stride);
     let added = list(node, "output_padding", [0, 0], 0)?;
     let mut padding = windowed.pads;
     let wanted = match attribute(node, "output_shape") {
@@ -234,8 +250,9 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
         padding = [0; 4];
     }
     // No side here is 0: constants of weights and shapes of values were checked.
-    for (axis, kernel) in [rows, columns].into_iter().enumerate() {
-        let whole = (from[axis] - 1) * stride[axis] + kernel + added[axis];
+    for axis in 0..2 {
+        let reached = (from[axis] - 1) * stride[axis] + windowed.window.extent(axis);
+        let whole = reached + added[axis];
         let side = match wanted {
             Some(wanted) => wanted[axis],
             None if same => from[axis] * stride[axis],
@@ -254,7 +271,10 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
         }
     }
     let [top, left, bottom, right] = padding;
-    let window = Window::new([rows, columns], stride, [top, left]);
+    let window = Window {
+        padding: [top, left],
+        ..windowed.window
+    };
     super::check::padding(&clean(&node_name(node)), window, [bottom, right])
         .map_err(NodeFault::Network)?;
     check_added(&clean(&node_name(node)), window, added).map_err(NodeFault::Network)?;

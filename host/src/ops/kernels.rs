@@ -139,9 +139,22 @@ pub fn rows_of_conv<T: Copy>(weight: ArrayView4<T>) -> Array2<T> {
     })
 }
 
-/// The same of a transposed convolution's kernel, (inputs, outputs, rows, columns).
-pub fn rows_of_conv_transpose<T: Copy>(weight: ArrayView4<T>) -> Array2<T> {
-    rows_of_conv(weight.permuted_axes([1, 0, 2, 3]))
+/// The same of a transposed convolution's kernel, (inputs, outputs of a group, rows, columns): columns are kernel row,
+/// kernel column, channel of the group.
+pub fn rows_of_conv_transpose<T: Copy>(weight: ArrayView4<T>, groups: usize) -> Array2<T> {
+    let (inputs, outputs, rows, columns) = weight.dim();
+    let inputs = inputs / groups.max(1);
+    let dim = (outputs * groups, rows * columns * inputs);
+    Array2::from_shape_fn(dim, |(output, at)| {
+        let (element, input) = (at / inputs, at % inputs);
+        let input = output / outputs * inputs + input;
+        weight[[
+            input,
+            output % outputs,
+            element / columns,
+            element % columns,
+        ]]
+    })
 }
 
 /// Back from rows to (outputs, inputs, rows, columns).
@@ -153,12 +166,15 @@ pub fn conv_of_rows<T: Copy>(rows: ArrayView2<T>, window: Window) -> Array4<T> {
     })
 }
 
-/// Back from rows to (inputs, outputs, rows, columns).
+/// Back from rows to (inputs, outputs of a group, rows, columns).
 pub fn conv_transpose_of_rows<T: Copy>(rows: ArrayView2<T>, window: Window) -> Array4<T> {
     let [height, width] = window.kernel;
     let inputs = rows.ncols() / window.area().max(1);
-    Array4::from_shape_fn((inputs, rows.nrows(), height, width), |(c, o, u, v)| {
-        rows[[o, (u * width + v) * inputs + c]]
+    let outputs = rows.nrows() / window.groups.max(1);
+    let dim = (inputs * window.groups, outputs, height, width);
+    Array4::from_shape_fn(dim, |(c, o, u, v)| {
+        let output = c / inputs * outputs + o;
+        rows[[output, (u * width + v) * inputs + c % inputs]]
     })
 }
 
@@ -179,7 +195,7 @@ mod tests {
         // Output 2, kernel row 3, kernel column 4, channel 1.
         assert_eq!(rows[[2, (3 * 5 + 4) * 2 + 1]], 2134.0);
         assert_eq!(conv_of_rows(rows.view(), window), weight);
-        let rows = rows_of_conv_transpose(weight.view());
+        let rows = rows_of_conv_transpose(weight.view(), 1);
         // Output 1, kernel row 3, kernel column 4, channel 2.
         assert_eq!(rows[[1, (3 * 5 + 4) * 3 + 2]], 2134.0);
         assert_eq!(conv_transpose_of_rows(rows.view(), window), weight);
@@ -274,7 +290,7 @@ mod tests {
             let rows = rows_of_conv(kernel.view());
             let bias = none(small.channels);
             let ax = ops::conv::sums(window, x.view(), rows.view(), bias.view(), large, small);
-            let rows = rows_of_conv_transpose(kernel.view());
+            let rows = rows_of_conv_transpose(kernel.view(), 1);
             let bias = none(channels);
             let aty =
                 ops::conv_transpose::sums(window, y.view(), rows.view(), bias.view(), small, large);

@@ -1,13 +1,13 @@
 //! Another shape for the same elements: Reshape, Flatten, Squeeze, Unsqueeze.
 
-use super::MoveOperator;
 use super::lower::LowerError;
+use super::{MoveNode, MoveOperator};
 use crate::graph::{Float, GraphError, Integer, Move, Node, Op, Phase, Shape};
 use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, attribute, int};
 use crate::onnx::proto::NodeProto;
 use crate::onnx::shape;
-use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor, dims};
+use crate::onnx::tensors::{Emitter, FloatWriter, IntegerWriter, Tensor, dims, output_name};
 use shared::op::Kind;
 use std::sync::Arc;
 
@@ -49,25 +49,39 @@ impl MoveOperator for Reshape {
         true
     }
 
+    fn append(&self, emitter: &mut Emitter, node: &MoveNode<'_>) {
+        let constant = format!("{}.shape", node.name);
+        emitter.reshape(node.x, node.to, node.name, &constant);
+    }
+
     fn write(&self, writer: &mut FloatWriter<'_>, index: usize, node: &Node<Float>) -> Tensor {
-        let from = writer.emitter.source(node.inputs[0]).name;
         let target = match index + 1 == writer.network.nodes.len() {
             true => writer.output.dims.clone(),
             false => dims(node.shape),
         };
         let to = writer.named(index, &target, format!("{}.output", node.name));
-        let constant = format!("{}.shape", node.name);
-        writer.emitter.reshape(&from, &to, &node.name, &constant);
+        let own = MoveNode {
+            name: &node.name,
+            x: &writer.emitter.source(node.inputs[0]).name,
+            to: &to,
+            shapes: (writer.network.first_shape(node), node.shape),
+            integer: false,
+        };
+        self.append(&mut writer.emitter, &own);
         to
     }
 
     fn write_integer(&self, writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize> {
-        let name = node.name.as_str();
-        let from = writer.emitter.source(node.inputs[0]).name;
-        let shaped = Tensor::new(&crate::onnx::tensors::output_name(name), &dims(node.shape));
-        let constant = format!("{name}.shape");
-        writer.emitter.reshape(&from, &shaped, name, &constant);
-        shaped.dims
+        let to = Tensor::new(&output_name(&node.name), &dims(node.shape));
+        let own = MoveNode {
+            name: &node.name,
+            x: &writer.emitter.source(node.inputs[0]).name,
+            to: &to,
+            shapes: (writer.network.first_shape(node), node.shape),
+            integer: true,
+        };
+        self.append(&mut writer.emitter, &own);
+        to.dims
     }
 
     fn lower<'a>(&self) -> Result<Option<Kind<'a>>, LowerError> {

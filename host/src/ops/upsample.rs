@@ -1,16 +1,16 @@
 //! Each element becomes a block of equal ones: Resize and Upsample, where they repeat each pixel a whole number of times.
 
-use super::MoveOperator;
 use super::lower::{LowerError, byte_pair};
+use super::{MoveNode, MoveOperator};
 use crate::graph::shape::Place;
-use crate::graph::{Float, GraphError, Integer, MAX_SIDE, Move, Node, Op, Phase, Shape};
+use crate::graph::{GraphError, MAX_SIDE, Move, Op, Phase, Shape};
 use crate::onnx::build::{floats, text as text_of};
 use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, attribute, clean, text, wrong};
 use crate::onnx::proto::{AttributeProto, NodeProto};
 use crate::onnx::shape::BATCH;
 use crate::onnx::tensor::{Constant, Elements};
-use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor, output_name, picture};
+use crate::onnx::tensors::Emitter;
 use crate::onnx::windows::pictures;
 use shared::op::{self, Kind};
 
@@ -83,22 +83,12 @@ impl MoveOperator for Upsample {
         }))
     }
 
-    fn write(&self, writer: &mut FloatWriter<'_>, index: usize, node: &Node<Float>) -> Tensor {
-        let x = writer.picture(node);
-        let scales = writer.constant(node, "scales", &[4], &self.scales());
-        let to = writer.named(index, &picture(node.shape), format!("{}.output", node.name));
-        let inputs = [x.as_str(), "", &scales];
-        writer.push("Resize", &node.name, &inputs, &to.name, repetition());
-        to
-    }
-
-    fn write_integer(&self, writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize> {
-        let (name, x) = (node.name.as_str(), writer.picture(node));
-        let scales = format!("{name}.scales");
-        writer.constant(floats(&scales, &[4], &self.scales()));
-        let inputs = [x.as_str(), "", &scales];
-        writer.push("Resize", name, &inputs, &output_name(name), repetition());
-        picture(node.shape).to_vec()
+    fn append(&self, emitter: &mut Emitter, node: &MoveNode<'_>) {
+        let scales = format!("{}.scales", node.name);
+        let constant = floats(&scales, &[4], &self.scales());
+        emitter.graph.initializer.push(constant);
+        let inputs = [node.x, "", &scales];
+        emitter.push("Resize", node.name, &inputs, &node.to.name, repetition());
     }
 
     fn lower<'a>(&self) -> Result<Option<Kind<'a>>, LowerError> {

@@ -5,14 +5,14 @@ use super::image::{pack, packed_len};
 use super::program::Program;
 use super::{PackError, golden, plan};
 use crate::graph::{
-    Alignment, Combine, InputSpec, Integer, IntegerNote, LinearKind, Op as GraphOp, Picture, Shape,
-    Source, Window,
+    Alignment, Combine, InputSpec, Integer, IntegerNote, Linear, LinearKind, Op as GraphOp,
+    Picture, Shape, Source, Window,
 };
 use crate::graph::{Bits, QuantizedLinear, QuantizedNetwork};
 use crate::ops;
 use crate::quantize::calibrate::{Calibration, integer_inputs, points};
 use crate::quantize::{Prepared, QuantizeOptions, oracle};
-use crate::synthetic::{self, Random};
+use crate::synthetic::{self, Random, any_groups};
 use firmware::engine::{Engine, Observer};
 use ndarray::Array2;
 use shared::arithmetic::Activation;
@@ -116,14 +116,17 @@ impl Maker {
 
     fn conv(&mut self, (from, shape): Value, transposed: bool) -> Option<Value> {
         let kernel = [1 + self.random.below(4), 1 + self.random.below(4)];
-        let window = Window::new(
-            kernel,
-            [1 + self.random.below(3), 1 + self.random.below(3)],
-            [self.random.below(kernel[0]), self.random.below(kernel[1])],
-        );
-        let behind = [self.random.below(kernel[0]), self.random.below(kernel[1])];
+        let stride = [1 + self.random.below(3), 1 + self.random.below(3)];
+        let mut window = Window {
+            dilation: [1 + self.random.below(4) / 3, 1 + self.random.below(5) / 3],
+            groups: any_groups(&mut self.random, shape.channels),
+            ..Window::new(kernel, stride, [0, 0])
+        };
+        let mut padding = || [0, 1].map(|axis| self.random.below(window.extent(axis)));
+        let (before, behind) = (padding(), padding());
+        window.padding = before;
         let side = |axis: usize, len: usize, random: &mut Random| {
-            let (kernel, stride) = (window.kernel[axis], window.stride[axis]);
+            let (kernel, stride) = (window.extent(axis), window.stride[axis]);
             let padding = window.padding[axis] + behind[axis];
             if transposed {
                 let more = random.below(stride);
@@ -135,7 +138,7 @@ impl Maker {
                 Some((len + padding).checked_sub(kernel)? / stride + 1)
             }
         };
-        let channels = 1 + self.random.below(5);
+        let channels = (1 + self.random.below(5)).next_multiple_of(window.groups);
         let to = Shape {
             channels,
             height: side(0, shape.height, &mut self.random)?,
@@ -145,7 +148,7 @@ impl Maker {
             return None;
         }
         let exponent = self.any_exponent();
-        let columns = kernel[0] * kernel[1] * shape.channels;
+        let columns = window.area() * (shape.channels / window.groups);
         let linear = self.linear(channels, columns, self.exponent(from), exponent);
         let kind = match transposed {
             true => LinearKind::ConvTranspose(window),
@@ -175,6 +178,13 @@ impl Maker {
         (to.len() <= 600).then(|| self.push(GraphOp::upsample(factor), vec![from], to, exponent))
     }
 
+    fn relocate(&mut self, (from, shape): Value) -> Option<Value> {
+        let (moved, to) = ops::arbitrary_move(&mut self.random, shape)?;
+        let exponent = self.exponent(from);
+        let op = GraphOp::Move(moved.at_exponent(i32::from(exponent)));
+        (to.len() <= 600).then(|| self.push(op, vec![from], to, exponent))
+    }
+
     fn concat(&mut self, parts: &[Value]) -> Value {
         let exponents: Vec<i8> = parts
             .iter()
@@ -198,6 +208,88 @@ impl Maker {
             shape,
             to,
         )
+    }
+
+    /// A combination with any exponent that the arithmetic has, and any activation that it takes.
+    fn combine(&mut self, combine: Combine, inputs: Vec<Source>, to: Shape) -> Value {
+        let operator = combine.operator();
+        let activation = match self.random.below(3) {
+            0 if operator.takes_activation() => Activation::Relu,
+            1 if operator.takes_activation() => Activation::LeakyRelu { slope_shift: 2 },
+            _ => Activation::None,
+        };
+        let exponents = inputs
+            .iter()
+            .map(|&source| i32::from(self.exponent(source)));
+        let exponents: Vec<i32> = exponents.collect();
+        let exponent = match operator.exponent(&exponents, activation) {
+            ops::Exponent::Only(exponent) | ops::Exponent::Natural(exponent) => exponent,
+            ops::Exponent::Within(range) => {
+                // Outputs of a few tens.
+                let about = *range.start() + self.random.below(9) as i32;
+                about.max(-6).min(*range.end())
+            }
+        };
+        let alignment = operator.align(&exponents, exponent, activation).unwrap();
+        let op = GraphOp::Combine(combine, alignment);
+        self.push(op, inputs, to, i8::try_from(exponent).unwrap())
+    }
+
+    /// The value, tables of it and a vector of its means, added or multiplied.
+    fn broadcast(&mut self, value: Value) -> Value {
+        let means = Combine::AveragePool {
+            window: Window::new(value.1.sides(), [1, 1], [0, 0]),
+            count_include_pad: false,
+        };
+        let vector = self.combine(means, vec![value.0], Shape::vector(value.1.channels));
+        let table = self.table(value, -4);
+        match self.random.below(3) {
+            0 => self.combine(Combine::Mul, vec![vector.0, table.0], value.1),
+            1 => self.combine(Combine::Add, vec![table.0, vector.0], value.1),
+            _ => self.combine(
+                Combine::Add,
+                vec![value.0, vector.0, table.0, value.0],
+                value.1,
+            ),
+        }
+    }
+
+    fn pool(&mut self, (from, shape): Value) -> Option<Value> {
+        let kernel = [1 + self.random.below(3), 1 + self.random.below(3)];
+        let padding = kernel.map(|kernel| self.random.below(kernel));
+        let window = Window::new(kernel, [1 + self.random.below(2), 1], padding);
+        let count_include_pad = self.random.below(2) == 0;
+        let pool = Combine::AveragePool {
+            window,
+            count_include_pad,
+        };
+        let to = ops::conv::output(window, shape, shape.channels, padding)?;
+        Some(self.combine(pool, vec![from], to))
+    }
+
+    fn attention(&mut self, value: Value) -> Value {
+        let (from, shape) = value;
+        let (key, _) = self.table(value, -5);
+        let scores = Shape {
+            channels: shape.width,
+            ..shape
+        };
+        let square = Combine::MatMul { transposed: true };
+        let (scores, _) = self.combine(square, vec![from, key], scores);
+        let product = Combine::MatMul { transposed: false };
+        self.combine(product, vec![scores, from], shape)
+    }
+
+    /// A row of a table by the largest of a few values.
+    fn choice(&mut self, value: Value) -> Value {
+        let (from, _) = self.dense(value, 5);
+        let (number, _) = self.combine(Combine::Argmax, vec![from], Shape::vector(1));
+        let (rows, len, exponent) = (5 + self.random.below(2), 6, self.any_exponent());
+        let table = Array2::from_shape_simple_fn((len, rows), || f64::from(self.random.normal()));
+        let rows_of = Linear::new(table, ndarray::Array1::zeros(len));
+        let linear = ops::gather::quantized(&rows_of, Bits::Eight, exponent.into());
+        let op = GraphOp::Linear(LinearKind::Gather { rows }, linear);
+        self.push(op, vec![number], Shape::vector(len), exponent)
     }
 }
 
@@ -239,7 +331,7 @@ pub fn any_integers(seed: u64) -> QuantizedNetwork {
     }
     value = maker.reshape(value, start);
     for _ in 0..1 + maker.random.below(6) {
-        let next = match maker.random.below(8) {
+        let next = match maker.random.below(16) {
             0 | 1 => maker.conv(value, false),
             2..=4 => maker.conv(value, true),
             5 => maker.upsample(value),
@@ -259,6 +351,21 @@ pub fn any_integers(seed: u64) -> QuantizedNetwork {
                 };
                 let plane = maker.reshape(plane, shape);
                 Some(maker.concat(&[value, plane]))
+            }
+            8 if value.1.len() <= 200 => Some(maker.broadcast(value)),
+            9 => maker.pool(value),
+            10 if value.1.width.pow(2) * value.1.height <= 600 => Some(maker.attention(value)),
+            13 | 14 => maker.relocate(value),
+            11 => {
+                let picture = value.1;
+                let row = maker.choice(value);
+                let value = maker.dense(row, picture.len());
+                Some(maker.reshape(value, picture))
+            }
+            12 if value.1.channels > 1 => {
+                let to = ops::argmax::output(value.1);
+                let numbers = maker.combine(Combine::Argmax, vec![value.0], to);
+                Some(maker.concat(&[value, numbers]))
             }
             _ => Some(maker.table(value, -5)),
         };
@@ -332,13 +439,24 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
         assert!(!map.to_string().contains('\t'));
     }
     let all = [
+        "add",
+        "argmax",
+        "average pool",
         "concat",
         "conv",
         "conv transpose",
         "dense",
+        "depth to space",
         "embedding",
+        "gather",
+        "matmul",
+        "mul",
+        "pad",
         "reshape",
+        "slice",
+        "space to depth",
         "table",
+        "transpose",
         "upsample",
     ];
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
@@ -348,8 +466,8 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
 
 #[test]
 fn quantized_graphs_are_packed_and_pass_their_self_test() {
-    for seed in 0..40 {
-        let network = synthetic::any_graph(seed);
+    let graphs = (0..60).map(synthetic::any_graph);
+    for network in graphs.chain((0..20).map(synthetic::any_choice)) {
         let calibration = Calibration {
             points: 24,
             ..Default::default()

@@ -84,12 +84,10 @@ fn elements(alias: &Alias, factors: &[f64]) -> Array1<f64> {
 
 /// Multiplies what is known of the factors of a node's channels by those of a value that it holds.
 pub fn record(alias: &Alias, factors: &[f64], all: &mut [Factors]) {
-    let all_factors = elements(alias, factors);
     let of = |channel| {
-        all_factors
-            .get(alias.shape.at(channel, 0))
-            .copied()
-            .unwrap_or(1.0)
+        let first = alias.channel(channel).next();
+        let factor = first.and_then(|element| factors.get(element));
+        factor.copied().unwrap_or(1.0)
     };
     let channels = Array1::from_shape_fn(alias.shape.channels, of);
     if let Some(slot) = all.get_mut(alias.node) {
@@ -177,25 +175,33 @@ pub fn absorb(
     let Some(node) = graph.nodes.get_mut(consumer.node) else {
         return Ok(());
     };
-    let mut columns = elements(consumer, factors);
-    if node.op.window().is_some() {
-        let shape = consumer.shape;
-        let mut by_channel = Vec::with_capacity(shape.channels);
-        for channel in 0..shape.channels {
-            let of = |pixel: usize| columns[shape.at(channel, pixel)];
-            if (1..shape.pixels()).any(|pixel| of(pixel) != of(0)) {
-                return Err(QuantizeError::Mixed {
-                    layer: node.name.clone(),
-                });
-            }
-            by_channel.push(of(0));
+    let Some(window) = node.op.window() else {
+        if let Some(linear) = node.op.linear_mut() {
+            linear.weight *= &elements(consumer, factors);
         }
-        let weights = node.op.linear().map_or(0, |linear| linear.weight.ncols());
-        // Columns are kernel row, kernel column, channel.
-        columns = by_channel.iter().copied().cycle().take(weights).collect();
+        return Ok(());
+    };
+    let of = |element: usize| factors.get(element).copied().unwrap_or(1.0);
+    let mut by_channel = Vec::with_capacity(consumer.shape.channels);
+    for channel in 0..consumer.shape.channels {
+        let mut own = consumer.channel(channel).map(of);
+        let first = own.next().unwrap_or(1.0);
+        if own.any(|factor| factor != first) {
+            return Err(QuantizeError::Mixed {
+                layer: node.name.clone(),
+            });
+        }
+        by_channel.push(first);
     }
     if let Some(linear) = node.op.linear_mut() {
-        linear.weight *= &columns;
+        let outputs = (linear.weight.nrows() / window.groups).max(1);
+        let inputs = (by_channel.len() / window.groups).max(1);
+        for (output, mut row) in linear.weight.rows_mut().into_iter().enumerate() {
+            // Columns are kernel row, kernel column, channel of the output's group.
+            let group = by_channel.chunks(inputs).nth(output / outputs);
+            let columns = group.unwrap_or_default().iter().cycle();
+            row.iter_mut().zip(columns).for_each(|(w, f)| *w *= f);
+        }
     }
     Ok(())
 }

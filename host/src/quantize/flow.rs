@@ -8,6 +8,9 @@ use crate::graph::{Folded, Graph, Op, Shape, Source};
 /// An element that does not come from the value.
 pub const FOREIGN: usize = usize::MAX;
 
+/// An element that is 0, whatever the value's factors are: padding.
+pub const NOTHING: usize = usize::MAX - 1;
+
 /// A value whose elements are (some of) those looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alias {
@@ -15,8 +18,17 @@ pub struct Alias {
     pub node: usize,
     /// Its shape.
     pub shape: Shape,
-    /// For each element, which of the value's it is; [`FOREIGN`] for others.
+    /// For each element, which of the value's it is; [`FOREIGN`] and [`NOTHING`] for others.
     pub origin: Vec<usize>,
+}
+
+impl Alias {
+    /// Which of the value's elements a channel holds; nothing is left out but [`NOTHING`].
+    pub fn channel(&self, channel: usize) -> impl Iterator<Item = usize> + '_ {
+        let element = move |pixel| self.origin.get(self.shape.at(channel, pixel)).copied();
+        let held = (0..self.shape.pixels()).filter_map(element);
+        held.filter(|&element| element != NOTHING)
+    }
 }
 
 /// All places that a value reaches.
@@ -78,7 +90,10 @@ pub fn reach(graph: &Graph<Folded>, value: Source) -> Option<Reach> {
                 &parts.into_iter().next().flatten()?,
                 from,
                 node.shape,
-                FOREIGN,
+                match moved.fill() == 0.0 {
+                    true => NOTHING,
+                    false => FOREIGN,
+                },
             ),
             Op::Combine(combine, _) => {
                 let origin = combine.operator().origins(&parts, &shapes, FOREIGN)?;
@@ -199,11 +214,8 @@ impl Groups {
     /// All elements of a channel get one factor.
     pub fn unite_channels(&mut self, alias: &Alias) {
         for channel in 0..alias.shape.channels {
-            let element = |pixel: usize| alias.origin.get(alias.shape.at(channel, pixel)).copied();
-            for pixel in 1..alias.shape.pixels() {
-                if let Some((a, b)) = element(pixel - 1).zip(element(pixel)) {
-                    self.unite(a, b);
-                }
+            for (a, b) in alias.channel(channel).zip(alias.channel(channel).skip(1)) {
+                self.unite(a, b);
             }
         }
     }

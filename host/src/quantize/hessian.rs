@@ -47,11 +47,16 @@ impl Hessian {
         Self::of(diagonal, || inputs.t().dot(&inputs) / samples)
     }
 
-    /// From a convolution's integer calibration inputs, shape (samples, elements), at an exponent: of its patches.
-    pub fn of_patches(inputs: ArrayView2<i8>, exponent: i32, taps: &Taps) -> Option<Self> {
+    /// From a convolution's integer calibration inputs, shape (samples, elements), at an exponent: of a group's patches.
+    pub fn of_patches(
+        inputs: ArrayView2<i8>,
+        exponent: i32,
+        taps: &Taps,
+        group: usize,
+    ) -> Option<Self> {
         let scale = power(2 * exponent);
         let whole = taps.columns() <= MAX_COMPENSATED;
-        let (means, mut moments) = patches::moments(taps, inputs, whole);
+        let (means, mut moments) = patches::moments(taps, group, inputs, whole);
         if whole {
             for (mut row, &a) in moments.rows_mut().into_iter().zip(&means) {
                 row.zip_mut_with(&means, |moment, &b| *moment = (*moment - a * b) * scale);

@@ -2,7 +2,7 @@
 //!
 //! Columns are kernel row, kernel column, channel, as [`crate::graph::LinearKind`] says. A transposed convolution's output meets
 //! only those elements of the kernel that some input, shifted by the stride, brings there; the others, and those that
-//! lie beyond the input, are zeros.
+//! lie beyond the input, are zeros. With groups, each has patches of its own.
 
 use crate::graph::Taps;
 use ndarray::{Array1, Array2, ArrayView2};
@@ -14,36 +14,43 @@ const MAX_PATCHES: usize = 1 << 14;
 /// Patches whose products are added up in single precision: 1024 * 128 * 128 is 2^24, so every sum is exact.
 const BLOCK: usize = 1 << 10;
 
-/// Writes the patch of one place of a sample, channels, rows, columns; `patch` must hold zeros.
-fn fill<T: Copy>(taps: &Taps, sample: &[T], place: usize, patch: &mut [T]) {
+/// Writes a group's patch of one place of a sample; `patch` must hold zeros.
+fn fill<T: Copy>(taps: &Taps, group: usize, sample: &[T], place: usize, patch: &mut [T]) {
     let (from, channels) = (taps.from, taps.channels());
+    let first = group * channels;
     taps.at(place, |element, at| {
         let columns = &mut patch[element * channels..][..channels];
         for (channel, column) in columns.iter_mut().enumerate() {
-            *column = sample[from.at(channel, at)];
+            *column = sample[from.at(first + channel, at)];
         }
     });
 }
 
-/// The mean patch over all places of a sample, or of the mean of many samples.
-pub fn mean(taps: &Taps, sample: &[f64]) -> Array1<f64> {
+/// A group's mean patch over all places of a sample, or of the mean of many samples.
+pub fn mean(taps: &Taps, group: usize, sample: &[f64]) -> Array1<f64> {
     let (from, channels) = (taps.from, taps.channels());
+    let first = group * channels;
     let mut mean = Array1::zeros(taps.columns());
     for place in 0..taps.places() {
         taps.at(place, |element, at| {
             for channel in 0..channels {
-                mean[element * channels + channel] += sample[from.at(channel, at)];
+                mean[element * channels + channel] += sample[from.at(first + channel, at)];
             }
         });
     }
     mean / taps.places().max(1) as f64
 }
 
-/// Means and second moments of patches of integer samples (samples, elements), in the units of those integers.
+/// Means and second moments of a group's patches of integer samples (samples, elements), in the units of those integers.
 ///
 /// All patches where there are at most 16,384, else so many at places that a generator with a fixed seed draws.
 /// Every sum is exact, so the result is the same on all machines. Without `all`, the diagonal alone (as one row).
-pub fn moments(taps: &Taps, x: ArrayView2<i8>, all: bool) -> (Array1<f64>, Array2<f64>) {
+pub fn moments(
+    taps: &Taps,
+    group: usize,
+    x: ArrayView2<i8>,
+    all: bool,
+) -> (Array1<f64>, Array2<f64>) {
     let columns = taps.columns();
     let x = x.as_standard_layout();
     let samples: Vec<&[i8]> = x
@@ -61,7 +68,7 @@ pub fn moments(taps: &Taps, x: ArrayView2<i8>, all: bool) -> (Array1<f64>, Array
         for (&index, mut row) in block.iter().zip(patches.rows_mut()) {
             patch.fill(0);
             let (sample, place) = (index / taps.places(), index % taps.places());
-            fill(taps, samples[sample], place, &mut patch);
+            fill(taps, group, samples[sample], place, &mut patch);
             row.iter_mut()
                 .zip(&patch)
                 .for_each(|(to, &q)| *to = f32::from(q));
@@ -107,31 +114,39 @@ mod tests {
     use crate::synthetic::Random;
 
     fn any_taps(random: &mut Random) -> Option<Taps> {
+        let groups = 1 + random.below(3);
         let from = Shape {
-            channels: 1 + random.below(3),
+            channels: groups * (1 + random.below(3)),
             height: 1 + random.below(5),
             width: 1 + random.below(5),
         };
         let kernel = [1 + random.below(4), 1 + random.below(4)];
         let stride = [1 + random.below(3), 1 + random.below(3)];
-        let [top, left, bottom, right] = [0, 1, 2, 3].map(|side| random.below(kernel[side % 2]));
+        let mut window = Window {
+            dilation: [1 + random.below(3), 1 + random.below(2)],
+            groups,
+            ..Window::new(kernel, stride, [0, 0])
+        };
+        let [top, left, bottom, right] =
+            [0, 1, 2, 3].map(|side| random.below(window.extent(side % 2)));
         let added = stride.map(|s| random.below(s));
-        let window = Window::new(kernel, stride, [top, left]);
+        window.padding = [top, left];
         let far = [bottom, right];
+        let outputs = 2 * groups;
         if random.below(2) == 0 {
-            let to = ops::conv_transpose::output(window, from, 1, far, added)?;
+            let to = ops::conv_transpose::output(window, from, outputs, far, added)?;
             LinearKind::ConvTranspose(window).taps(from, to)
         } else {
-            let to = ops::conv::output(window, from, 1, far)?;
+            let to = ops::conv::output(window, from, outputs, far)?;
             LinearKind::Conv(window).taps(from, to)
         }
     }
 
-    /// All patches of one sample, (places, columns).
-    fn patches(taps: &Taps, sample: &[f64]) -> Array2<f64> {
+    /// All patches of a group of one sample, (places, columns).
+    fn patches(taps: &Taps, group: usize, sample: &[f64]) -> Array2<f64> {
         let mut patches = Array2::zeros((taps.places(), taps.columns()));
         for (place, mut row) in patches.rows_mut().into_iter().enumerate() {
-            fill(taps, sample, place, row.as_slice_mut().unwrap());
+            fill(taps, group, sample, place, row.as_slice_mut().unwrap());
         }
         patches
     }
@@ -147,31 +162,32 @@ mod tests {
             tried += 1;
             let x =
                 Array2::from_shape_simple_fn((1, taps.from.len()), || f64::from(random.normal()));
-            let rows =
-                Array2::from_shape_simple_fn((2, taps.columns()), || f64::from(random.normal()));
-            let (bias, to) = (
-                Array1::zeros(2),
-                Shape {
-                    channels: 2,
-                    ..taps.to
-                },
-            );
+            let (groups, to) = (taps.window.groups, taps.to);
+            let dim = (to.channels, taps.columns());
+            let rows = Array2::from_shape_simple_fn(dim, || f64::from(random.normal()));
+            let bias = Array1::zeros(to.channels);
             let kind = match taps.transposed {
                 true => LinearKind::ConvTranspose(taps.window),
                 false => LinearKind::Conv(taps.window),
             };
             let expected = kind.sums(x.view(), rows.view(), bias.view(), taps.from, to);
-            let patches = patches(&taps, x.as_slice().unwrap());
-            let found = rows.dot(&patches.t());
-            for ((channel, pixel), found) in found.indexed_iter() {
-                let expected = expected[[0, to.at(channel, pixel)]];
-                assert!((found - expected).abs() < 1e-9, "{taps:?}");
+            let outputs = to.channels / groups;
+            let mut met = 0;
+            for group in 0..groups {
+                let patches = patches(&taps, group, x.as_slice().unwrap());
+                let first = group * outputs;
+                let rows = rows.slice(ndarray::s![first..first + outputs, ..]);
+                let found = rows.dot(&patches.t());
+                for ((channel, pixel), found) in found.indexed_iter() {
+                    let expected = expected[[0, to.at(first + channel, pixel)]];
+                    assert!((found - expected).abs() < 1e-9, "{taps:?}");
+                }
+                let found = mean(&taps, group, x.as_slice().unwrap());
+                let expected = patches.mean_axis(ndarray::Axis(0)).unwrap();
+                assert!((&found - &expected).iter().all(|d| d.abs() < 1e-12));
+                // Every input differs from zero, so an element of a patch does where it meets one.
+                met += (patches.iter().filter(|&&v| v != 0.0).count() * outputs) as u64;
             }
-            let found = mean(&taps, x.as_slice().unwrap());
-            let expected = patches.mean_axis(ndarray::Axis(0)).unwrap();
-            assert!((&found - &expected).iter().all(|d| d.abs() < 1e-12));
-            // Every input differs from zero, so an element of a patch does where it meets one.
-            let met = patches.iter().filter(|&&v| v != 0.0).count() as u64;
             assert_eq!(taps.products(), met);
         }
     }
@@ -186,19 +202,20 @@ mod tests {
             let x = Array2::from_shape_simple_fn((7, taps.from.len()), || {
                 random.below(256) as u8 as i8
             });
+            let group = taps.window.groups - 1;
             let all: Vec<Array2<f64>> = x
                 .rows()
                 .into_iter()
-                .map(|row| patches(&taps, &row.mapv(f64::from).to_vec()))
+                .map(|row| patches(&taps, group, &row.mapv(f64::from).to_vec()))
                 .collect();
             let views: Vec<ArrayView2<f64>> = all.iter().map(|part| part.view()).collect();
             let all: Array2<f64> = ndarray::concatenate(ndarray::Axis(0), &views).unwrap();
             let expected = all.t().dot(&all) / all.nrows() as f64;
-            let (means, found) = moments(&taps, x.view(), true);
+            let (means, found) = moments(&taps, group, x.view(), true);
             assert!((&found - &expected).iter().all(|d| d.abs() < 1e-6));
             let mean = all.mean_axis(ndarray::Axis(0)).unwrap();
             assert!((&means - &mean).iter().all(|d| d.abs() < 1e-9));
-            let (_, diagonal) = moments(&taps, x.view(), false);
+            let (_, diagonal) = moments(&taps, group, x.view(), false);
             assert!(
                 (&diagonal.row(0) - &expected.diag())
                     .iter()

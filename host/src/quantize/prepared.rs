@@ -11,14 +11,15 @@ use super::fold::fold;
 use super::hessian::Hessian;
 use super::label::{Fit, fit_label_columns};
 use super::patches;
-use super::rounding::Task;
+use super::rounding::{Met, Task};
 use super::simulate;
 use super::weights::{Method, covering_exponent};
 use crate::graph::query::value;
 use crate::graph::{
     Bits, Folded, Function, Graph, Linear, Network, Op, QuantizedLinear, QuantizedNetwork, Source,
 };
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use crate::ops::Exponent;
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use shared::image::PIXEL_EXPONENT;
 use shared::latent::{self, Prior};
 
@@ -183,12 +184,32 @@ impl Choose for Search<'_> {
         self.prepared.linear(site, &task)
     }
 
+    fn rows(&mut self, site: Site<'_>, rows: &Linear<f64>) -> Result<(Bits, i32), QuantizeError> {
+        let bits = self.bits.next().unwrap_or_default();
+        let entries = (&rows.weight + &rows.bias.view().insert_axis(Axis(1))).into_iter();
+        let largest = entries.fold(0f64, |largest, entry| largest.max(entry.abs()));
+        let natural = self.prepared.output_exponent(site.index);
+        // Fewer bits reach less far.
+        let reach = f64::from(bits.range().1);
+        let exponent = match bits {
+            Bits::Eight => natural,
+            Bits::Four => exponents::covering(largest, reach).unwrap_or(natural),
+        };
+        Ok((bits, exponent))
+    }
+
     fn table(&mut self, site: Site<'_>, function: Function) -> Result<i32, QuantizeError> {
         Ok(self.prepared.table_output(site.index, function))
     }
 
-    fn exponent(&mut self, _: Site<'_>, natural: i32) -> Result<i32, QuantizeError> {
-        Ok(natural)
+    fn exponent(&mut self, site: Site<'_>, allowed: Exponent) -> Result<i32, QuantizeError> {
+        Ok(match allowed {
+            Exponent::Only(exponent) | Exponent::Natural(exponent) => exponent,
+            Exponent::Within(range) => {
+                let wanted = self.prepared.output_exponent(site.index);
+                wanted.clamp(*range.start(), *range.end())
+            }
+        })
     }
 
     fn factors(&self, site: Site<'_>) -> Vec<f64> {
@@ -216,33 +237,51 @@ impl Search<'_> {
         let (node, source) = (site.node, site.node.inputs[0]);
         let input = site.graph.input;
         let x = value(source, input, self.prepared.inputs.view(), &self.outputs);
-        let mut input_means = column_means(real(x, input_exponent).view());
-        let mut float_means = match source {
+        let input_means = column_means(real(x, input_exponent).view());
+        let float_means = match source {
             Source::Node(before) => column_means(self.prepared.targets[before].view()),
             Source::Input | Source::Latent | Source::Label => input_means.clone(),
+        };
+        let missing = || QuantizeError::Hessian {
+            layer: node.name.clone(),
         };
         let from = site.graph.source_shape(source);
         let kind = node.op.linear_kind();
         let taps = kind.and_then(|kind| kind.taps(from, node.shape));
-        if let Some(taps) = &taps {
-            let patch = |means: Array1<f64>| patches::mean(taps, &means.to_vec());
-            (input_means, float_means) = (patch(input_means), patch(float_means));
+        let (mut met, mut means) = (Vec::new(), linear.bias.clone());
+        match &taps {
+            None => {
+                means = linear.weight.dot(&float_means) + &linear.bias;
+                met.push(Met {
+                    means: input_means,
+                    hessian: Hessian::new(&real(x, input_exponent)).ok_or_else(missing)?,
+                });
+            }
+            Some(taps) => {
+                let (inputs, floats) = (input_means.to_vec(), float_means.to_vec());
+                let each = linear.weight.nrows() / taps.window.groups;
+                for group in 0..taps.window.groups {
+                    let rows = s![group * each..(group + 1) * each, ..];
+                    let floats = patches::mean(taps, group, &floats);
+                    let mut own = means.slice_mut(s![group * each..(group + 1) * each]);
+                    let sums = linear.weight.slice(rows).dot(&floats);
+                    own += &sums;
+                    let hessian = Hessian::of_patches(x, input_exponent, taps, group);
+                    met.push(Met {
+                        means: patches::mean(taps, group, &inputs),
+                        hessian: hessian.ok_or_else(missing)?,
+                    });
+                }
+            }
         }
-        let hessian = match &taps {
-            Some(taps) => Hessian::of_patches(x, input_exponent, taps),
-            None => Hessian::new(&real(x, input_exponent)),
-        };
         Ok(Task {
             name: &node.name,
             linear,
-            means: linear.weight.dot(&float_means) + &linear.bias,
+            means,
             bits,
             method: self.method,
             input_exponent,
-            input_means,
-            hessian: hessian.ok_or_else(|| QuantizeError::Hessian {
-                layer: node.name.clone(),
-            })?,
+            met,
         })
     }
 }
@@ -283,14 +322,10 @@ impl Prepared<'_> {
             .unwrap_or(i32::from(PIXEL_EXPONENT))
     }
 
-    /// Quantizes a layer with weights and chooses its output's exponent.
-    fn linear(
-        &self,
-        site: Site<'_>,
-        task: &Task<'_>,
-    ) -> Result<(QuantizedLinear, i32), QuantizeError> {
-        let values = self.searched(site.index);
-        let searched = match destination(&self.folded, site.index) {
+    /// The exponent that suits a node's output best, for what reads it.
+    fn output_exponent(&self, index: usize) -> i32 {
+        let values = self.searched(index);
+        let searched = match destination(&self.folded, index) {
             Destination::Picture => Some(i32::from(PIXEL_EXPONENT)),
             Destination::Table(table) => match &self.folded.nodes[table].op {
                 Op::Pointwise(function) => {
@@ -301,7 +336,17 @@ impl Prepared<'_> {
             },
             Destination::Other => exponents::search(&values, exponents::squared_error),
         };
-        let mut exponent = searched.unwrap_or(i32::from(PIXEL_EXPONENT));
+        // All zero: any exponent will do.
+        searched.unwrap_or(i32::from(PIXEL_EXPONENT))
+    }
+
+    /// Quantizes a layer with weights and chooses its output's exponent.
+    fn linear(
+        &self,
+        site: Site<'_>,
+        task: &Task<'_>,
+    ) -> Result<(QuantizedLinear, i32), QuantizeError> {
+        let mut exponent = self.output_exponent(site.index);
         // A shift of at least 1 bounds the weights' exponents: the largest row may be clipped by one step, not more.
         let rows = task.linear.weight.rows().into_iter();
         let covering = rows

@@ -22,8 +22,14 @@ pub struct Task<'a> {
     pub method: Method,
     /// Exponent of what they meet.
     pub input_exponent: i32,
-    /// The mean of what each column meets, as a real number.
-    pub input_means: Array1<f64>,
+    /// What the rows meet: one for all, or for a convolution one a group of outputs.
+    pub met: Vec<Met>,
+}
+
+/// What the columns of rows are multiplied with.
+pub struct Met {
+    /// The mean of each, as a real number.
+    pub means: Array1<f64>,
     /// What rounding errors cost.
     pub hessian: Hessian,
 }
@@ -41,22 +47,24 @@ impl Task<'_> {
     /// Each row and its bias, or the bound that it cannot keep. Rows are independent: any number of threads gives the
     /// same result.
     fn round_rows(&self, limits: Limits) -> Vec<Result<(Row, i32), i64>> {
+        let outputs = self.linear.weight.nrows();
+        let each = outputs.div_ceil(self.met.len().max(1)).max(1);
         let round = |channel: usize| {
+            let met = &self.met[channel / each];
             let mean = self.means.get(channel).copied().unwrap_or(0.0);
             // The bias takes in what rounding, here and before, did to the mean.
             let bias_at = |row: &Row| {
                 let products = row
                     .weights
                     .iter()
-                    .zip(&self.input_means)
+                    .zip(&met.means)
                     .map(|(&w, m)| f64::from(w) * m);
                 let weighted = products.sum::<f64>() * power(row.exponent);
                 (mean - weighted) * power(-self.input_exponent - row.exponent)
             };
             let row = self.linear.weight.row(channel);
-            round_row(row, &self.hessian, self.bits, self.method, limits, bias_at)
+            round_row(row, &met.hessian, self.bits, self.method, limits, bias_at)
         };
-        let outputs = self.linear.weight.nrows();
         let threads = std::thread::available_parallelism()
             .map_or(1, usize::from)
             .min(outputs)

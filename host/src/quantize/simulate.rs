@@ -27,7 +27,7 @@ pub fn folded(
         }
         Op::Norm(norm) => match *norm {},
         Op::Pointwise(function) => x.mapv(|v| function.at(v)),
-        Op::Move(moved) => moved.run(x, from, to),
+        Op::Move(moved) => moved.run(x, from, to, f64::from(moved.fill())),
         Op::Combine(combine, activation) => activate(combine.run(inputs, shapes, to), *activation),
     }
 }
@@ -68,7 +68,8 @@ pub fn integer(
         Op::Linear(kind, linear) => linear_layer(*kind, linear, x, from, to),
         Op::Norm(norm) => match *norm {},
         Op::Pointwise(entries) => table(entries, x),
-        Op::Move(moved) => moved.run(x, from, to),
+        // An integer of int8.
+        Op::Move(moved) => moved.run(x, from, to, moved.fill() as i8),
         Op::Combine(combine, alignment) => combine.run_integer(alignment, inputs, shapes, to),
     }
 }
@@ -98,7 +99,7 @@ fn linear_layer(
             for ((&sum, &channel), y) in sums.iter().zip(&channels).zip(y.iter_mut()) {
                 let (bias, shift) = (linear.bias[channel], linear.shifts[channel]);
                 // Whole and below 2^24, so the cast is exact.
-                *y = linear.activation.requantize(sum as i32 + bias, shift);
+                *y = linear.activation.round(sum as i32 + bias, shift);
             }
         }
     }

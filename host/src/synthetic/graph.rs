@@ -9,18 +9,18 @@ use ndarray::{Array1, Array2, Array4};
 const SMALL: usize = 14;
 
 /// A network in the making.
-struct Builder {
-    random: Random,
-    input: InputSpec,
-    network: Network,
+pub(super) struct Builder {
+    pub(super) random: Random,
+    pub(super) input: InputSpec,
+    pub(super) network: Network,
     /// The value that is worked on.
-    head: Source,
-    shape: Shape,
+    pub(super) head: Source,
+    pub(super) shape: Shape,
     /// Layers that would give more rows or columns are left out.
     most: usize,
 }
 
-fn shape(channels: usize, height: usize, width: usize) -> Shape {
+pub(super) fn shape(channels: usize, height: usize, width: usize) -> Shape {
     Shape {
         channels,
         height,
@@ -29,7 +29,7 @@ fn shape(channels: usize, height: usize, width: usize) -> Shape {
 }
 
 impl Builder {
-    fn new(seed: u64, input: InputSpec, most: usize) -> Self {
+    pub(super) fn new(seed: u64, input: InputSpec, most: usize) -> Self {
         Self {
             random: Random::new(seed),
             input,
@@ -40,17 +40,17 @@ impl Builder {
         }
     }
 
-    fn push(&mut self, name: &str, inputs: Vec<Source>, layer: Op<Float>, shape: Shape) {
+    pub(super) fn push(&mut self, name: &str, inputs: Vec<Source>, layer: Op<Float>, shape: Shape) {
         let name = format!("{name}{}", self.network.nodes.len());
         (self.head, self.shape) = (self.network.push(name, layer, inputs, shape, ()), shape);
     }
 
-    fn dense(&mut self, outputs: usize, gain: f32) {
+    pub(super) fn dense(&mut self, outputs: usize, gain: f32) {
         let layer = self.random.dense(self.shape.len(), outputs, gain);
         self.push("dense", vec![self.head], layer, Shape::vector(outputs));
     }
 
-    fn reshape(&mut self, shape: Shape) {
+    pub(super) fn reshape(&mut self, shape: Shape) {
         self.push("reshape", vec![self.head], Op::reshape(), shape);
     }
 
@@ -60,7 +60,7 @@ impl Builder {
     }
 
     /// The classes' planes or vectors of this shape.
-    fn embedding(&mut self, to: Shape) {
+    pub(super) fn embedding(&mut self, to: Shape) {
         let table =
             Array2::from_shape_simple_fn((self.input.classes, to.len()), || self.random.normal());
         let layer = Op::embedding(&table);
@@ -84,30 +84,22 @@ impl Builder {
     }
 
     /// A convolution that keeps rows and columns.
-    fn same(&mut self, outputs: usize) {
+    pub(super) fn same(&mut self, outputs: usize) {
         let kernel = [1 + 2 * self.random.below(2), 1 + 2 * self.random.below(2)];
-        let [down, across] = kernel.map(|k| k / 2);
-        self.convolve(outputs, kernel, [1, 1], [down, across, down, across]);
+        let far = kernel.map(|k| k / 2);
+        self.convolve(outputs, Window::new(kernel, [1, 1], far), far);
     }
 
-    fn convolve(
-        &mut self,
-        outputs: usize,
-        kernel: [usize; 2],
-        stride: [usize; 2],
-        padding: [usize; 4],
-    ) {
-        let [rows, columns] = kernel;
-        let inputs = self.shape.channels;
+    fn convolve(&mut self, outputs: usize, window: Window, far: [usize; 2]) {
+        let [rows, columns] = window.kernel;
+        let inputs = self.shape.channels / window.groups;
         let deviation = (2.0 / (inputs * rows * columns) as f32).sqrt();
         let weight = Array4::from_shape_simple_fn((outputs, inputs, rows, columns), || {
             self.random.normal() * deviation
         });
         let bias = Array1::from_shape_simple_fn(outputs, || self.random.normal() * 0.1);
-        let [top, left, bottom, right] = padding;
-        let window = Window::new(kernel, stride, [top, left]);
         // A kernel that does not fit is left out.
-        if let Some(to) = ops::conv::output(window, self.shape, outputs, [bottom, right]) {
+        if let Some(to) = ops::conv::output(window, self.shape, outputs, far) {
             let op = Op::conv(&weight, bias, window);
             self.push("conv", vec![self.head], op, to);
         }
@@ -116,22 +108,17 @@ impl Builder {
     fn conv_transpose(
         &mut self,
         outputs: usize,
-        kernel: [usize; 2],
-        stride: [usize; 2],
-        padding: [usize; 4],
+        window: Window,
+        cut: [usize; 2],
         output_padding: [usize; 2],
     ) {
-        let [rows, columns] = kernel;
+        let ([rows, columns], [down, across]) = (window.kernel, window.stride);
         let inputs = self.shape.channels;
-        let met = (rows * columns).div_ceil(stride[0] * stride[1]) * inputs;
+        let met = (rows * columns).div_ceil(down * across) * (inputs / window.groups);
         let deviation = (2.0 / met as f32).sqrt();
-        let weight = Array4::from_shape_simple_fn((inputs, outputs, rows, columns), || {
-            self.random.normal() * deviation
-        });
+        let dim = (inputs, outputs / window.groups, rows, columns);
+        let weight = Array4::from_shape_simple_fn(dim, || self.random.normal() * deviation);
         let bias = Array1::from_shape_simple_fn(outputs, || self.random.normal() * 0.1);
-        let [top, left, bottom, right] = padding;
-        let window = Window::new(kernel, stride, [top, left]);
-        let cut = [bottom, right];
         let to = ops::conv_transpose::output(window, self.shape, outputs, cut, output_padding);
         let most = self.most;
         let small = |to: &Shape| to.height.max(to.width) <= most;
@@ -141,12 +128,30 @@ impl Builder {
         }
     }
 
-    fn any_window(&mut self) -> ([usize; 2], [usize; 2], [usize; 4]) {
+    /// A window over what there is, what it pads behind, and how many outputs it gives: about as many as wanted.
+    fn any_window(&mut self, outputs: usize) -> (Window, [usize; 2], usize) {
         let random = &mut self.random;
         let kernel = [1 + random.below(4), 1 + random.below(4)];
         let stride = [1 + random.below(3), 1 + random.below(3)];
-        let padding = [0, 1, 2, 3].map(|side| random.below(kernel[side % 2].min(3)));
-        (kernel, stride, padding)
+        let mut window = Window {
+            dilation: [1 + random.below(4) / 3, 1 + random.below(5) / 3],
+            groups: any_groups(random, self.shape.channels),
+            ..Window::new(kernel, stride, [0, 0])
+        };
+        let [top, left, bottom, right] =
+            [0, 1, 2, 3].map(|side| random.below(window.extent(side % 2).min(3)));
+        window.padding = [top, left];
+        let outputs = outputs.next_multiple_of(window.groups);
+        (window, [bottom, right], outputs)
+    }
+
+    /// Elements moved in any way.
+    fn relocate(&mut self) {
+        let moved = ops::arbitrary_move(&mut self.random, self.shape);
+        let small = |to: &Shape| to.height.max(to.width).max(to.channels) <= self.most;
+        if let Some((moved, to)) = moved.filter(|(_, to)| small(to)) {
+            self.push("moved", vec![self.head], Op::Move(moved), to);
+        }
     }
 
     fn batch_norm(&mut self) {
@@ -154,7 +159,7 @@ impl Builder {
         self.push("norm", vec![self.head], layer, self.shape);
     }
 
-    fn activation(&mut self) {
+    pub(super) fn activation(&mut self) {
         let layer = match self.random.below(7) {
             0 => Op::RELU,
             1 | 2 => Op::leaky_relu(0.25),
@@ -181,8 +186,8 @@ impl Builder {
                 self.reshape(first);
             }
             1 => {
-                let kernel = [first.height, first.width];
-                self.conv_transpose(first.channels, kernel, [1, 1], [0; 4], [0, 0]);
+                let window = Window::new([first.height, first.width], [1, 1], [0, 0]);
+                self.conv_transpose(first.channels, window, [0, 0], [0, 0]);
             }
             2 => {
                 let length = 1 + self.random.below(6);
@@ -208,15 +213,24 @@ impl Builder {
 
     fn block(&mut self) {
         let outputs = 1 + self.random.below(5);
-        match self.random.below(6) {
+        match self.random.below(11) {
             0 => {
-                let (kernel, stride, padding) = self.any_window();
-                self.convolve(outputs, kernel, stride, padding);
+                let (window, far, outputs) = self.any_window(outputs);
+                self.convolve(outputs, window, far);
             }
             1 | 2 => {
-                let (kernel, stride, padding) = self.any_window();
-                let output_padding = stride.map(|s| self.random.below(s));
-                self.conv_transpose(outputs, kernel, stride, padding, output_padding);
+                let (window, cut, outputs) = self.any_window(outputs);
+                let output_padding = window.stride.map(|s| self.random.below(s));
+                self.conv_transpose(outputs, window, cut, output_padding);
+            }
+            8 | 9 => {
+                self.relocate();
+                if self.random.below(2) == 0 {
+                    self.relocate();
+                }
+                if self.random.below(2) == 0 {
+                    self.same(outputs);
+                }
             }
             3 => {
                 let factor = [1 + self.random.below(2), 1 + self.random.below(3)];
@@ -240,6 +254,7 @@ impl Builder {
                 }
                 self.concat(one, (self.head, self.shape));
             }
+            5..=7 => self.combination(),
             _ => {
                 let flat = Shape::vector(self.shape.len());
                 if flat != self.shape {
@@ -271,7 +286,7 @@ impl Builder {
         }
     }
 
-    fn finish(self, name: String) -> Network {
+    pub(super) fn finish(self, name: String) -> Network {
         Network {
             name,
             output: self.shape,
@@ -280,8 +295,19 @@ impl Builder {
     }
 }
 
-/// A small random graph: dense layers, both convolutions of any window, upsampling, concatenations, embeddings, branches,
-/// batch normalisation in any place, any activations. Reshapes go from vectors to pictures or back.
+/// A number of groups that so many channels fall into: often one, or one a channel.
+pub fn any_groups(random: &mut Random, channels: usize) -> usize {
+    let divisors: Vec<usize> = (1..=channels).filter(|n| channels % n == 0).collect();
+    match random.below(4) {
+        0 | 1 => 1,
+        2 => channels,
+        _ => divisors[random.below(divisors.len())],
+    }
+}
+
+/// A small random graph: dense layers, both convolutions of any window, moves, concatenations, embeddings, branches, sums,
+/// products, attention, means, batch normalisation in any place, any activations. Reshapes go from vectors to pictures or
+/// back.
 pub fn any_graph(seed: u64) -> Network {
     let mut random = Random::new(seed ^ 0x6772_6170_6800_0000);
     let input = InputSpec {
@@ -334,10 +360,11 @@ pub fn conv_generator(
     };
     builder.batch_norm();
     leaky(&mut builder);
-    builder.conv_transpose(channels[1], [4, 4], [2, 2], [1; 4], [0, 0]);
+    let window = Window::new([4, 4], [2, 2], [1, 1]);
+    builder.conv_transpose(channels[1], window, [1, 1], [0, 0]);
     builder.batch_norm();
     leaky(&mut builder);
-    builder.conv_transpose(output.channels, [4, 4], [2, 2], [1; 4], [0, 0]);
+    builder.conv_transpose(output.channels, window, [1, 1], [0, 0]);
     builder.push("tanh", vec![builder.head], Op::TANH, output);
     builder.finish("convolutional".to_owned())
 }
@@ -359,9 +386,14 @@ mod tests {
             for node in &network.nodes {
                 let kind = ops::describe(node);
                 kinds.insert(kind.split(' ').next().unwrap_or_default().to_owned());
+                for part in ["dilation", "groups"] {
+                    if kind.contains(part) {
+                        kinds.insert(part.to_owned());
+                    }
+                }
             }
         }
-        assert_eq!(kinds.len(), 12, "{kinds:?}");
+        assert_eq!(kinds.len(), 23, "{kinds:?}");
         let output = shape(1, 28, 28);
         conv_generator(1, 32, 10, [64, 32], output).check().unwrap();
     }

@@ -83,7 +83,7 @@ pub(super) fn start<B: TrainBackend>(
             dataset: identity.dataset.clone(),
         };
         checkpoint::load(trainer, &identity, source, device)?;
-        let teacher = trainer.network()?;
+        let teacher = trainer.network();
         let prepared = Prepared::new(&teacher, &Calibration::default())?;
         let quantized = quantized(&prepared, &config.qat)?;
         let student = Student::new(prepared.folded(), &quantized)?;

@@ -1,10 +1,6 @@
 //! The one list of operators, and the enumeration that is made of it.
 
-use super::{
-    Add, ArgMax, AveragePool, Block, Conv, ConvTranspose, Copy, Dense, DepthToSpace, Embedding,
-    Gather, MatMul, Mul, Noise, OpFault, Operator, Pad, Record, Region, Repeat, Sink, Slice,
-    SpaceToDepth, Table, Transpose, Upsample, WeightShape, Weights,
-};
+use super::*;
 
 /// Calls a macro with every operator and its code. A new operator is a line here.
 ///

@@ -338,8 +338,9 @@ fn what_is_not_supported_says_so_by_node() {
     };
     for op in ["Conv", "ConvTranspose"] {
         let cases = [
-            (int("group", 2), "grouped and depthwise"),
-            (ints("dilations", &[2, 1]), "dilated convolutions"),
+            (int("group", 0), "attribute group is 0"),
+            (int("group", 3), "that 3 divides"),
+            (ints("dilations", &[0, 1]), "attribute dilations is [0, 1]"),
             (ints("strides", &[0, 1]), "attribute strides is [0, 1]"),
             (ints("strides", &[1]), "attribute strides is [1]"),
             (ints("strides", &[300, 1]), "at most 255"),

@@ -1,8 +1,8 @@
 //! Seeded random graphs of every layer, as a reader gives them: without needless reshapes, each node read by another.
 
-use crate::graph::{BatchNorm, Float, InputSpec, Network, Op, Shape, Source, Window};
+use crate::graph::{BatchNorm, Float, InputSpec, Move, Network, Op, Shape, Source, Window};
 use crate::ops;
-use crate::synthetic::Random;
+use crate::synthetic::{Random, any_groups};
 use ndarray::{Array1, Array2, Array4};
 
 /// No tensor of these graphs is larger.
@@ -52,51 +52,64 @@ impl Maker {
         self.push("embedding", layer, vec![Source::Label], Shape::vector(len))
     }
 
-    fn window(&mut self) -> ([usize; 2], [usize; 2], [usize; 4]) {
-        let kernel = [1 + self.random.below(5), 1 + self.random.below(5)];
-        let stride = [1 + self.random.below(3), 1 + self.random.below(3)];
-        let padding = [0, 1, 2, 3].map(|side| self.random.below(kernel[side % 2]));
-        (kernel, stride, padding)
+    /// A window over so many channels, what it pads behind, and how many outputs it gives.
+    fn window(&mut self, channels: usize) -> (Window, [usize; 2], usize) {
+        let random = &mut self.random;
+        let kernel = [1 + random.below(5), 1 + random.below(5)];
+        let stride = [1 + random.below(3), 1 + random.below(3)];
+        let mut window = Window {
+            dilation: [1 + random.below(4) / 3, 1 + random.below(5) / 3],
+            groups: any_groups(random, channels),
+            ..Window::new(kernel, stride, [0, 0])
+        };
+        let [top, left, bottom, right] =
+            [0, 1, 2, 3].map(|side| random.below(window.extent(side % 2)));
+        window.padding = [top, left];
+        let outputs = (1 + random.below(6)).next_multiple_of(window.groups);
+        (window, [bottom, right], outputs)
+    }
+
+    fn relocate(&mut self, (from, shape): Value) -> Option<Value> {
+        let (moved, to) = ops::arbitrary_move(&mut self.random, shape)?;
+        // tract 0.23 forgets the start of a step where it makes one step of this and of a convolution before it.
+        if let Move::Slice { start, step } = moved
+            && (0..3).any(|axis| start[axis] % step[axis] != 0)
+        {
+            return None;
+        }
+        (to.len() <= MAX_LEN).then(|| self.push("moved", Op::Move(moved), vec![from], to))
     }
 
     /// `None` where the kernel does not fit.
     fn conv(&mut self, (from, shape): Value) -> Option<Value> {
-        let ([rows, columns], stride, padding) = self.window();
-        let outputs = 1 + self.random.below(6);
-        let inputs = shape.channels * rows * columns;
+        let (window, far, outputs) = self.window(shape.channels);
+        let ([rows, columns], seen) = (window.kernel, shape.channels / window.groups);
+        let inputs = seen * rows * columns;
         let weight = self.floats(outputs * inputs, inputs);
-        let weight =
-            Array4::from_shape_vec((outputs, shape.channels, rows, columns), weight).unwrap();
+        let weight = Array4::from_shape_vec((outputs, seen, rows, columns), weight).unwrap();
         let bias = self.bias(outputs);
-        let [top, left, bottom, right] = padding;
-        let window = Window::new([rows, columns], stride, [top, left]);
-        let to = ops::conv::output(window, shape, outputs, [bottom, right]);
+        let to = ops::conv::output(window, shape, outputs, far);
         let to = to.filter(|to| to.len() <= MAX_LEN)?;
         Some(self.push("conv", Op::conv(&weight, bias, window), vec![from], to))
     }
 
     /// `None` where the padding leaves nothing, or the picture is too large.
     fn conv_transpose(&mut self, (from, shape): Value) -> Option<Value> {
-        let ([rows, columns], stride, padding) = self.window();
-        let outputs = 1 + self.random.below(6);
-        let inputs = shape.channels * rows * columns;
+        let (window, far, outputs) = self.window(shape.channels);
+        let ([rows, columns], given) = (window.kernel, outputs / window.groups);
+        let inputs = shape.channels / window.groups * rows * columns;
         let weight = self.floats(outputs * inputs, inputs);
-        let weight =
-            Array4::from_shape_vec((shape.channels, outputs, rows, columns), weight).unwrap();
+        let dim = (shape.channels, given, rows, columns);
+        let weight = Array4::from_shape_vec(dim, weight).unwrap();
         let bias = self.bias(outputs);
-        let added = stride.map(|stride| self.random.below(stride));
-        let cut = [padding[0] + padding[2], padding[1] + padding[3]];
-        let whole = [
-            (shape.height - 1) * stride[0] + rows,
-            (shape.width - 1) * stride[1] + columns,
-        ];
+        let added = window.stride.map(|stride| self.random.below(stride));
+        let whole =
+            |axis: usize| (shape.sides()[axis] - 1) * window.stride[axis] + window.extent(axis);
         // tract cannot count where only the output padding makes up for what is cut.
-        if whole[0] < cut[0] || whole[1] < cut[1] {
+        if (0..2).any(|axis| whole(axis) < window.padding[axis] + far[axis]) {
             return None;
         }
-        let [top, left, bottom, right] = padding;
-        let window = Window::new([rows, columns], stride, [top, left]);
-        let to = ops::conv_transpose::output(window, shape, outputs, [bottom, right], added);
+        let to = ops::conv_transpose::output(window, shape, outputs, far, added);
         let to = to.filter(|to| to.len() <= MAX_LEN)?;
         let op = Op::conv_transpose(&weight, bias, window);
         Some(self.push("deconv", op, vec![from], to))
@@ -170,11 +183,80 @@ impl Maker {
     fn branch(&mut self, value: Value) -> Value {
         let one = self.activation(value);
         let other = self.batch_norm(value);
-        if self.random.below(2) == 0 {
-            self.concat(&[one, other])
-        } else {
-            self.concat(&[value, other, one])
+        match self.random.below(5) {
+            0 => self.concat(&[one, other]),
+            1 => self.concat(&[value, other, one]),
+            2 => self.push("add", Op::add(), vec![one.0, other.0], value.1),
+            3 => self.push("add", Op::add(), vec![value.0, other.0, one.0], value.1),
+            _ => self.push("mul", Op::mul(), vec![one.0, other.0], value.1),
         }
+    }
+
+    /// A vector of the value's means, or of the class, added to each pixel or multiplied with it.
+    fn broadcast(&mut self, value: Value) -> Value {
+        let channels = value.1.channels;
+        let vector = match self.random.below(3) {
+            0 if self.input.classes > 0 => {
+                let embedding = self.embedding();
+                self.dense(embedding, channels)
+            }
+            1 => self.dense(value, channels),
+            _ => {
+                let window = Window::new(value.1.sides(), [1, 1], [0, 0]);
+                let op = Op::average_pool(window, false);
+                self.push("pool", op, vec![value.0], Shape::vector(channels))
+            }
+        };
+        let mut inputs = vec![value.0, vector.0];
+        if self.random.below(2) == 0 {
+            inputs.reverse();
+        }
+        match self.random.below(2) {
+            0 => self.push("add", Op::add(), inputs, value.1),
+            _ => self.push("mul", Op::mul(), inputs, value.1),
+        }
+    }
+
+    fn pool(&mut self, (from, shape): Value) -> Option<Value> {
+        let (drawn, far, _) = self.window(1);
+        let inside = |padding: [usize; 2]| [0, 1].map(|axis| padding[axis] % drawn.kernel[axis]);
+        let window = Window::new(drawn.kernel, drawn.stride, inside(drawn.padding));
+        let to = ops::conv::output(window, shape, shape.channels, inside(far))?;
+        let op = Op::average_pool(window, self.random.below(2) == 0);
+        (to.len() <= MAX_LEN).then(|| self.push("pool", op, vec![from], to))
+    }
+
+    /// A value's matrices times those of itself, and of layers behind it.
+    fn attention(&mut self, value: Value) -> Option<Value> {
+        let (from, shape) = value;
+        let scores = Shape {
+            channels: shape.width,
+            ..shape
+        };
+        let (first, _) = self.activation(value);
+        let inputs = vec![first, from];
+        let (scores, _) = self.push("scores", Op::mat_mul(true), inputs, scores);
+        let inputs = vec![scores, from];
+        Some(self.push("attention", Op::mat_mul(false), inputs, shape))
+    }
+
+    /// A row of a table by the largest of a few values.
+    fn choice(&mut self, value: Value) -> Value {
+        let (from, shape) = self.dense(value, 4);
+        let one = Shape {
+            channels: 1,
+            ..shape
+        };
+        let (number, _) = self.push("argmax", Op::argmax(), vec![from], one);
+        let (rows, len) = (4 + self.random.below(3), 1 + self.random.below(8));
+        let table = self.floats(rows * len, 2);
+        let table = Array2::from_shape_vec((rows, len), table).unwrap();
+        self.push(
+            "gather",
+            Op::gather(&table),
+            vec![number],
+            Shape::vector(len),
+        )
     }
 
     /// A plane of pixels that says which class, behind a picture's channels.
@@ -232,12 +314,18 @@ pub fn any_graph(seed: u64) -> Network {
         }
     }
     for _ in 0..1 + maker.random.below(6) {
-        let next = match maker.random.below(9) {
+        let next = match maker.random.below(17) {
             0 | 1 => maker.conv(value),
             2..=4 => maker.conv_transpose(value),
             5 => maker.upsample(value),
             6 if value.1.len() * 3 <= MAX_LEN => Some(maker.branch(value)),
             7 if input.classes > 0 => Some(maker.label_plane(value)),
+            8 if value.1.len() * 3 <= MAX_LEN => Some(maker.branch(value)),
+            9 | 10 => Some(maker.broadcast(value)),
+            11 => maker.pool(value),
+            12 if value.1.width.pow(2) * value.1.height <= MAX_LEN => maker.attention(value),
+            13 => Some(maker.choice(value)),
+            14 | 15 => maker.relocate(value),
             _ => Some(maker.batch_norm(value)),
         };
         if let Some(next) = next {
@@ -289,13 +377,21 @@ fn every_layer_takes_part() {
     let kinds: Vec<_> = counts.keys().map(String::as_str).collect();
     let expected = [
         "activation",
+        "add",
+        "argmax",
+        "attention",
         "concat",
         "conv",
         "deconv",
         "dense",
         "embedding",
+        "gather",
+        "moved",
+        "mul",
         "norm",
+        "pool",
         "reshape",
+        "scores",
         "upsample",
     ];
     assert_eq!(kinds, expected);

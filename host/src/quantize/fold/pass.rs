@@ -8,7 +8,7 @@ use crate::graph::{
     BatchNorm, Ending, Folded, Function, Graph, Linear, LinearKind, Network, Op, Shape, Source,
     Window,
 };
-use crate::ops::activations::suffix;
+use crate::ops::activations::{self, suffix};
 use ndarray::Array1;
 use shared::arithmetic::Activation;
 use shared::image::PixelRange;
@@ -76,7 +76,7 @@ impl Folding<'_> {
         let network = self.network;
         let node = &network.nodes[index];
         let read = self.reads.inputs(index);
-        let inputs: Vec<Source> = read.iter().map(|&source| self.step_of(source)).collect();
+        let mut inputs: Vec<Source> = read.iter().map(|&source| self.step_of(source)).collect();
         let pending = match read.first() {
             Some(Source::Node(before)) => self.pending[*before].clone(),
             _ => None,
@@ -106,9 +106,24 @@ impl Folding<'_> {
                 if moved.operator().keeps_order() {
                     self.pending[index].clone_from(&pending);
                 }
+                if moved.fill() != 0.0 && self.is_label(inputs[0]) {
+                    // Beside a constant, the label's scale ends.
+                    inputs[0] = self.copied(index, inputs[0])?;
+                }
                 Op::Move(*moved)
             }
-            Op::Combine(combine, ()) => Op::Combine(*combine, Activation::None),
+            Op::Combine(combine, ()) => {
+                if !combine.operator().hands_on() {
+                    // The label's scale ends before it: what is combined has one scale.
+                    for input in &mut inputs {
+                        if self.is_label(*input) {
+                            self.copy(index, *input)?;
+                            *input = self.values[index];
+                        }
+                    }
+                }
+                Op::Combine(*combine, Activation::None)
+            }
         };
         if let (Op::Linear(_, linear), Some((factors, summands))) = (&mut op, &pending) {
             prepend(linear, factors, summands);
@@ -164,7 +179,7 @@ impl Folding<'_> {
         }
     }
 
-    /// The layer with weights that gives a value, perhaps through reshapes, where it has no activation yet and nothing
+    /// The layer that gives a value, perhaps through reshapes, where it takes an activation in, has none yet, and nothing
     /// else reads what it gives.
     fn open(&self, mut source: Source) -> Option<usize> {
         loop {
@@ -180,7 +195,7 @@ impl Folding<'_> {
                     source = *step.inputs.first()?
                 }
                 op => {
-                    let activation = op.linear()?.activation;
+                    let activation = activations::of(op)?;
                     return (activation == Activation::None).then_some(index);
                 }
             }
@@ -277,6 +292,16 @@ impl Folding<'_> {
         )
     }
 
+    /// Such a layer in front of a node.
+    fn copied(&mut self, index: usize, source: Source) -> Result<Source, QuantizeError> {
+        self.copy(index, source)?;
+        if let Source::Node(before) = source {
+            let copy = self.folded.nodes.len() - 1;
+            self.folded.nodes[copy].note = self.folded.nodes[before].note;
+        }
+        Ok(self.values[index])
+    }
+
     fn function(
         &mut self,
         index: usize,
@@ -285,7 +310,7 @@ impl Folding<'_> {
     ) -> Result<(), QuantizeError> {
         if let Some(step) = self.open(source) {
             let taken_in = match &mut self.folded.nodes[step].op {
-                Op::Linear(LinearKind::Embedding, linear) => {
+                Op::Linear(LinearKind::Embedding | LinearKind::Gather { .. }, linear) => {
                     // One column is on: the function of the sum is the sum of the function.
                     for (mut row, bias) in
                         linear.weight.rows_mut().into_iter().zip(&mut linear.bias)
@@ -295,9 +320,9 @@ impl Folding<'_> {
                     }
                     true
                 }
-                op => match (op.linear_mut(), function.fused()) {
-                    (Some(linear), Some(fused)) => {
-                        linear.activation = fused;
+                op => match (activations::slot(op), function.fused()) {
+                    (Some(slot), Some(fused)) => {
+                        *slot = fused;
                         true
                     }
                     _ => false,
@@ -309,12 +334,7 @@ impl Folding<'_> {
             }
         }
         if self.is_label(source) && !function.keeps_factors() {
-            self.copy(index, source)?;
-            if let Source::Node(before) = source {
-                let copy = self.folded.nodes.len() - 1;
-                self.folded.nodes[copy].note = self.folded.nodes[before].note;
-            }
-            source = self.values[index];
+            source = self.copied(index, source)?;
         }
         let wanted = format!("{}.{}", self.base(source), suffix(function));
         let name = unused(&self.folded.nodes, self.network, &wanted);
@@ -341,7 +361,9 @@ pub fn pixel_range(network: &Network) -> PixelRange {
     let mut at = network.nodes.last();
     while let Some(node) = at {
         match (&node.op, node.inputs.first()) {
-            (Op::Move(_), Some(Source::Node(before))) => at = network.nodes.get(*before),
+            (Op::Move(moved), Some(Source::Node(before))) if moved.fill() >= 0.0 => {
+                at = network.nodes.get(*before);
+            }
             (Op::Pointwise(function), _) if function.is_positive() => return PixelRange::Unit,
             _ => break,
         }

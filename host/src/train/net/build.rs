@@ -1,8 +1,8 @@
 //! Graphs that grow, with the parameters of their nodes.
 
 use super::moves::moved;
-use super::{Combination, LinearParameters, NormParameters, Spec, Start, Trainable};
-use crate::graph::{Graph, InputSpec, LinearKind, Move, Op, Shape, Source};
+use super::{LinearParameters, NormParameters, Spec, Start, Trainable};
+use crate::graph::{Combine, Graph, InputSpec, LinearKind, Move, Op, Shape, Source};
 use crate::train::ops::{Activation, Geometry};
 
 /// A graph that grows.
@@ -90,7 +90,7 @@ impl Builder {
     pub fn combine(
         &mut self,
         name: &str,
-        combine: Combination,
+        combine: Combine,
         sources: Vec<Source>,
         to: Shape,
     ) -> Source {
@@ -123,5 +123,6 @@ fn weights(kind: LinearKind, from: Shape, to: Shape) -> ([usize; 2], usize) {
             (g.weight(), seen.max(1))
         }
         LinearKind::Embedding => ([from.len(), to.len()], to.len()),
+        LinearKind::Gather { rows } => ([rows, to.len()], to.len()),
     }
 }

@@ -9,23 +9,19 @@ use ndarray::{Array1, Array2};
 use super::moves::order;
 use super::{LinearParameters, Moments, NormParameters, Trainable};
 use crate::graph::{
-    BatchNorm, Float, Function, Graph, GraphError, Linear, LinearKind, Move, Network, Node, Op,
-    Shape,
+    BatchNorm, Float, Function, Graph, Linear, LinearKind, Move, Network, Node, Op, Shape,
 };
 use crate::train::ops::{Activation, Geometry, Kernels, NORM_EPSILON, values};
 
 impl Graph<Trainable> {
     /// The network of these parameters and moments. A vector that a dense layer gives and a reshape
     /// behind it takes apart has the order of the picture that comes of it.
-    ///
-    /// # Errors
-    /// [`GraphError::Operator`] where an operator has no form outside of training yet.
     pub fn float<B: Kernels>(
         &self,
         name: &str,
         parameters: &[Tensor<B, 2>],
         moments: &[Moments<B>],
-    ) -> Result<Network, GraphError> {
+    ) -> Network {
         let mut network = Network::new(name, self.input, self.output, ());
         for (index, node) in self.nodes.iter().enumerate() {
             let orders = [self.order_before(node), self.order_behind(index)];
@@ -46,16 +42,11 @@ impl Graph<Trainable> {
                     Activation::Sigmoid => Function::Sigmoid,
                 }),
                 Op::Move(movement) => Op::Move(*movement),
-                Op::Combine(combine, ()) => {
-                    let exported = combine.exported().ok_or_else(|| GraphError::Operator {
-                        layer: node.name.clone(),
-                    })?;
-                    Op::Combine(exported, ())
-                }
+                Op::Combine(combine, ()) => Op::Combine(*combine, ()),
             };
             network.push(node.name.clone(), op, node.inputs.clone(), node.shape, ());
         }
-        Ok(network)
+        network
     }
 
     /// The order of the elements that a node reads first.
@@ -96,7 +87,7 @@ fn linear<B: Kernels>(
         LinearKind::Dense => Array2::from_shape_fn((columns, rows), |(output, input)| {
             at(before[input], behind[output])
         }),
-        LinearKind::Embedding => {
+        LinearKind::Embedding | LinearKind::Gather { .. } => {
             Array2::from_shape_fn((columns, rows), |(output, row)| at(row, behind[output]))
         }
         LinearKind::Conv(_) => {

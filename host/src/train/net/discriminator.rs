@@ -7,8 +7,8 @@
 //! features.
 
 use super::generator::{Layers, picture};
-use super::{Builder, Combination, Trainable};
-use crate::graph::{Graph, InputSpec, LinearKind, Move, Shape, Source};
+use super::{Builder, Trainable};
+use crate::graph::{Combine, Graph, InputSpec, LinearKind, Move, Shape, Source};
 use crate::train::config::{Family, Model};
 use crate::train::ops::{Activation, Geometry};
 
@@ -91,7 +91,7 @@ fn discriminator_layers(
         let both = Shape::vector(both);
         layers.head = layers
             .builder
-            .combine("joined", Combination::Concat, parts, both);
+            .combine("joined", Combine::Concat, parts, both);
     }
     for size in dense {
         layers.hidden(LinearKind::Dense, Shape::vector(*size), hidden);
@@ -106,10 +106,10 @@ fn discriminator_layers(
         let builder = &mut layers.builder;
         let kind = LinearKind::Embedding;
         let row = builder.linear("embedding", kind, Source::Label, flat, false);
-        let product = Combination::MatMul { transposed: true };
+        let product = Combine::MatMul { transposed: true };
         let pair = vec![features, row];
         let projection = builder.combine("projection", product, pair, Shape::vector(1));
-        builder.combine("score", Combination::Add, vec![score, projection], scores);
+        builder.combine("score", Combine::Add, vec![score, projection], scores);
     }
     layers.builder.done()
 }

@@ -2,8 +2,8 @@
 
 use burn_tensor::Tensor;
 
-use super::{Combination, Given, LinearParameters, NormParameters, Trainable, walk};
-use crate::graph::{Graph, LinearKind, Op, Shape, Source};
+use super::{Given, LinearParameters, NormParameters, Trainable, walk};
+use crate::graph::{Combine, Graph, LinearKind, Op, Shape, Source};
 use crate::train::ops::combine::{self, Product};
 use crate::train::ops::pool;
 use crate::train::ops::{
@@ -120,6 +120,7 @@ fn linear<B: Kernels>(
         LinearKind::ConvTranspose(window) => {
             conv_transpose(x, weight, Geometry::of(window, to, from))
         }
+        LinearKind::Gather { .. } => combine::rows_of(weight, x),
     };
     match own.bias {
         Some(bias) => activate(y, parameters[bias].clone(), function),
@@ -155,34 +156,34 @@ fn norm<B: Kernels>(
 
 /// Several tensors, or elements of one without weights.
 fn combined<B: Kernels>(
-    combine: Combination,
+    combine: Combine,
     inputs: Vec<Tensor<B, 2>>,
     shapes: &[Shape],
     to: Shape,
 ) -> Tensor<B, 2> {
     let mut inputs = inputs;
     match combine {
-        Combination::Concat => combine::concat(inputs, to),
-        Combination::Add => {
+        Combine::Concat => combine::concat(inputs, to),
+        Combine::Add => {
             let others = inputs.split_off(1);
             combine::add(inputs.swap_remove(0), others, to.channels)
         }
-        Combination::Mul => {
+        Combine::Mul => {
             let b = inputs.swap_remove(1);
             combine::mul(inputs.swap_remove(0), b, to.channels)
         }
-        Combination::MatMul { transposed } => {
+        Combine::MatMul { transposed } => {
             let product = Product::of(shapes[0], shapes[1], transposed);
             let b = inputs.swap_remove(1);
             combine::matmul(inputs.swap_remove(0), b, product)
         }
-        Combination::AveragePool {
+        Combine::AveragePool {
             window,
             count_include_pad,
         } => {
             let g = Geometry::of(window.each_channel(to.channels), shapes[0], to);
             pool::average_pool(inputs.swap_remove(0), g, count_include_pad)
         }
-        Combination::Argmax => combine::argmax(inputs.swap_remove(0), shapes[0].channels),
+        Combine::Argmax => combine::argmax(inputs.swap_remove(0), shapes[0].channels),
     }
 }

@@ -3,7 +3,7 @@
 use burn_tensor::Tensor;
 
 use super::{Builder, Given, Moments, Outputs, Spec, Trainable};
-use crate::graph::{Graph, GraphError, InputSpec, LinearKind, Move, Network, Shape, Source};
+use crate::graph::{Graph, InputSpec, LinearKind, Move, Network, Shape, Source};
 use crate::train::config::{Family, Model};
 use crate::train::ops::{Activation, Geometry, Kernels, tensor, values};
 
@@ -61,15 +61,12 @@ impl Generator {
     /// The network as the rest of the line takes it: batch normalisation not folded, the truncation
     /// folded into the first layer so that latent vectors are standard normal. `moments` are those
     /// of latent vectors without truncation.
-    ///
-    /// # Errors
-    /// As [`Graph::float`].
     pub fn network<B: Kernels>(
         &self,
         name: &str,
         parameters: &[Tensor<B, 2>],
         moments: &[Moments<B>],
-    ) -> Result<Network, GraphError> {
+    ) -> Network {
         let mut parameters = parameters.to_vec();
         if let Some(first) = parameters.first_mut() {
             let [rows, columns] = first.dims();
@@ -178,7 +175,9 @@ impl Layers {
             // A dense layer gives a vector, which is then shaped to a picture: so batch
             // normalisation folds into it.
             LinearKind::Dense => ("dense", Shape::vector(to.len())),
-            LinearKind::Embedding => ("embedding", Shape::vector(to.len())),
+            LinearKind::Embedding | LinearKind::Gather { .. } => {
+                ("embedding", Shape::vector(to.len()))
+            }
         };
         let mut head = builder.linear(&format!("{prefix}{number}"), kind, self.head, flat, !norm);
         if norm {

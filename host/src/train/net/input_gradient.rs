@@ -3,8 +3,8 @@
 
 use burn_tensor::{Tensor, activation};
 
-use super::{Combination, Given, Outputs, Trainable};
-use crate::graph::{Graph, LinearKind, Node, Op, Source};
+use super::{Given, Outputs, Trainable};
+use crate::graph::{Combine, Graph, LinearKind, Node, Op, Source};
 use crate::train::ops::combine::{self, Product};
 use crate::train::ops::pool;
 use crate::train::ops::{Activation, Geometry, Kernels, NORM_EPSILON, conv, conv_transpose};
@@ -105,6 +105,8 @@ impl Graph<Trainable> {
                     LinearKind::ConvTranspose(window) => {
                         conv(gradient, weight, Geometry::of(*window, to, from))
                     }
+                    // Whole numbers go in.
+                    LinearKind::Gather { .. } => value(0).zeros_like(),
                 }
             }
             Op::Norm(own) => {
@@ -123,7 +125,7 @@ impl Graph<Trainable> {
 
     fn combined<B: Kernels>(
         &self,
-        combine: Combination,
+        combine: Combine,
         node: &Node<Trainable>,
         place: usize,
         gradient: Tensor<B, 2>,
@@ -132,30 +134,30 @@ impl Graph<Trainable> {
         let (shapes, to) = (self.input_shapes(node), node.shape);
         let own = shapes[place];
         match combine {
-            Combination::Concat => {
+            Combine::Concat => {
                 let before = shapes[..place].iter().map(|shape| shape.channels).sum();
                 combine::channels(gradient, to.channels, before, own.channels)
             }
-            Combination::Add => combine::as_vector(gradient, own, to),
-            Combination::Mul => {
+            Combine::Add => combine::as_vector(gradient, own, to),
+            Combine::Mul => {
                 let product = combine::mul(gradient, value(1 - place), to.channels);
                 combine::as_vector(product, own, to)
             }
-            Combination::MatMul { transposed } => {
+            Combine::MatMul { transposed } => {
                 let product = Product::of(shapes[0], shapes[1], transposed);
                 match place {
                     0 => combine::matmul_left(gradient, value(1), product),
                     _ => combine::matmul_right(value(0), gradient, product),
                 }
             }
-            Combination::AveragePool {
+            Combine::AveragePool {
                 window,
                 count_include_pad,
             } => {
                 let g = Geometry::of(window.each_channel(to.channels), own, to);
                 pool::average_pool_adjoint(gradient, g, count_include_pad)
             }
-            Combination::Argmax => value(0).zeros_like(),
+            Combine::Argmax => value(0).zeros_like(),
         }
     }
 }

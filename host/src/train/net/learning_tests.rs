@@ -6,7 +6,7 @@ use burn_flex::Flex;
 use burn_tensor::Tensor;
 
 use super::*;
-use crate::graph::{InputSpec, LinearKind, Move, Shape, Source, Window};
+use crate::graph::{Combine, InputSpec, LinearKind, Move, Shape, Source, Window};
 use crate::train::adam::{Adam, AdamConfig};
 use crate::train::ops::{Activation, tensor, values};
 use crate::train::rng::{Purpose, normal, rng};
@@ -40,12 +40,26 @@ fn network() -> Graph<Trainable> {
     let around = Window::new([3, 3], [1, 1], [1, 1]).each_channel(3);
     let conv = b.linear("depthwise", LinearKind::Conv(around), x, picture, true);
     let conv = b.pointwise("bend2", Activation::Tanh, conv);
-    let x = b.combine("skip", Combination::Add, vec![x, conv], picture);
+    let x = b.combine("skip", Combine::Add, vec![x, conv], picture);
 
     let row = LinearKind::Embedding;
     let gate = b.linear("row", row, Source::Label, Shape::vector(3), false);
+    let number = b.combine(
+        "number",
+        Combine::Argmax,
+        vec![Source::Latent],
+        Shape::vector(1),
+    );
+    let table = LinearKind::Gather { rows: 5 };
+    let numbered = b.linear("table", table, number, Shape::vector(3), false);
+    let gate = b.combine(
+        "gates",
+        Combine::Add,
+        vec![gate, numbered],
+        Shape::vector(3),
+    );
     let gate = b.pointwise("gate", Activation::Sigmoid, gate);
-    let x = b.combine("gated", Combination::Mul, vec![x, gate], picture);
+    let x = b.combine("gated", Combine::Mul, vec![x, gate], picture);
 
     // Attention: every pixel asks every other one.
     let (pixels, point) = (shape(1, 16, 3), Window::POINT);
@@ -54,13 +68,13 @@ fn network() -> Graph<Trainable> {
         b.moved(&format!("{name}-rows"), Move::Reshape, y, pixels)
     };
     let [query, key, value] = ["query", "key", "value"].map(&mut row);
-    let transposed = Combination::MatMul { transposed: true };
+    let transposed = Combine::MatMul { transposed: true };
     let weights = b.combine("scores", transposed, vec![query, key], shape(1, 16, 16));
     let weights = b.pointwise("weights", Activation::Sigmoid, weights);
-    let plain = Combination::MatMul { transposed: false };
+    let plain = Combine::MatMul { transposed: false };
     let seen = b.combine("seen", plain, vec![weights, value], pixels);
     let seen = b.moved("seen-picture", Move::Reshape, seen, picture);
-    let both = b.combine("both", Combination::Concat, vec![x, seen], shape(4, 4, 6));
+    let both = b.combine("both", Combine::Concat, vec![x, seen], shape(4, 4, 6));
 
     let large = b.moved(
         "large",
@@ -68,7 +82,7 @@ fn network() -> Graph<Trainable> {
         both,
         shape(8, 4, 6),
     );
-    let mean = Combination::AveragePool {
+    let mean = Combine::AveragePool {
         window: Window::new([4, 2], [4, 2], [1, 0]),
         count_include_pad: false,
     };

@@ -13,7 +13,6 @@
 //! channel.
 
 mod build;
-mod combination;
 mod convert;
 pub mod discriminator;
 mod forward;
@@ -24,7 +23,6 @@ mod parameters;
 mod walk;
 
 pub use build::Builder;
-pub use combination::Combination;
 pub use forward::{Moments, Outputs};
 pub use generator::{Generator, generator_layers};
 pub use moves::{Moved, from_graph_order, moved, to_graph_order};
@@ -42,7 +40,6 @@ impl Phase for Trainable {
     type Linear = LinearParameters;
     type Norm = NormParameters;
     type Function = Activation;
-    type Operator = Combination;
     type Combine = ();
     /// Where the elements of a move come from.
     type Note = Option<Moved>;

@@ -23,7 +23,11 @@ pub fn moved(movement: Move, from: Shape, to: Shape) -> Option<Moved> {
         let source = operator.source(from, to, element);
         origins[place] = source.and_then(|source| before.get(source).copied());
     }
-    Some(Moved(Arc::new(Origins::new(from.len(), 0.0, origins))))
+    Some(Moved(Arc::new(Origins::new(
+        from.len(),
+        movement.fill(),
+        origins,
+    ))))
 }
 
 /// For each element of a tensor in the order that [`Shape::index`] says, its place with the

@@ -80,7 +80,7 @@ fn the_exported_generator_draws_what_the_trainer_draws() {
             let drawn = generator
                 .forward(&parameters, truncated, Some(&moments))
                 .last();
-            let network = generator.network("test", &parameters, &moments).unwrap();
+            let network = generator.network("test", &parameters, &moments);
             assert_eq!(
                 (network.input.len(), network.output.len()),
                 (5, height * width)
@@ -102,7 +102,7 @@ fn the_exported_classifier_says_what_the_trainer_says() {
         .forward(&parameters, &Given::Whole(pictures.clone()), None)
         .last();
     assert_eq!(logits.dims(), [5, 4]);
-    let network = classifier.float("test", &parameters, &[]).unwrap();
+    let network = classifier.float("test", &parameters, &[]);
     assert_eq!(network.output, Shape::vector(4));
     close(&exported(&network, &pictures), &values(&logits));
 }

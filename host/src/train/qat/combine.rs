@@ -6,8 +6,7 @@
 use burn_tensor::Tensor;
 
 use super::linear::int8_grid;
-use crate::graph::{Alignment, Shape};
-use crate::train::net::Combination;
+use crate::graph::{Alignment, Combine, Shape};
 use crate::train::ops::combine::{self, Product};
 use crate::train::ops::{Geometry, Grid, Kernels, pool, round, tensor};
 
@@ -34,7 +33,7 @@ impl IntegerCombine {
     ///
     /// None where there are not so many.
     pub(super) fn new(
-        combine: Combination,
+        combine: Combine,
         alignment: &Alignment,
         shapes: &[Shape],
         to: Shape,
@@ -44,13 +43,11 @@ impl IntegerCombine {
         let shifts = alignment.shifts.as_slice();
         let none = vec![1.0; shapes.len()];
         let (inputs, output) = match (combine, shifts) {
-            (Combination::Concat, shifts) => (shifts.iter().map(down).collect(), vec![1.0]),
-            (Combination::Add, [ups @ .., last]) => {
-                (ups.iter().map(up).collect(), vec![down(last)])
-            }
-            (Combination::Mul | Combination::MatMul { .. }, [shift]) => (none, vec![down(shift)]),
+            (Combine::Concat, shifts) => (shifts.iter().map(down).collect(), vec![1.0]),
+            (Combine::Add, [ups @ .., last]) => (ups.iter().map(up).collect(), vec![down(last)]),
+            (Combine::Mul | Combine::MatMul { .. }, [shift]) => (none, vec![down(shift)]),
             (
-                Combination::AveragePool {
+                Combine::AveragePool {
                     window,
                     count_include_pad,
                 },
@@ -65,20 +62,20 @@ impl IntegerCombine {
                 });
                 (none, factors.collect())
             }
-            (Combination::Argmax, []) => (none, vec![1.0]),
+            (Combine::Argmax, []) => (none, vec![1.0]),
             (
-                Combination::Add
-                | Combination::Mul
-                | Combination::MatMul { .. }
-                | Combination::AveragePool { .. }
-                | Combination::Argmax,
+                Combine::Add
+                | Combine::Mul
+                | Combine::MatMul { .. }
+                | Combine::AveragePool { .. }
+                | Combine::Argmax,
                 _,
             ) => return None,
         };
         let takes = match combine {
-            Combination::Concat | Combination::Add => 1..=usize::MAX,
-            Combination::Mul | Combination::MatMul { .. } => 2..=2,
-            Combination::AveragePool { .. } | Combination::Argmax => 1..=1,
+            Combine::Concat | Combine::Add => 1..=usize::MAX,
+            Combine::Mul | Combine::MatMul { .. } => 2..=2,
+            Combine::AveragePool { .. } | Combine::Argmax => 1..=1,
         };
         (inputs.len() == shapes.len() && takes.contains(&shapes.len())).then_some(Self {
             inputs,
@@ -90,14 +87,14 @@ impl IntegerCombine {
     /// The output of an operation with these inputs.
     pub(super) fn apply<B: Kernels>(
         &self,
-        combine: Combination,
+        combine: Combine,
         inputs: Vec<Tensor<B, 2>>,
         shapes: &[Shape],
         to: Shape,
     ) -> Tensor<B, 2> {
         let mut inputs = inputs;
         let exact = match combine {
-            Combination::Concat => {
+            Combine::Concat => {
                 let parts = inputs.into_iter().zip(&self.inputs);
                 let parts = parts.map(|(x, factor)| match factor {
                     1.0 => x,
@@ -105,10 +102,10 @@ impl IntegerCombine {
                 });
                 return combine::concat(parts.collect(), to);
             }
-            Combination::Argmax => {
+            Combine::Argmax => {
                 return combine::argmax(inputs.swap_remove(0), shapes[0].channels);
             }
-            Combination::Add => {
+            Combine::Add => {
                 let parts = inputs.into_iter().zip(&self.inputs);
                 let mut parts = parts.map(|(x, factor)| match factor {
                     1.0 => x,
@@ -117,16 +114,16 @@ impl IntegerCombine {
                 let first = parts.next().expect("a sum has parts");
                 combine::add(first, parts, to.channels)
             }
-            Combination::Mul => {
+            Combine::Mul => {
                 let b = inputs.swap_remove(1);
                 combine::mul(inputs.swap_remove(0), b, to.channels)
             }
-            Combination::MatMul { transposed } => {
+            Combine::MatMul { transposed } => {
                 let product = Product::of(shapes[0], shapes[1], transposed);
                 let b = inputs.swap_remove(1);
                 combine::matmul(inputs.swap_remove(0), b, product)
             }
-            Combination::AveragePool { window, .. } => {
+            Combine::AveragePool { window, .. } => {
                 let g = Geometry::of(window.each_channel(to.channels), shapes[0], to);
                 pool::window_sums(inputs.swap_remove(0), g)
             }

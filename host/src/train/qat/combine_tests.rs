@@ -11,10 +11,9 @@ use super::combine::mean_factor;
 use super::slow::{Slow, slow};
 use super::*;
 use crate::graph::{
-    Alignment, Bits, Graph, InputSpec, Linear, LinearKind, Move, Op, QuantizedLinear, Shape,
-    Source, Window,
+    Alignment, Bits, Combine, Graph, InputSpec, Linear, LinearKind, Move, Op, QuantizedLinear,
+    Shape, Source, Window,
 };
-use crate::train::net::Combination;
 use crate::train::ops::{Kernels, tensor, values};
 use crate::train::rng::{Purpose, rng};
 use shared::arithmetic::Activation;
@@ -77,7 +76,11 @@ impl Growing {
                 .map(|_| random.random_range(-900..=900))
                 .collect(),
             shifts: vec![shift; outputs],
-            activation: SLOPE,
+            // A table of rows gives its numbers as they are.
+            activation: match shift {
+                0 => Activation::None,
+                _ => SLOPE,
+            },
             weights,
         };
         let float = Linear::new(
@@ -85,22 +88,16 @@ impl Growing {
             Array1::zeros(outputs),
         );
         let name = format!("node{}", self.slow.len());
-        let own = IntegerLinear::new(&name, &linear, &float, &mut self.graph.about);
+        let own = IntegerLinear::new(&name, kind, &linear, &float, &mut self.graph.about);
         let slow = Slow::Linear(kind, linear);
         self.push(Op::Linear(kind, own), slow, vec![source], to)
     }
 
-    fn combine(
-        &mut self,
-        combine: Combination,
-        shifts: &[u8],
-        from: Vec<Source>,
-        to: Shape,
-    ) -> Source {
+    fn combine(&mut self, combine: Combine, shifts: &[u8], from: Vec<Source>, to: Shape) -> Source {
         let alignment = Alignment {
             shifts: shifts.to_vec(),
             activation: match combine {
-                Combination::Add | Combination::MatMul { .. } => SLOPE,
+                Combine::Add | Combine::MatMul { .. } => SLOPE,
                 _ => Activation::None,
             },
         };
@@ -135,23 +132,27 @@ fn network(seed: u64) -> Growing {
     let large = g.linear(up, depthwise, shape(8, 4, 6), [6, 4 * 2], 9);
     let vector = Shape::vector(4);
     let row = g.linear(LinearKind::Embedding, Source::Label, vector, [4, 2], 8);
+    let number = g.combine(Combine::Argmax, &[], vec![row], Shape::vector(1));
+    let table = LinearKind::Gather { rows: 3 };
+    let numbered = g.linear(table, number, vector, [4, 3], 0);
+    let row = g.combine(Combine::Add, &[0, 0, 1], vec![row, numbered], vector);
     let sum = vec![x, depthwise, row];
-    let sum = g.combine(Combination::Add, &[3, 0, 1, 4], sum, picture);
-    let gated = g.combine(Combination::Mul, &[6], vec![sum, row], picture);
-    let plain = g.combine(Combination::Mul, &[0], vec![sum, gated], picture);
-    let transposed = Combination::MatMul { transposed: true };
+    let sum = g.combine(Combine::Add, &[3, 0, 1, 4], sum, picture);
+    let gated = g.combine(Combine::Mul, &[6], vec![sum, row], picture);
+    let plain = g.combine(Combine::Mul, &[0], vec![sum, gated], picture);
+    let transposed = Combine::MatMul { transposed: true };
     let scores = g.combine(transposed, &[7], vec![sum, gated], shape(4, 3, 3));
-    let product = Combination::MatMul { transposed: false };
+    let product = Combine::MatMul { transposed: false };
     let seen = g.combine(product, &[9], vec![scores, plain], picture);
-    let mean = |count_include_pad| Combination::AveragePool {
+    let mean = |count_include_pad| Combine::AveragePool {
         window: Window::new([3, 2], [2, 2], [1, 1]),
         count_include_pad,
     };
     for with_padding in [false, true] {
         g.combine(mean(with_padding), &[15], vec![seen], shape(2, 2, 4));
     }
-    g.combine(Combination::Argmax, &[], vec![large], shape(8, 4, 1));
-    g.combine(Combination::Concat, &[2, 0], vec![seen, x], shape(4, 3, 8));
+    g.combine(Combine::Argmax, &[], vec![large], shape(8, 4, 1));
+    g.combine(Combine::Concat, &[2, 0], vec![seen, x], shape(4, 3, 8));
     g
 }
 
@@ -207,20 +208,14 @@ fn gradients_pass_straight_through() {
         Tensor::<A, 2>::from_inner(tensor(values.collect(), [2, count], &Default::default()))
     };
     let (a, b) = (shape(2, 3, 4), shape(2, 4, 4));
-    let square = Combination::MatMul { transposed: true };
-    let mean = Combination::AveragePool {
+    let square = Combine::MatMul { transposed: true };
+    let mean = Combine::AveragePool {
         window: Window::new([2, 2], [1, 1], [0, 0]),
         count_include_pad: true,
     };
     for (combine, shifts, shapes, to, scale) in [
-        (Combination::Add, vec![2, 0, 1], vec![a, a], a, 0.5),
-        (
-            Combination::Mul,
-            vec![3],
-            vec![a, Shape::vector(4)],
-            a,
-            0.125,
-        ),
+        (Combine::Add, vec![2, 0, 1], vec![a, a], a, 0.5),
+        (Combine::Mul, vec![3], vec![a, Shape::vector(4)], a, 0.125),
         (square, vec![2], vec![a, b], shape(2, 3, 4), 0.25),
         (mean, vec![16], vec![a], shape(1, 2, 4), 1.0),
     ] {
@@ -248,7 +243,7 @@ fn gradients_pass_straight_through() {
 
 /// The combination without rounding; the first part of the sum counts four times.
 fn real<B: Kernels>(
-    combine: Combination,
+    combine: Combine,
     mut x: Vec<Tensor<B, 2>>,
     shapes: &[Shape],
     to: Shape,
@@ -256,18 +251,18 @@ fn real<B: Kernels>(
     use crate::train::ops::combine as ops;
     let first = x.remove(0);
     match combine {
-        Combination::Add => first * 4.0 + x.remove(0),
-        Combination::Mul => ops::mul(first, x.remove(0), to.channels),
-        Combination::MatMul { transposed } => {
+        Combine::Add => first * 4.0 + x.remove(0),
+        Combine::Mul => ops::mul(first, x.remove(0), to.channels),
+        Combine::MatMul { transposed } => {
             let product = ops::Product::of(shapes[0], shapes[1], transposed);
             ops::matmul(first, x.remove(0), product)
         }
-        Combination::AveragePool { window, .. } => {
+        Combine::AveragePool { window, .. } => {
             let window = window.each_channel(to.channels);
             let g = crate::train::ops::Geometry::of(window, shapes[0], to);
             crate::train::ops::pool::average_pool(first, g, true)
         }
-        Combination::Argmax | Combination::Concat => unreachable!("not in this test"),
+        Combine::Argmax | Combine::Concat => unreachable!("not in this test"),
     }
 }
 
@@ -275,10 +270,10 @@ fn real<B: Kernels>(
 fn shifts_that_do_not_fit_are_refused() {
     let shapes = [shape(2, 2, 3); 2];
     for (combine, shifts) in [
-        (Combination::Add, vec![1, 2]),
-        (Combination::Mul, vec![]),
-        (Combination::Concat, vec![1]),
-        (Combination::Argmax, vec![]),
+        (Combine::Add, vec![1, 2]),
+        (Combine::Mul, vec![]),
+        (Combine::Concat, vec![1]),
+        (Combine::Argmax, vec![]),
     ] {
         let alignment = Alignment {
             shifts,

@@ -6,6 +6,7 @@ use super::Parameters;
 use crate::graph::{Linear, LinearKind, QuantizedLinear, Shape};
 use crate::quantize::exponents::power;
 use crate::train::net::{Spec, Start};
+use crate::train::ops::combine::rows_of;
 use crate::train::ops::{Geometry, Grid, Kernels, conv, conv_transpose, round, tensor};
 use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation};
 
@@ -41,6 +42,8 @@ pub struct IntegerLinear {
     output_scales: Vec<f32>,
     activation: Grid,
     columns: usize,
+    /// A table of rows has none: its numbers are the output.
+    has_bias: bool,
 }
 
 /// What an activation does to the numbers that are rounded to int8.
@@ -60,6 +63,7 @@ impl IntegerLinear {
     /// Takes the place of the next two parameters, which start at a node's integers.
     pub(super) fn new(
         name: &str,
+        kind: LinearKind,
         linear: &QuantizedLinear,
         float: &Linear<f64>,
         parameters: &mut Parameters,
@@ -81,6 +85,7 @@ impl IntegerLinear {
             output_scales: shifts.map(|shift| 2f32.powi(-shift)).collect(),
             activation: int8_grid(linear.activation),
             columns,
+            has_bias: !matches!(kind, LinearKind::Gather { .. }),
         };
         let mut weights = Vec::with_capacity(outputs * columns);
         for (output, row) in linear.weights.rows().into_iter().enumerate() {
@@ -125,6 +130,9 @@ impl IntegerLinear {
         let weight = self.integers(parameters[self.parameter].clone());
         let bias = parameters[self.parameter + 1].clone();
         let (device, shape) = (bias.device(), bias.dims());
+        if !self.has_bias {
+            return (weight, Tensor::zeros(shape, &device));
+        }
         let limit = ACCUMULATOR_LIMIT as f32;
         let grid = Grid {
             low: -limit,
@@ -158,6 +166,7 @@ impl IntegerLinear {
                 conv_transpose(x, weight, g)
             }
             LinearKind::Dense | LinearKind::Embedding => x.matmul(weight.transpose()),
+            LinearKind::Gather { .. } => rows_of(weight.transpose(), x),
         }
     }
 

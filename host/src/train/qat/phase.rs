@@ -8,9 +8,7 @@ use super::{IntegerCombine, IntegerLinear};
 use crate::graph::{Folded, Function, Graph, Integer, LinearKind, Node, Op, Phase, Source};
 use crate::quantize::QuantizeError;
 use crate::quantize::exponents::power;
-use crate::train::net::{
-    Combination, Given, Moved, Spec, from_graph_order, moved, to_graph_order, walk,
-};
+use crate::train::net::{Given, Moved, Spec, from_graph_order, moved, to_graph_order, walk};
 use crate::train::ops::{Kernels, Table, look_up};
 
 /// In integers whose weights learn: operations say which parameters they have, and how they round.
@@ -21,7 +19,6 @@ impl Phase for TrainableIntegers {
     type Linear = IntegerLinear;
     type Norm = Infallible;
     type Function = Box<Table>;
-    type Operator = Combination;
     type Combine = IntegerCombine;
     type Note = Order;
     type About = Parameters;
@@ -74,7 +71,8 @@ impl Graph<TrainableIntegers> {
                     if *kind == LinearKind::Dense {
                         in_graph_order();
                     }
-                    let linear = IntegerLinear::new(&node.name, linear, float, &mut graph.about);
+                    let linear =
+                        IntegerLinear::new(&node.name, *kind, linear, float, &mut graph.about);
                     Op::Linear(*kind, linear)
                 }
                 Op::Norm(norm) => match *norm {},
@@ -98,12 +96,11 @@ impl Graph<TrainableIntegers> {
                 }
                 Op::Combine(combine, alignment) => {
                     let shapes = network.input_shapes(node);
-                    let operator = Combination::from(*combine);
-                    let combine_in = IntegerCombine::new(operator, alignment, &shapes, to);
+                    let combine_in = IntegerCombine::new(*combine, alignment, &shapes, to);
                     let Some(combine_in) = combine_in else {
                         return Err(other(&node.name));
                     };
-                    Op::Combine(operator, combine_in)
+                    Op::Combine(*combine, combine_in)
                 }
             };
             graph.push(&node.name, op, node.inputs.clone(), to, order);

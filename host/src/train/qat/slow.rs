@@ -1,8 +1,7 @@
 //! Operations of integers, slowly and obviously, with the channels last.
 
 use super::combine::mean_factor;
-use crate::graph::{Alignment, LinearKind, QuantizedLinear, Shape, Window};
-use crate::train::net::Combination;
+use crate::graph::{Alignment, Combine, LinearKind, QuantizedLinear, Shape, Window};
 use shared::arithmetic::Activation;
 
 /// `x / 2^shift`, rounded half to even, negative ones through the slope, saturated.
@@ -45,7 +44,7 @@ fn each(w: Window, small: Shape, large: Shape, mut visit: impl FnMut(usize, usiz
 pub(super) enum Slow {
     Reshape,
     Linear(LinearKind, QuantizedLinear),
-    Combine(Combination, Alignment),
+    Combine(Combine, Alignment),
 }
 
 /// What a node gives for its inputs, channels last.
@@ -81,6 +80,11 @@ pub(super) fn slow(own: &Slow, x: &[&[i64]], from: &[Shape], to: Shape) -> Vec<i
                         }
                     });
                 }
+                LinearKind::Gather { rows } => {
+                    // A whole number, as argmax gives it.
+                    let row = usize::try_from(x[0][0]).unwrap_or(0).min(rows - 1);
+                    return (0..to.len()).map(|output| weight(output, row)).collect();
+                }
                 LinearKind::Dense | LinearKind::Embedding => {
                     for (output, sum) in sums.iter_mut().enumerate() {
                         for (column, value) in x[0].iter().enumerate() {
@@ -104,17 +108,17 @@ pub(super) fn slow(own: &Slow, x: &[&[i64]], from: &[Shape], to: Shape) -> Vec<i
             let shift = shifts.last().map_or(0, |shift| u32::from(*shift));
             let rounded = |sum: i64, shift: u32| requantized(sum, shift, *activation);
             match combine {
-                Combination::Add => (0..to.len())
+                Combine::Add => (0..to.len())
                     .map(|i| {
                         let parts = 0..x.len();
                         rounded(parts.map(|part| at(i, part) << shifts[part]).sum(), shift)
                     })
                     .collect(),
-                Combination::Mul => {
+                Combine::Mul => {
                     let products = (0..to.len()).map(|i| at(i, 0) * at(i, 1));
                     products.map(|product| rounded(product, shift)).collect()
                 }
-                Combination::MatMul { transposed } => {
+                Combine::MatMul { transposed } => {
                     let (inner, across) = (from[0].channels, to.channels);
                     for (i, sum) in sums.iter_mut().enumerate() {
                         let (matrix, row) = (i / across / to.width, i / across % to.width);
@@ -129,7 +133,7 @@ pub(super) fn slow(own: &Slow, x: &[&[i64]], from: &[Shape], to: Shape) -> Vec<i
                     }
                     sums.iter().map(|sum| rounded(*sum, shift)).collect()
                 }
-                Combination::AveragePool {
+                Combine::AveragePool {
                     window,
                     count_include_pad,
                 } => {
@@ -152,7 +156,7 @@ pub(super) fn slow(own: &Slow, x: &[&[i64]], from: &[Shape], to: Shape) -> Vec<i
                         })
                         .collect()
                 }
-                Combination::Argmax => x[0]
+                Combine::Argmax => x[0]
                     .chunks(from[0].channels)
                     .map(|pixel| {
                         let most = pixel.iter().max();
@@ -162,7 +166,7 @@ pub(super) fn slow(own: &Slow, x: &[&[i64]], from: &[Shape], to: Shape) -> Vec<i
                             .unwrap_or(0) as i64
                     })
                     .collect(),
-                Combination::Concat => (0..to.len())
+                Combine::Concat => (0..to.len())
                     .map(|i| {
                         let (pixel, channel) = (i / channels, i % channels);
                         let part = usize::from(channel >= from[0].channels);

@@ -126,7 +126,9 @@ fn the_forward_run_is_the_oracle_s_before_and_after_training() {
     let mut kinds = std::collections::BTreeSet::new();
     let (mut changed, mut all) = (0, 0);
     let networks = (0..20).map(synthetic::any_network);
-    for network in networks.chain((0..60).map(synthetic::any_graph)) {
+    let graphs = (0..90).map(synthetic::any_graph);
+    let graphs = graphs.chain((0..30).map(synthetic::any_choice));
+    for network in networks.chain(graphs) {
         let prepared = prepared(&network, 64);
         let quantized = mixed(&prepared);
         let student = Student::new(prepared.folded(), &quantized).unwrap();
@@ -143,7 +145,7 @@ fn the_forward_run_is_the_oracle_s_before_and_after_training() {
                 .map(|node| crate::ops::integer_name(&node.op)),
         );
     }
-    assert_eq!(kinds.len(), 8, "{kinds:?}");
+    assert_eq!(kinds.len(), 19, "{kinds:?}");
     assert!(changed > all / 8, "{changed} of {all} integers changed");
 }
 

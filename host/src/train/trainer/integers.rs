@@ -71,12 +71,11 @@ impl<B: TrainBackend> Trainer<B> {
     /// network with weights on their grid, which quantizes to the same integers by its scheme.
     ///
     /// # Errors
-    /// [`QuantizeError::Accumulator`] where the averaged integers leave their range; as
-    /// [`Trainer::network`].
+    /// [`QuantizeError::Accumulator`] where the averaged integers leave their range.
     pub fn exported(&self) -> Result<Network, QuantizeError> {
         match &self.qat {
             Some(qat) => qat.student.float_network(&self.state.networks[0].average),
-            None => Ok(self.network()?),
+            None => Ok(self.network()),
         }
     }
 

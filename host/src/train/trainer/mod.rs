@@ -22,7 +22,7 @@ use super::config::{Config, Family, Objective};
 use super::net::{Generator, Moments, Trainable, discriminator};
 use super::ops::{Activation, TrainBackend, tensor};
 use super::rng::{Purpose, normal, rng};
-use crate::graph::{Graph, GraphError, InputSpec, Network};
+use crate::graph::{Graph, InputSpec, Network};
 use integers::QatGenerator;
 use network_state::Wanted;
 
@@ -245,10 +245,7 @@ impl<B: TrainBackend> Trainer<B> {
 
     /// What a float training exports: the first network with averaged weights, batch normalisation
     /// not folded. See [`Trainer::exported`].
-    ///
-    /// # Errors
-    /// [`GraphError::Operator`] where an operator has no form outside of training yet.
-    pub fn network(&self) -> Result<Network, GraphError> {
+    pub fn network(&self) -> Network {
         let (name, average) = (&self.config.name, &self.state.networks[0].average);
         match &self.networks {
             Networks::Gan { generator, .. }
