@@ -158,10 +158,7 @@ impl Choose for Given<'_> {
     fn rows(&mut self, site: Site<'_>, _: &Linear<f64>) -> Result<(Bits, i32), QuantizeError> {
         let (own, exponent) = self.of(site)?;
         let name = &site.node.name;
-        let weights = own
-            .weights
-            .as_ref()
-            .ok_or_else(|| QuantizeError::Scheme(format!("has no weights for layer {name}")))?;
+        let weights = weights_of(name, own)?;
         if weights
             .exponents
             .iter()
@@ -191,6 +188,11 @@ impl Choose for Given<'_> {
     }
 }
 
+fn weights_of<'a>(name: &str, scheme: &'a StepScheme) -> Result<&'a WeightScheme, QuantizeError> {
+    let missing = || QuantizeError::Scheme(format!("has no weights for layer {name}"));
+    scheme.weights.as_ref().ok_or_else(missing)
+}
+
 /// Each weight and bias to its nearest, ties to even, saturating.
 fn round(
     name: &str,
@@ -200,11 +202,7 @@ fn round(
     output: i32,
 ) -> Result<QuantizedLinear, QuantizeError> {
     let (outputs, columns) = linear.weight.dim();
-    let Some(WeightScheme { bits, exponents }) = &scheme.weights else {
-        return Err(QuantizeError::Scheme(format!(
-            "has no weights for layer {name}"
-        )));
-    };
+    let WeightScheme { bits, exponents } = weights_of(name, scheme)?;
     if exponents.len() != outputs {
         let found = exponents.len();
         let why = format!("has {found} exponents for the {outputs} outputs of layer {name}");

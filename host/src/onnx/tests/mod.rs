@@ -1,5 +1,6 @@
 //! Files as other exporters write them, and files as an attacker writes them.
 
+mod combine;
 mod labels;
 mod moves;
 mod pictures;
