@@ -2,7 +2,7 @@
 //! knows them.
 
 use crate::files::{self, FileError};
-use crate::firmware_build::{BOARDS, BoardBuild, Segment};
+use crate::firmware_build::{BOARDS, BoardBuild, Operators, Segment};
 use crate::repository::{self, NoRepository};
 use firmware::slot::{Limits, Record};
 use serde::Deserialize;
@@ -49,8 +49,10 @@ pub struct Capacity {
 pub struct Budget {
     /// Flash of program and model together.
     pub flash_total: u64,
-    /// Flash of the program without the model.
+    /// Flash of the program without the model, with the operators of one model alone: cgan.
     pub flash_program: u64,
+    /// The same with all operators.
+    pub flash_program_all: u64,
     /// RAM that is always taken, the arena included.
     pub ram_static: u64,
     /// The deepest stack.
@@ -215,7 +217,8 @@ impl Board {
             )));
         }
         let ram = budget.ram_static.saturating_add(budget.stack);
-        if budget.flash_program >= budget.flash_total
+        if budget.flash_program_all >= budget.flash_total
+            || budget.flash_program > budget.flash_program_all
             || budget.flash_total > capacity.flash
             || ram > capacity.ram
             || capacity.arena > budget.ram_static
@@ -251,7 +254,16 @@ impl Board {
 
     /// The largest model image that fits beside the program, in bytes.
     pub fn model_budget(&self) -> u64 {
-        self.budget.flash_total - self.budget.flash_program
+        // Whatever operators it has.
+        self.budget.flash_total - self.budget.flash_program_all
+    }
+
+    /// Which operators its program has where nobody asks: all where other models can come into its slot.
+    pub fn operators(&self) -> Operators {
+        match self.slot {
+            Some(_) => Operators::All,
+            None => Operators::Model,
+        }
     }
 
     /// What its device asks of a model before it runs it. A board without a slot runs what it was built with, however long
@@ -380,7 +392,7 @@ mod tests {
     #[test]
     fn a_wrong_budget_is_one_line() {
         let sound = "board='lm3s6965evb'\ntarget='thumbv7m-none-eabi'\n[capacity]\nflash=1000\nram=100\narena=20\n\
-                     [budget]\nflash_total=1000\nflash_program=500\nram_static=50\nstack=50\n\
+                     [budget]\nflash_total=1000\nflash_program=400\nflash_program_all=500\nram_static=50\nstack=50\n\
                      [count]\nicount_shift=4\ntick_ns=80\n[instructions]\ncgan=1\n";
         let parse = |text: &str| Board::parse(&LM3S6965EVB, Path::new("x.toml"), text);
         assert_eq!(parse(sound).unwrap().instructions_per_tick(), Some(5));

@@ -1,7 +1,9 @@
 //! Generators that were never trained: seeded random networks for tests and measurements of everything behind training.
 
+mod combine;
 mod graph;
 
+pub use combine::any_choice;
 pub use graph::{any_graph, any_groups, conv_generator};
 
 use crate::graph::{BatchNorm, Float, InputSpec, Network, Op, Shape};

@@ -98,6 +98,8 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
         summary: Summary::default(),
     };
 
+    run.console.step(Estimate::of(&run.root, options));
+    let start = Instant::now();
     let mut required = vec!["tract"];
     let mut tests = run.cargo(["test", "--workspace", "--no-fail-fast"]);
     match tools.path(Tool::OnnxRuntime) {
@@ -144,12 +146,8 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
             program.args(["--bin", board.bin, "--features", board.features]);
             program.args(["--target", board.target, "--target-dir", "target/firmware"]);
             program.args(["--", "-D", "warnings"]);
+            // The tests build and link each of them.
             run.check(&format!("lints of the program of {}", board.name), program)?;
-            // Linking is where a program that is too large, or whose memory map is wrong, fails.
-            let mut program = run.cargo(["build", "-p", "firmware", "--profile", board.profile]);
-            program.args(["--bin", board.bin, "--features", board.features]);
-            program.args(["--target", board.target, "--target-dir", "target/firmware"]);
-            run.check(&format!("program of {}", board.name), program)?;
         }
         let mut docs = run.cargo(["doc", "--workspace", "--no-deps"]);
         docs.env("RUSTDOCFLAGS", "-D warnings");
@@ -166,7 +164,73 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
         run.check("GPU features cuda and wgpu build", gpu)?;
         run.licences()?;
     }
+    Estimate::remember(&run.root, options, start.elapsed());
     Ok(run.summary)
+}
+
+/// Minutes of one core that the checks take where nothing is built: measured on two, times two.
+const CORE_MINUTES: u64 = 50;
+
+/// The same where everything is built, and only the tests run.
+const CORE_MINUTES_BUILT: u64 = 24;
+
+/// How long the checks will take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Estimate {
+    /// As long as the last time on this machine.
+    LastTime(Duration),
+    /// By the number of cores, and whether anything is built.
+    Cores { cores: u64, built: bool },
+}
+
+impl Estimate {
+    /// Where the seconds of the last run are kept.
+    fn path(root: &Path, options: Options) -> PathBuf {
+        root.join("target").join(match options.full {
+            true => "verify-full.seconds",
+            false => "verify.seconds",
+        })
+    }
+
+    fn of(root: &Path, options: Options) -> Self {
+        let last = std::fs::read_to_string(Self::path(root, options)).ok();
+        match last.and_then(|seconds| seconds.trim().parse().ok()) {
+            Some(seconds) => Self::LastTime(Duration::from_secs(seconds)),
+            None => Self::Cores {
+                cores: std::thread::available_parallelism().map_or(2, |cores| cores.get() as u64),
+                built: root.join("target/debug/.fingerprint").is_dir()
+                    && root.join("target/firmware").is_dir(),
+            },
+        }
+    }
+
+    fn remember(root: &Path, options: Options, took: Duration) {
+        // Without it the next estimate is by the number of cores.
+        let text = format!("{}\n", took.as_secs());
+        let _ = crate::files::write_atomically(&Self::path(root, options), text.as_bytes());
+    }
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LastTime(time) => {
+                let minutes = time.as_secs().div_ceil(60);
+                write!(f, "all checks: about {minutes} min, as the last time here")
+            }
+            Self::Cores { cores, built } => {
+                let (work, state) = match built {
+                    true => (CORE_MINUTES_BUILT, "most is built"),
+                    false => (CORE_MINUTES, "nothing is built yet"),
+                };
+                let minutes = work.div_ceil(*cores);
+                write!(
+                    f,
+                    "all checks: about {minutes} min on {cores} cores, {state}"
+                )
+            }
+        }
+    }
 }
 
 /// Installs what a folder's `package-lock.json` names with `npm ci`, unless that was done since it last changed. What may
@@ -300,6 +364,30 @@ mod tests {
         // Nothing runs again, and nothing needs to be there.
         assert_eq!(npm("exit 1"), Ok(()));
         assert_eq!(install_packages(folder.path(), None), Ok(()));
+    }
+
+    #[test]
+    fn the_time_is_estimated_by_the_last_run_or_by_the_cores() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let options = Options::default();
+        let first = Estimate::of(root, options);
+        assert!(matches!(first, Estimate::Cores { built: false, .. }));
+        let two = Estimate::Cores {
+            cores: 2,
+            built: false,
+        };
+        assert!(two.to_string().contains("25 min on 2 cores"), "{two}");
+        std::fs::create_dir(root.join("target")).unwrap();
+        Estimate::remember(root, options, Duration::from_secs(601));
+        let again = Estimate::of(root, options);
+        assert!(
+            again.to_string().contains("about 11 min, as the last time"),
+            "{again}"
+        );
+        // The full checks are others.
+        let full = Estimate::of(root, Options { full: true });
+        assert!(matches!(full, Estimate::Cores { .. }));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 Wants Python's torch, torch-fidelity, onnx and onnxruntime. torch-fidelity's own feature extractors download their weights; a
 random projection in their place shows that the files are taken, generate, and give bytes of the right shape. For real
-figures give the same files to its command, as the README shows.
+figures give the same files to its command, as models/RESULTS.md shows.
 """
 
 import sys

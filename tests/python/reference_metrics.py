@@ -3,7 +3,7 @@
     pip install torch torchvision torch-fidelity torchmetrics prdc
     python tests/python/reference_metrics.py > tests/python/reference_metrics.json
 
-tests/tests/metrics.rs makes the same matrices from the same integers and compares its numbers with these. Nothing here
+tests/tests/all/metrics.rs makes the same matrices from the same integers and compares its numbers with these. Nothing here
 knows that code: Frechet distance, Inception Score, kernel distance, precision and recall come from torch-fidelity, the
 Frechet and the kernel distance from torchmetrics as well, density and coverage from prdc.
 """

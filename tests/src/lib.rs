@@ -7,7 +7,7 @@ pub mod pico;
 pub mod simulated;
 
 use host::emulator::{Options, Qemu};
-use host::firmware_build::{self, FirmwareBuild};
+use host::firmware_build::{self, FirmwareBuild, Operators};
 use host::model_folder::ModelFiles;
 use host::preview::Model;
 use host::{board::Board, repository, session};
@@ -67,10 +67,15 @@ pub fn model(name: &str) -> Model {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A board's firmware with a model image, built once a process and image.
+/// A board's firmware with a model image, and the operators that it has where nobody asks.
 pub fn firmware(board: &Board, image: &Path) -> FirmwareBuild {
+    firmware_with(board, board.operators(), image)
+}
+
+/// A board's firmware with a model image and these operators.
+pub fn firmware_with(board: &Board, operators: Operators, image: &Path) -> FirmwareBuild {
     let root = repository::root().unwrap_or_else(|error| panic!("{error}"));
-    firmware_build::build(&root, board.build, image, &mut |_| ())
+    firmware_build::build(&root, board.build, operators, image, &mut |_| ())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

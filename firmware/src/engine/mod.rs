@@ -148,7 +148,9 @@ impl<'a> Engine<'a> {
         Ok(Picture::new(data, &output, self.image.pixel_range()))
     }
 
-    /// `None` where the regions are not in the arena, or overlap and may not.
+    /// `None` where the regions are not in the arena, or overlap and may not. Not inlined: its frame is not there while
+    /// the next operation is decoded.
+    #[inline(never)]
     fn run(&self, op: &Op<'_>, arena: &mut [i8], state: &mut State) -> Option<()> {
         let from = self.image.inputs_of(op);
         let to = self.image.region(op.output);

@@ -1,7 +1,7 @@
 //! What an image must be before it runs from the slot.
 
 use crate::engine::{Engine, Observer, SelfTestError};
-use shared::image::Image;
+use shared::image::{Image, ImageError, OpFault};
 use shared::protocol::Refusal;
 
 /// What a device can do.
@@ -65,7 +65,13 @@ pub(super) fn check(
     arena: &mut [i8],
     observer: &mut dyn Observer,
 ) -> Result<usize, Refusal> {
-    let image = Image::new_checked(bytes).map_err(|_| Refusal::Image)?;
+    let image = Image::new_checked(bytes).map_err(|error| match error {
+        ImageError::Op {
+            fault: OpFault::Code(code),
+            ..
+        } => Refusal::Operator { code },
+        _ => Refusal::Image,
+    })?;
     if image.crc() != crc {
         return Err(Refusal::Checksum);
     }

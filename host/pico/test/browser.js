@@ -2,7 +2,7 @@
 //
 //   node test/browser.js CHROMIUM TASK.json
 //
-// The task, written by `cargo test -p tests --test web`, holds the page's address, the files to drop, and for each step
+// The task, written by `cargo test -p tests web::`, holds the page's address, the files to drop, and for each step
 // the picture that the host draws for it. Ends with status 0 where all is as it should be.
 
 import { readFileSync } from 'node:fs';

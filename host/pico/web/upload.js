@@ -37,6 +37,7 @@ const REFUSALS = [
   'the model has no golden vectors to test it with',
   'the model fails its self-test on the board',
   'the model has so many golden vectors that testing it would take too long',
+  'the model needs an operator that this firmware was built without',
 ];
 
 /** A file that is no model, or one that the board refuses. */

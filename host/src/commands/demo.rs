@@ -74,8 +74,14 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     console.step("building the firmware with the model");
     let root = repository::root().or_fail(Class::Environment)?;
     let mut say = |line: &str| console.note(line);
-    let build = firmware_build::build(&root, target.build, files.image(), &mut say)
-        .map_err(|error| super::firmware_failure(&error))?;
+    let build = firmware_build::build(
+        &root,
+        target.build,
+        target.operators(),
+        files.image(),
+        &mut say,
+    )
+    .map_err(|error| super::firmware_failure(&error))?;
 
     console.step("booting it in QEMU");
     let options = Options::for_board(&target, &build.elf);

@@ -3,7 +3,7 @@
 use crate::board::Board;
 use crate::console::{Console, print};
 use crate::failure::{Class, Failure, OrFail};
-use crate::firmware_build::{self, Container};
+use crate::firmware_build::{self, Container, Operators};
 use crate::model_folder::ModelFiles;
 use crate::preview::Model;
 use crate::{files, repository};
@@ -23,6 +23,10 @@ pub struct Args {
     /// Name of a shipped model, a model folder, a run folder, or a model image: the model in the program.
     #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
     model: String,
+    /// Which operators the program has: `model`, those of its model alone, or `all`, so that any model can come into its
+    /// slot; by default all where the board has a slot.
+    #[arg(long, value_name = "WHICH")]
+    operators: Option<Operators>,
     /// The file: .uf2, .elf, .hex or .bin.
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
@@ -33,7 +37,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let board = Board::find(&args.board).or_fail(Class::Input)?;
     // Before a build of half a minute.
     container.check(&board).or_fail(Class::Input)?;
-    let (_, elf) = build(&board, &args.model, console)?;
+    let (_, elf) = build(&board, args.operators, &args.model, console)?;
     let file = container.pack(&board, &elf).or_fail(Class::Other)?;
     files::write_atomically(&args.out, &file).or_fail(Class::Input)?;
     print(args.out.display());
@@ -43,6 +47,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
 /// Builds a board's firmware with a model that will run on it; gives its ELF file's path and bytes.
 pub(super) fn build(
     board: &Board,
+    operators: Option<Operators>,
     model: &str,
     console: Console,
 ) -> Result<(PathBuf, Vec<u8>), Failure> {
@@ -54,9 +59,13 @@ pub(super) fn build(
         board.build.name,
         files.image().display()
     ));
-    let build = firmware_build::build(&root, board.build, files.image(), &mut |line| {
-        console.note(line);
-    })
+    let build = firmware_build::build(
+        &root,
+        board.build,
+        operators.unwrap_or(board.operators()),
+        files.image(),
+        &mut |line| console.note(line),
+    )
     .map_err(|error| super::firmware_failure(&error))?;
     let elf = files::read_at_most(&build.elf, firmware_build::ELF_LIMIT).or_fail(Class::Other)?;
     Ok((build.elf, elf))

@@ -62,7 +62,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let contents = if args.model_only {
         slot_with(&board, &args.model)?
     } else {
-        let (_, elf) = super::firmware::build(&board, &args.model, console)?;
+        let (_, elf) = super::firmware::build(&board, None, &args.model, console)?;
         flash_contents(&board, &elf).or_fail(Class::Other)?
     };
     match &way {

@@ -2,7 +2,6 @@
 
 mod demo;
 mod emulate;
-mod emulate_pico;
 mod evaluate;
 mod export;
 mod firmware;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
-  thumbgen models                  the shipped models, as the tables of the README
+  thumbgen models                  the shipped models, as the tables of models/RESULTS.md
   thumbgen models runs/mine        the model folders in another folder
   thumbgen models --json")]
 pub struct Args {

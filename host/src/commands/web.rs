@@ -48,7 +48,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
                 );
                 return Err(Failure::new(Class::Input, what));
             }
-            super::emulate_pico::build(&board, &args.model, console)?.0
+            super::emulate::build_pico(&board, &args.model, console)?.0
         }
     };
     let firmware = files::read_at_most(&firmware, FIRMWARE_LIMIT).or_fail(Class::Input)?;

@@ -25,6 +25,9 @@ use std::process::{Command, Stdio};
 /// The environment variable that tells the firmware's build script which model image to include.
 pub const MODEL_VARIABLE: &str = "THUMBGEN_MODEL";
 
+/// The environment variable that tells the build scripts which operators the program has.
+pub const OPERATORS_VARIABLE: &str = "THUMBGEN_OPERATORS";
+
 /// The largest model image that is read; no board has as much flash.
 const MODEL_LIMIT: u64 = 64 << 20;
 /// The largest ELF file that is read: debug information takes some megabytes.
@@ -106,7 +109,26 @@ pub enum FirmwareBuildError {
     },
 }
 
-/// Builds the firmware of `board` with the model image `model`, in the workspace whose root is `workspace`.
+/// Which operators a program has: what it has none of, it refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Operators {
+    /// Those of the model that it is built with: the smallest program.
+    Model,
+    /// All of them, for models that come into its slot.
+    All,
+}
+
+impl Operators {
+    /// As `THUMBGEN_OPERATORS` has it, and file names.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::All => "all",
+        }
+    }
+}
+
+/// Builds the firmware of `board` with these operators and the model image `model`, in the workspace whose root is `workspace`.
 ///
 /// `progress` is given cargo's lines ("Compiling ...") as they come. Waits where another process builds firmware.
 ///
@@ -115,6 +137,7 @@ pub enum FirmwareBuildError {
 pub fn build(
     workspace: &Path,
     board: &BoardBuild,
+    operators: Operators,
     model: &Path,
     progress: &mut dyn FnMut(&str),
 ) -> Result<FirmwareBuild, FirmwareBuildError> {
@@ -137,6 +160,7 @@ pub fn build(
         .args(&arguments)
         .current_dir(&workspace)
         .env(MODEL_VARIABLE, &model)
+        .env(OPERATORS_VARIABLE, operators.name())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -146,7 +170,7 @@ pub fn build(
     let output = cargo::run(command, progress)
         .map_err(|source| FirmwareBuildError::NoCargo { program, source })?;
     if !output.status.success() {
-        let by_hand = by_hand(&model, &arguments);
+        let by_hand = by_hand(&model, operators, &arguments);
         return Err(cargo::explain(board, &output, by_hand));
     }
     let built = cargo::executable(&output.stdout, board.bin).ok_or_else(|| {
@@ -159,7 +183,7 @@ pub fn build(
         path: built,
         source,
     })?;
-    let place = target_dir.join(file_name(board, &image));
+    let place = target_dir.join(file_name(board, operators, &image));
     files::write_atomically(&place, &elf)?;
     Ok(FirmwareBuild {
         elf: place,
@@ -200,7 +224,7 @@ fn arguments(board: &BoardBuild, target_dir: &Path) -> Vec<std::ffi::OsString> {
 }
 
 /// The command as a user would type it, without the format for programs.
-fn by_hand(model: &Path, arguments: &[std::ffi::OsString]) -> String {
+fn by_hand(model: &Path, operators: Operators, arguments: &[std::ffi::OsString]) -> String {
     let words: Vec<_> = arguments
         .iter()
         .map(|word| word.to_string_lossy())
@@ -211,8 +235,9 @@ fn by_hand(model: &Path, arguments: &[std::ffi::OsString]) -> String {
         .filter(|word| !["--message-format", "json-render-diagnostics"].contains(word))
         .collect();
     format!(
-        "`{MODEL_VARIABLE}={} cargo {}`",
+        "`{MODEL_VARIABLE}={} {OPERATORS_VARIABLE}={} cargo {}`",
         model.display(),
+        operators.name(),
         words.join(" ")
     )
 }
@@ -234,29 +259,33 @@ fn lock(target_dir: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
-/// Board and CRC-64 of the model image: names need to differ, they need not resist forgery.
-fn file_name(board: &BoardBuild, image: &[u8]) -> String {
+/// Board, operators and CRC-64 of the model image: names need to differ, they need not resist forgery.
+fn file_name(board: &BoardBuild, operators: Operators, image: &[u8]) -> String {
     let hash = crc::Crc::<u64>::new(&crc::CRC_64_XZ).checksum(image);
-    format!("{}-{hash:016x}.elf", board.name)
+    format!("{}-{}-{hash:016x}.elf", board.name, operators.name())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn build_here(folder: &Path, model: &Path) -> FirmwareBuildError {
+        build(folder, &LM3S6965EVB, Operators::All, model, &mut |_| {}).unwrap_err()
+    }
+
     #[test]
     fn different_models_have_different_places() {
-        let name = |image: &[u8]| file_name(&LM3S6965EVB, image);
+        let name = |image: &[u8]| file_name(&LM3S6965EVB, Operators::Model, image);
         assert_ne!(name(b"one"), name(b"two"));
         // The check value of CRC-64/XZ.
-        assert_eq!(name(b"123456789"), "lm3s6965evb-995dc9bbdf1939fa.elf");
+        assert_eq!(name(b"123456789"), "lm3s6965evb-model-995dc9bbdf1939fa.elf");
     }
 
     #[test]
     fn a_missing_model_is_named_before_anything_is_built() {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().join("no.model");
-        let error = build(folder.path(), &LM3S6965EVB, &model, &mut |_| {}).unwrap_err();
+        let error = build_here(folder.path(), &model);
         assert!(error.to_string().contains("no.model"), "{error}");
         assert!(!folder.path().join("target").exists());
     }
@@ -266,7 +295,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().join("m");
         std::fs::write(&model, b"x").unwrap();
-        let error = build(folder.path(), &LM3S6965EVB, &model, &mut |_| {}).unwrap_err();
+        let error = build_here(folder.path(), &model);
         let text = error.to_string();
         assert!(matches!(error, FirmwareBuildError::Cargo { .. }), "{text}");
         assert!(

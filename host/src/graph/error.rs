@@ -17,6 +17,16 @@ pub enum GraphError {
         /// Name of the node.
         layer: String,
     },
+    /// A row of a table is chosen by what is no number of one.
+    #[error(
+        "layer {layer} chooses one of {rows} rows by what is no argmax of at most as many channels; put one in front of it"
+    )]
+    Number {
+        /// Name of the node.
+        layer: String,
+        /// Rows of its table.
+        rows: usize,
+    },
     /// Too few or too many inputs.
     #[error("layer {layer} has {found} inputs, expected {expected}")]
     Inputs {

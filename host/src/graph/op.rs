@@ -40,6 +40,11 @@ pub enum LinearKind {
     ConvTranspose(Window),
     /// The label's column of a table. Columns: classes.
     Embedding,
+    /// A column of a table by its number, the last one for numbers past it. Columns: rows of the table.
+    Gather {
+        /// Rows of the table.
+        rows: usize,
+    },
 }
 
 /// Each element of the output is one of the input, or a constant. Axes are rows, columns, channels, in this order.
@@ -103,6 +108,25 @@ pub enum Around {
 pub enum Combine {
     /// All inputs, one after the other along the channels.
     Concat,
+    /// The sum of all inputs; one of a vector's shape counts for each pixel.
+    Add,
+    /// The product of two inputs, element by element; a vector counts for each pixel.
+    Mul,
+    /// Products of matrices: of the first input (height h, width m, channels k), which is h matrices of m x k, and of the
+    /// second, which is h (or one for all) of k x n.
+    MatMul {
+        /// The second input's matrices are n x k.
+        transposed: bool,
+    },
+    /// The mean over a window of each channel.
+    AveragePool {
+        /// How the window moves; it has no groups.
+        window: Window,
+        /// Zeros around the picture count as values.
+        count_include_pad: bool,
+    },
+    /// The number of the largest channel of each pixel, the first of equals.
+    Argmax,
 }
 
 impl LinearKind {
@@ -110,7 +134,7 @@ impl LinearKind {
     pub const fn window(&self) -> Option<Window> {
         match self {
             Self::Conv(window) | Self::ConvTranspose(window) => Some(*window),
-            Self::Dense | Self::Embedding => None,
+            Self::Dense | Self::Embedding | Self::Gather { .. } => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The phases that a network goes through, and what each keeps.
 
 use super::{BatchNorm, Function, Linear, QuantizedLinear};
-use shared::arithmetic::Activation;
+use shared::arithmetic::{Activation, MAX_SHIFT};
 use shared::image::PixelRange;
 use shared::latent::Prior;
 use std::convert::Infallible;
@@ -79,10 +79,33 @@ impl Phase for Integer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alignment {
     /// What shifts mean, the operator says. For a concatenation, one an input: `y = saturate(rhe(x, shift))`, or `x`
-    /// where the shift is 0.
+    /// where the shift is 0. For a sum, one an input, by which it is shifted left, and then the sum's. For products and
+    /// means, the one of what is rounded.
     pub shifts: Vec<u8>,
     /// What follows.
     pub activation: Activation,
+}
+
+impl Alignment {
+    /// That of an operator with one shift, at least `least`.
+    ///
+    /// # Errors
+    /// The shift, with the number of an input, where the arithmetic has none such.
+    pub fn one(shift: i32, least: u8, activation: Activation) -> Result<Self, (usize, i32)> {
+        let most = MAX_SHIFT - activation.slope_shift();
+        let fits = u8::try_from(shift).ok();
+        let fits = fits.filter(|shift| (least..=most).contains(shift));
+        let shift = fits.ok_or((0, shift))?;
+        Ok(Self {
+            shifts: vec![shift],
+            activation,
+        })
+    }
+
+    /// The shift of an operator with one.
+    pub fn only(&self) -> u8 {
+        self.shifts.first().copied().unwrap_or(0)
+    }
 }
 
 /// What an integer node carries beside.

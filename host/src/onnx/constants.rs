@@ -75,7 +75,7 @@ pub fn gather(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFa
 /// Reads OneHot of a label that is an index: the one-hot vector that the network is given anyway.
 fn one_hot(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
     let data = importer.data(node, 0)?.clone();
-    if !data.index {
+    if !data.index || data.source != Source::Label {
         return Err(NodeFault::Place(
             "only a label of whole numbers (int64) may become one-hot",
         ));
@@ -114,12 +114,20 @@ fn one_hot(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault
 }
 
 fn cast(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
-    let value = importer.value(node, 0)?.clone();
-    if let Value::Data(data) = &value {
+    let mut value = importer.value(node, 0)?.clone();
+    if let Value::Data(data) = &mut value {
         let to = int(node, "to", 0);
         let is = |code: i32| to == i64::from(code);
         let whole = is(data_type::INT64) || is(data_type::INT32);
         let real = is(data_type::FLOAT) || is(data_type::FLOAT16) || is(data_type::DOUBLE);
+        if importer.is_argmax(data.source) {
+            // Whole numbers, whatever they are called.
+            data.index = !real;
+            return match whole || real {
+                true => Ok(value),
+                false => Err(NodeFault::Index(input_name(node, 0))),
+            };
+        }
         if data.index && !whole {
             return Err(NodeFault::Index(input_name(node, 0)));
         }

@@ -8,8 +8,11 @@ use super::error::NodeFault;
 use super::proto::NodeProto;
 use super::shape;
 use super::tensor::{Constant, MAX_ELEMENTS};
+use super::turn;
 use crate::graph::query::source_shape;
-use crate::graph::{self, Float, InputSpec, MAX_NODES, MAX_SIDE, Move, Node, Op, Shape, Source};
+use crate::graph::{
+    self, Combine, Float, InputSpec, MAX_NODES, MAX_SIDE, Move, Node, Op, Shape, Source,
+};
 use ndarray::Array2;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,8 +40,12 @@ pub struct Data {
     pub via: String,
     /// Whether more than one node reads it, under this name or one that it had before.
     pub shared: bool,
-    /// Whether it is the label as a class's index; the source is then the one-hot label that stands for it.
+    /// Whether it is an index: the label as a class's, whose source is the one-hot label that stands for it, or the number
+    /// of a largest channel.
     pub index: bool,
+    /// Which of the source's sides (0 for channels, 1 for rows, 2 for columns) each of the dimensions is, where they were
+    /// transposed; else empty.
+    pub turned: Vec<usize>,
 }
 
 /// The state of an import.
@@ -53,6 +60,10 @@ pub struct Importer {
     pub batch: Option<usize>,
     /// How often each name is read.
     pub uses: BTreeMap<String, usize>,
+    /// Names that only take part in products of matrices, which take transposed values as they are.
+    pub of_matrices: BTreeSet<String>,
+    /// Transpositions that became nodes, by what they transpose.
+    transpositions: BTreeMap<(Source, [usize; 3]), Source>,
     /// Reshapes that became nodes, by what they reshape.
     reshapes: BTreeMap<(Source, [usize; 3]), Source>,
     names: BTreeSet<String>,
@@ -68,6 +79,8 @@ impl Importer {
             input,
             batch,
             uses: BTreeMap::new(),
+            of_matrices: BTreeSet::new(),
+            transpositions: BTreeMap::new(),
             reshapes: BTreeMap::new(),
             names: BTreeSet::new(),
             elements: 0,
@@ -152,7 +165,13 @@ impl Importer {
     }
 
     /// An input that depends on the graph's inputs and is a tensor of real numbers.
-    pub fn operand(&self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
+    pub fn operand(&mut self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
+        let data = self.turned(node, index)?;
+        turn::straight(self, data)
+    }
+
+    /// The same, whose dimensions may be transposed.
+    pub fn turned(&self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
         let data = self.data(node, index)?;
         if data.index {
             return Err(NodeFault::Index(input_name(node, index)));
@@ -177,6 +196,27 @@ impl Importer {
         let via = data.via.clone();
         let made = self.push_named(&via, Op::Move(Move::Reshape), vec![data.source], shape)?;
         self.reshapes.insert(key, made);
+        Ok(made)
+    }
+
+    /// A source whose rows, columns and channels are these axes of another.
+    pub fn transposed(
+        &mut self,
+        via: &str,
+        source: Source,
+        order: [usize; 3],
+    ) -> Result<Source, NodeFault> {
+        if order == [0, 1, 2] {
+            return Ok(source);
+        }
+        if let Some(&made) = self.transpositions.get(&(source, order)) {
+            return Ok(made);
+        }
+        let axes = self.source_shape(source).axes();
+        let shape = Shape::of_axes(order.map(|axis| axes[axis]));
+        let op = Op::Move(Move::Transpose { order });
+        let made = self.push_named(via, op, vec![source], shape)?;
+        self.transpositions.insert((source, order), made);
         Ok(made)
     }
 
@@ -206,6 +246,7 @@ impl Importer {
             via: name,
             shared: false,
             index: false,
+            turned: Vec::new(),
         }))
     }
 
@@ -242,16 +283,26 @@ impl Importer {
 
     /// The first input with other dimensions.
     pub fn reshaped(
-        &self,
+        &mut self,
         node: &NodeProto,
         change: impl Fn(&[usize]) -> Result<Vec<usize>, NodeFault>,
     ) -> Result<Value, NodeFault> {
-        let data = self.data(node, 0)?;
+        let data = self.data(node, 0)?.clone();
+        let data = turn::straight(self, data)?;
         Ok(Value::Data(Data {
             dims: change(&data.dims)?,
             via: node_name(node),
-            ..data.clone()
+            ..data
         }))
+    }
+
+    /// Whether a value is the numbers of largest channels.
+    pub fn is_argmax(&self, source: Source) -> bool {
+        let node = match source {
+            Source::Node(index) => self.nodes.get(index),
+            Source::Input | Source::Latent | Source::Label => None,
+        };
+        node.is_some_and(|node| node.op == Op::Combine(Combine::Argmax, ()))
     }
 
     /// Learns how many classes a label that is an index may choose from.

@@ -96,6 +96,7 @@ impl Inputs {
                 via: input.name.to_owned(),
                 shared: true,
                 index: input.index,
+                turned: Vec::new(),
             };
             values.push((input.name.to_owned(), data));
         }

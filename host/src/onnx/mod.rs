@@ -22,6 +22,7 @@ pub mod tensor;
 pub mod tensors;
 #[cfg(test)]
 pub mod tests;
+pub mod turn;
 pub mod windows;
 pub mod write;
 

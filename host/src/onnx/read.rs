@@ -8,7 +8,7 @@ use super::importer::{Data, Importer, Value, canonical, clean, node_name};
 use super::inputs::Inputs;
 use super::proto::{GraphProto, ModelProto, NodeProto};
 use super::tensor::Constant;
-use super::{MAX_FILE_LEN, Role, constants, limits, order, shape};
+use super::{MAX_FILE_LEN, Role, constants, limits, order, shape, turn};
 use crate::files::read_at_most;
 use crate::graph::{Network, Shape, Source};
 use crate::ops;
@@ -89,6 +89,7 @@ pub fn from_bytes(bytes: &[u8], options: &ReadOptions) -> Result<Import, OnnxErr
 
     let mut importer = Importer::new(values, inputs.spec, inputs.batch);
     importer.uses = uses(graph);
+    importer.of_matrices = turn::of_matrices(graph);
     for node in &graph.node {
         read(&mut importer, node).map_err(|fault| node_error(node, fault))?;
     }
@@ -199,7 +200,11 @@ fn output(
     };
     let name = clean(&output.name);
     let data = match importer.values.get(&output.name) {
-        Some(Value::Data(data)) if !data.index => data.clone(),
+        Some(Value::Data(data)) if !data.index => {
+            let data = data.clone();
+            turn::straight(importer, data)
+                .map_err(|fault| OnnxError::Output(format!("{name}: {fault}")))?
+        }
         Some(_) => {
             let why = format!("{name} does not depend on the latent vector");
             return Err(OnnxError::Output(why));

@@ -318,21 +318,43 @@ impl IntegerWriter<'_> {
         }
         let inputs = [&*own("bias"), &*own("bias_scale")];
         self.push("DequantizeLinear", &b, &inputs, &b, vec![int("axis", 0)]);
-        let mut real = own("float");
+        let real = own("float");
         self.push(op, name, &[&x, &w, &b], &real, attributes);
-        let activation = match linear.activation {
-            Activation::None => None,
-            Activation::Relu => Some(("Relu", vec![])),
-            Activation::LeakyRelu { slope_shift } => Some((
-                "LeakyRelu",
-                vec![float("alpha", power(-i32::from(slope_shift)))],
-            )),
-        };
-        if let Some((op, attributes)) = activation {
-            let activated = own("activated");
-            self.push(op, &activated, &[&real], &activated, attributes);
-            real = activated;
-        }
+        let real = self.activated(name, real, linear.activation);
         self.quantize(name, &real, &y_scale);
+    }
+
+    /// Real numbers behind a node's activation.
+    fn activated(&mut self, name: &str, real: String, activation: Activation) -> String {
+        let (op, attributes) = match activation {
+            Activation::None => return real,
+            Activation::Relu => ("Relu", vec![]),
+            Activation::LeakyRelu { slope_shift } => {
+                let slope = power(-i32::from(slope_shift));
+                ("LeakyRelu", vec![float("alpha", slope)])
+            }
+        };
+        let activated = format!("{name}.activated");
+        self.push(op, &activated, &[&real], &activated, attributes);
+        activated
+    }
+
+    /// One of a node's inputs as real numbers; `from` is the tensor of its bytes.
+    pub fn real(&mut self, node: &Node<Integer>, at: usize, from: &str) -> String {
+        let [real, scale] = ["float", "scale"].map(|what| format!("{}.part{at}_{what}", node.name));
+        let exponent = i32::from(self.network.source_exponent(node.inputs[at]));
+        self.constant(floats(&scale, &[], &[power(exponent)]));
+        let inputs = [from, &*scale, "zero"];
+        self.push("DequantizeLinear", &real, &inputs, &real, vec![]);
+        real
+    }
+
+    /// Real numbers as a node's output: activated, and rounded to its scale.
+    pub fn round(&mut self, node: &Node<Integer>, real: &str, activation: Activation) {
+        let name = node.name.as_str();
+        let scale = format!("{name}.output_scale");
+        let real = self.activated(name, real.to_owned(), activation);
+        self.constant(floats(&scale, &[], &[power(i32::from(node.note.exponent))]));
+        self.quantize(name, &real, &scale);
     }
 }

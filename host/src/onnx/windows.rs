@@ -40,6 +40,47 @@ pub enum Auto {
     SameLower,
 }
 
+impl Auto {
+    /// Reads it.
+    pub fn read(node: &NodeProto) -> Result<Self, NodeFault> {
+        Ok(match text(node, "auto_pad", "NOTSET") {
+            "NOTSET" | "" => Self::NotSet,
+            "VALID" => Self::Valid,
+            "SAME_UPPER" => Self::SameUpper,
+            "SAME_LOWER" => Self::SameLower,
+            other => {
+                return Err(NodeFault::Attribute {
+                    name: "auto_pad",
+                    value: clean(other),
+                    expected: "NOTSET, VALID, SAME_UPPER or SAME_LOWER",
+                });
+            }
+        })
+    }
+}
+
+/// The padding of a convolution or a pooling: top, left, bottom, right.
+pub fn padding(
+    auto: Auto,
+    stated: [usize; 4],
+    from: [usize; 2],
+    extent: [usize; 2],
+    stride: [usize; 2],
+) -> [usize; 4] {
+    if auto == Auto::NotSet {
+        return stated;
+    }
+    let mut padding = [0; 4];
+    if let Auto::SameUpper | Auto::SameLower = auto {
+        for axis in 0..2 {
+            let whole = (from[axis].div_ceil(stride[axis]) - 1) * stride[axis] + extent[axis];
+            let total = whole.saturating_sub(from[axis]);
+            (padding[axis], padding[axis + 2]) = split(total, auto);
+        }
+    }
+    padding
+}
+
 impl Windowed {
     /// Everything but the sizes. The weight's output channels are its first axis, or those of a group its second where it
     /// is transposed.
@@ -54,19 +95,7 @@ impl Windowed {
         let dilation = list(node, "dilations", [1, 1], 1)?;
         let groups = groups(node)?;
         let pads = list(node, "pads", [0; 4], 0)?;
-        let auto = match text(node, "auto_pad", "NOTSET") {
-            "NOTSET" | "" => Auto::NotSet,
-            "VALID" => Auto::Valid,
-            "SAME_UPPER" => Auto::SameUpper,
-            "SAME_LOWER" => Auto::SameLower,
-            other => {
-                return Err(NodeFault::Attribute {
-                    name: "auto_pad",
-                    value: clean(other),
-                    expected: "NOTSET, VALID, SAME_UPPER or SAME_LOWER",
-                });
-            }
-        };
+        let auto = Auto::read(node)?;
         let len = importer.floats(node, 1)?.1.len();
         importer.spend(len)?;
         let (shape, floats) = importer.floats(node, 1)?;

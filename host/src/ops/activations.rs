@@ -1,11 +1,13 @@
 //! Functions of one element: LeakyRelu, Relu, Tanh, Sigmoid in ONNX, tables of 256 entries in integers.
 
-use crate::graph::{Float, Function, Integer, Node, Op, Phase};
+use crate::graph::{Float, Folded, Function, Integer, LinearKind, Node, Op, Phase};
 use crate::onnx::build::{float, int, int8s};
 use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, attribute};
 use crate::onnx::proto::{AttributeProto, NodeProto, data_type};
 use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor, output_name};
+use crate::onnx::turn;
+use shared::arithmetic::Activation;
 use shared::op::{Kind, Table};
 
 impl<P: Phase<Function = Function>> Op<P> {
@@ -36,6 +38,29 @@ pub fn single(function: Function, x: f32) -> f32 {
         Function::Relu => x.max(0.0),
         Function::Tanh => x.tanh(),
         Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+    }
+}
+
+/// What a folded operation's activation is, where it takes one in.
+pub fn of(op: &Op<Folded>) -> Option<Activation> {
+    match op {
+        Op::Linear(_, linear) => Some(linear.activation),
+        Op::Combine(combine, activation) => {
+            combine.operator().takes_activation().then_some(*activation)
+        }
+        Op::Norm(_) | Op::Pointwise(_) | Op::Move(_) => None,
+    }
+}
+
+/// Where a folded operation keeps its activation, where it can have one.
+pub fn slot(op: &mut Op<Folded>) -> Option<&mut Activation> {
+    match op {
+        Op::Linear(LinearKind::Gather { .. }, _) => None,
+        Op::Linear(_, linear) => Some(&mut linear.activation),
+        Op::Combine(combine, activation) => {
+            combine.operator().takes_activation().then_some(activation)
+        }
+        Op::Norm(_) | Op::Pointwise(_) | Op::Move(_) => None,
     }
 }
 
@@ -131,13 +156,12 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
         "Sigmoid" => Function::Sigmoid,
         _ => return Err(NodeFault::Place("it is no activation")),
     };
-    let data = importer.operand(node, 0)?;
-    let (source, shape) = importer.element_wise(&data)?;
-    importer.push(
-        node,
-        Op::Pointwise(function),
-        vec![source],
-        shape,
-        data.dims,
-    )
+    let data = importer.turned(node, 0)?;
+    let (source, shape) = match data.turned.is_empty() {
+        true => importer.element_wise(&data)?,
+        false => (data.source, importer.source_shape(data.source)),
+    };
+    let op = Op::Pointwise(function);
+    let value = importer.push(node, op, vec![source], shape, data.dims)?;
+    Ok(turn::turned(value, data.turned))
 }

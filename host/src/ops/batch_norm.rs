@@ -132,11 +132,6 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
 pub fn read_add(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
     let data_first = matches!(importer.value(node, 0)?, Value::Data(_));
     let (data, constant) = if data_first { (0, 1) } else { (1, 0) };
-    if matches!(importer.value(node, constant)?, Value::Data(_)) {
-        return Err(NodeFault::Place(
-            "sums of two computed values (residual connections) are not supported; only a constant may be added",
-        ));
-    }
     let data = importer.operand(node, data)?;
     let shape = canonical(&data.dims).unwrap_or(importer.source_shape(data.source));
     let bias = summand(importer, node, constant, &data.dims, shape)?;

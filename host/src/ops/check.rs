@@ -2,8 +2,8 @@
 
 use super::batch_norm;
 use crate::graph::{
-    Float, Graph, GraphError, LinearKind, MAX_ELEMENTS, MAX_NODES, MAX_SIDE, Network, Node, Op,
-    Phase, Shape, Source, Window,
+    Combine, Float, Graph, GraphError, LinearKind, MAX_ELEMENTS, MAX_NODES, MAX_SIDE, Network,
+    Node, Op, Phase, Shape, Source, Window,
 };
 use ndarray::Array1;
 use std::collections::BTreeSet;
@@ -86,6 +86,14 @@ fn input_shapes<P: Phase>(
     if node.op.linear_kind() == Some(LinearKind::Embedding) && node.inputs != [Source::Label] {
         return Err(order());
     }
+    if let Some(LinearKind::Gather { rows }) = node.op.linear_kind()
+        && !is_number(graph, node, rows)
+    {
+        return Err(GraphError::Number {
+            layer: node.name.clone(),
+            rows,
+        });
+    }
     let shape = |source: &Source| match source {
         Source::Node(before) if *before >= index => Err(order()),
         source => Some(graph.source_shape(*source))
@@ -93,6 +101,18 @@ fn input_shapes<P: Phase>(
             .ok_or_else(order),
     };
     node.inputs.iter().map(shape).collect()
+}
+
+/// Whether what a node reads is the number of one of so many rows.
+fn is_number<P: Phase>(graph: &Graph<P>, node: &Node<P>, rows: usize) -> bool {
+    let before = match node.inputs[..] {
+        [Source::Node(before)] => graph.nodes.get(before),
+        _ => None,
+    };
+    before.is_some_and(|before| {
+        matches!(before.op, Op::Combine(Combine::Argmax, _))
+            && graph.first_shape(before).channels <= rows
+    })
 }
 
 /// Checks one node of a float network: its parameters, and its output's shape.
@@ -106,7 +126,7 @@ fn check_op(node: &Node<Float>, inputs: &[Shape]) -> Result<(), GraphError> {
             kind.operator().check(name, dim, from, node.shape)?;
             parameter(name, "a bias", dim.0, &linear.bias)?;
             let what = match kind {
-                LinearKind::Embedding => "an entry",
+                LinearKind::Embedding | LinearKind::Gather { .. } => "an entry",
                 LinearKind::Dense | LinearKind::Conv(_) | LinearKind::ConvTranspose(_) => {
                     "a weight"
                 }

@@ -1,9 +1,9 @@
 //! All inputs, one after the other along the channels: Concat.
 
-use super::CombineOperator;
 use super::lower::{LowerError, Lowering, u16_of};
+use super::{CombineOperator, Exponent};
 use crate::graph::{Alignment, Combine, Float, GraphError, Integer, Node, Op, Shape, Source};
-use crate::onnx::build::{floats, int as int_of};
+use crate::onnx::build::int as int_of;
 use crate::onnx::constants;
 use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Data, Importer, Value, int, node_name, wrong};
@@ -132,11 +132,16 @@ impl CombineOperator for Concat {
         )
     }
 
-    fn exponent(&self, inputs: &[i32]) -> i32 {
-        inputs.iter().copied().max().unwrap_or_default()
+    fn exponent(&self, inputs: &[i32], _: Activation) -> Exponent {
+        Exponent::Natural(inputs.iter().copied().max().unwrap_or_default())
     }
 
-    fn align(&self, inputs: &[i32], output: i32) -> Result<Alignment, (usize, i32)> {
+    fn align(
+        &self,
+        inputs: &[i32],
+        output: i32,
+        activation: Activation,
+    ) -> Result<Alignment, (usize, i32)> {
         let shift = |(part, &exponent): (usize, &i32)| {
             let shift = output - exponent;
             let allowed = u8::try_from(shift).ok().filter(|&s| s <= MAX_SHIFT);
@@ -148,7 +153,7 @@ impl CombineOperator for Concat {
                 .enumerate()
                 .map(shift)
                 .collect::<Result<_, _>>()?,
-            activation: Activation::None,
+            activation,
         })
     }
 
@@ -192,22 +197,14 @@ impl CombineOperator for Concat {
         let shapes = writer.network.input_shapes(node);
         let parts: Vec<(Source, Shape)> = node.inputs.iter().copied().zip(shapes).collect();
         let (names, dims) = writer.emitter.parts(&parts, node.shape, name);
-        let mut reals = Vec::with_capacity(names.len());
-        for (at, (part, (source, _))) in names.iter().zip(&parts).enumerate() {
-            let real = format!("{name}.part{at}_float");
-            let scale = format!("{name}.part{at}_scale");
-            let exponent = i32::from(writer.network.source_exponent(*source));
-            writer.constant(floats(&scale, &[], &[2f32.powi(exponent)]));
-            let inputs = [part, scale.as_str(), "zero"];
-            writer.push("DequantizeLinear", &real, &inputs, &real, vec![]);
-            reals.push(real);
-        }
+        let names = names.iter().enumerate();
+        let reals: Vec<String> = names
+            .map(|(at, part)| writer.real(node, at, part))
+            .collect();
         let reals: Vec<&str> = reals.iter().map(String::as_str).collect();
-        let (joined, scale) = (format!("{name}.float"), format!("{name}.output_scale"));
+        let joined = format!("{name}.float");
         writer.push("Concat", name, &reals, &joined, vec![int_of("axis", 1)]);
-        let exponent = i32::from(node.note.exponent);
-        writer.constant(floats(&scale, &[], &[2f32.powi(exponent)]));
-        writer.quantize(name, &joined, &scale);
+        writer.round(node, &joined, Activation::None);
         dims
     }
 
@@ -279,6 +276,7 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
             via: node_name(node),
             shared: parts.iter().any(|part| part.shared),
             index: false,
+            turned: Vec::new(),
         }));
     }
     let shape = of_channels(dims[axis]);

@@ -12,7 +12,7 @@ use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, clean, node_name, wrong};
 use crate::onnx::proto::{AttributeProto, NodeProto};
 use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor, picture};
-use crate::onnx::windows::{Auto, Windowed, channels, dims, split};
+use crate::onnx::windows::{Windowed, channels, dims, padding};
 use ndarray::{Array1, Array2, Array4, ArrayView1, ArrayView2, LinalgScalar};
 use shared::op::{self, Kind};
 
@@ -253,7 +253,7 @@ impl LinearOperator for Conv {
 /// [`NodeFault`].
 pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
     let windowed = Windowed::read(importer, node, false)?;
-    let (outputs, inputs, rows, columns) = windowed.kernel.dim();
+    let (outputs, inputs, ..) = windowed.kernel.dim();
     if !outputs.is_multiple_of(windowed.window.groups) {
         let expected = format!(
             "a number of outputs that {} divides",
@@ -262,19 +262,9 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
         return Err(wrong("weight", windowed.kernel.shape(), expected));
     }
     channels(&windowed, inputs.saturating_mul(windowed.window.groups))?;
-    let (from, stride) = (windowed.from.sides(), windowed.window.stride);
-    let mut padding = windowed.pads;
-    if windowed.auto != Auto::NotSet {
-        padding = [0; 4];
-    }
-    if let Auto::SameUpper | Auto::SameLower = windowed.auto {
-        for axis in 0..2 {
-            let reached = (from[axis].div_ceil(stride[axis]) - 1) * stride[axis];
-            let whole = reached + windowed.window.extent(axis);
-            let total = whole.saturating_sub(from[axis]);
-            (padding[axis], padding[axis + 2]) = split(total, windowed.auto);
-        }
-    }
+    let (from, window) = (windowed.from.sides(), windowed.window);
+    let extent = [0, 1].map(|axis| window.extent(axis));
+    let padding = padding(windowed.auto, windowed.pads, from, extent, window.stride);
     let [top, left, bottom, right] = padding;
     let window = Window {
         padding: [top, left],
@@ -284,7 +274,8 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
         .map_err(NodeFault::Network)?;
     let outputs = windowed.bias.len();
     let to = output(window, windowed.from, outputs, [bottom, right]).ok_or_else(|| {
-        let expected = format!("a picture that its {rows} x {columns} kernel fits in");
+        let [rows, columns] = extent;
+        let expected = format!("a picture that its window of {rows} x {columns} fits in");
         wrong("input", from, expected)
     })?;
     let op = Op::conv(&windowed.kernel, windowed.bias, window);

@@ -6,7 +6,6 @@ use super::lower::{LowerError, Lowering};
 use crate::graph::{
     Float, GraphError, Integer, Linear, LinearKind, Node, Op, QuantizedLinear, Shape, Source,
 };
-use crate::onnx::constants;
 use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Data, Importer, Value, int, matrix, row_dims, wrong};
 use crate::onnx::names::LABEL;
@@ -120,15 +119,15 @@ pub fn read_one_hot(
     )
 }
 
-/// Reads Gather: of a table with the label as index an embedding, of a shape some of its sizes.
+/// Reads Gather of a table with the label as index.
 ///
 /// # Errors
 /// [`NodeFault`].
-pub fn read_gather(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
-    let label = match importer.value(node, 1)? {
-        Value::Data(data) => data.clone(),
-        Value::Constant(_) => return constants::gather(importer, node),
-    };
+pub fn read_gather(
+    importer: &mut Importer,
+    node: &NodeProto,
+    label: &Data,
+) -> Result<Value, NodeFault> {
     if !label.index {
         return Err(NodeFault::Place(
             "only a label of whole numbers (int64) may choose from a table",
@@ -140,17 +139,22 @@ pub fn read_gather(importer: &mut Importer, node: &NodeProto) -> Result<Value, N
         return Err(wrong("table", found, "classes and length".to_owned()));
     };
     if !matches!(axis, 0 | -2) {
-        return Err(NodeFault::Attribute {
-            name: "axis",
-            value: axis.to_string(),
-            expected: "0: a row of the table a class",
-        });
+        return Err(wrong_axis(axis));
     }
     importer.classes(classes)?;
     importer.spend(classes.saturating_mul(len))?;
     let table = matrix(classes, len, importer.floats(node, 0)?.1)?;
-    let mut dims = label.dims;
+    let mut dims = label.dims.clone();
     dims.push(len);
     let (op, shape) = (Op::embedding(&table), Shape::vector(len));
     importer.push(node, op, vec![Source::Label], shape, dims)
+}
+
+/// An axis of a table along which nothing is chosen.
+pub fn wrong_axis(axis: i64) -> NodeFault {
+    NodeFault::Attribute {
+        name: "axis",
+        value: axis.to_string(),
+        expected: "0: a row of the table",
+    }
 }

@@ -2,17 +2,22 @@
 //!
 //! The phases ask through this module, by class:
 //!
-//! - [`LinearOperator`]: dense, conv, conv_transpose, embedding;
+//! - [`LinearOperator`]: dense, conv, conv_transpose, embedding, gather;
 //! - [`MoveOperator`]: reshape, upsample, depth_to_space, space_to_depth, transpose, slice, pad;
-//! - [`CombineOperator`]: concat;
+//! - [`CombineOperator`]: concat, add, mul, mat_mul, average_pool, argmax;
 //! - [`activations`] and [`batch_norm`] hold the functions of one element and the normalisation.
 //!
 //! A new operator is one file here, a variant in [`crate::graph::op`], and the arms and the line in [`READERS`] below that
 //! the compiler then asks for. [`check`] checks whole graphs.
 
 pub mod activations;
+pub mod add;
+pub mod argmax;
+pub mod average_pool;
 pub mod batch_norm;
+pub mod broadcast;
 pub mod check;
+pub mod combine;
 pub mod concat;
 pub mod conv;
 pub mod conv_transpose;
@@ -20,16 +25,21 @@ pub mod dense;
 pub mod depth_to_space;
 pub mod divide;
 pub mod embedding;
+pub mod gather;
 pub mod groups;
 pub mod kernels;
 pub mod lower;
+pub mod mat_mul;
 pub mod moves;
+pub mod mul;
 pub mod pad;
 pub mod reshape;
 pub mod slice;
 pub mod space_to_depth;
 pub mod transpose;
 pub mod upsample;
+
+pub use combine::{CombineOperator, Exponent};
 
 use crate::graph::{
     Alignment, Combine, Float, GraphError, Integer, Linear, LinearKind, Node, QuantizedLinear,
@@ -44,17 +54,21 @@ use shared::op::Kind;
 
 /// The operators of ONNX that become operations, and who reads each.
 pub const READERS: &[(&str, Reader)] = &[
-    ("Add", batch_norm::read_add),
+    ("Add", add::read),
+    ("ArgMax", argmax::read),
+    ("AveragePool", average_pool::read),
     ("BatchNormalization", batch_norm::read),
     ("Concat", concat::read),
     ("Conv", conv::read),
     ("ConvTranspose", conv_transpose::read),
     ("DepthToSpace", depth_to_space::read),
     ("Flatten", reshape::read_flatten),
-    ("Gather", embedding::read_gather),
+    ("Gather", gather::read),
     ("Gemm", dense::read_gemm),
+    ("GlobalAveragePool", average_pool::read),
     ("LeakyRelu", activations::read),
-    ("MatMul", dense::read_mat_mul),
+    ("MatMul", mat_mul::read),
+    ("Mul", mul::read),
     ("Pad", pad::read),
     ("Relu", activations::read),
     ("Reshape", reshape::read),
@@ -63,6 +77,7 @@ pub const READERS: &[(&str, Reader)] = &[
     ("Slice", slice::read),
     ("SpaceToDepth", space_to_depth::read),
     ("Squeeze", reshape::read_axes),
+    ("Sum", add::read),
     ("Tanh", activations::read),
     ("Transpose", transpose::read),
     ("Unsqueeze", reshape::read_axes),
@@ -128,76 +143,6 @@ pub trait LinearOperator {
     fn lower<'a>(&self, lowering: &Lowering<'a>) -> Result<Kind<'a>, LowerError>;
 }
 
-/// How several tensors become one.
-pub trait CombineOperator {
-    /// As [`LinearOperator::name`].
-    fn name(&self) -> &'static str;
-
-    /// As [`LinearOperator::describe`], for so many inputs.
-    fn describe(&self, inputs: usize) -> String;
-
-    /// Whether it takes so many inputs, and how many it takes.
-    ///
-    /// # Errors
-    /// How many it should be.
-    fn takes(&self, inputs: usize) -> Result<(), &'static str>;
-
-    /// As [`LinearOperator::check`].
-    ///
-    /// # Errors
-    /// [`GraphError`] names the layer.
-    fn check(&self, layer: &str, inputs: &[Shape], to: Shape) -> Result<(), GraphError>;
-
-    /// Whether each of the output's elements is one of an input's, at another exponent at most.
-    fn hands_on(&self) -> bool;
-
-    /// Where the output's elements come from, given where each input's do (those of foreign inputs have none). `None`
-    /// where a factor of an input's element is not one of the output's.
-    fn origins(
-        &self,
-        parts: &[Option<Vec<usize>>],
-        shapes: &[Shape],
-        foreign: usize,
-    ) -> Option<Vec<usize>>;
-
-    /// The exponent of the output where it follows from the inputs'.
-    fn exponent(&self, inputs: &[i32]) -> i32;
-
-    /// The alignment of inputs at these exponents to an output's.
-    ///
-    /// # Errors
-    /// Which input needs which shift, where the arithmetic has none such.
-    fn align(&self, inputs: &[i32], output: i32) -> Result<Alignment, (usize, i32)>;
-
-    /// The output in integers, slowly and obviously.
-    fn oracle(
-        &self,
-        alignment: &Alignment,
-        inputs: &[&[i8]],
-        shapes: &[Shape],
-        to: Shape,
-    ) -> Vec<i8>;
-
-    /// As [`LinearOperator::write`].
-    fn write(&self, writer: &mut FloatWriter<'_>, index: usize, node: &Node<Float>) -> Tensor;
-
-    /// As [`LinearOperator::write_integer`].
-    fn write_integer(&self, writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize>;
-
-    /// The device's operations are one an input, each with its own name; else one for all.
-    fn one_an_input(&self) -> bool;
-
-    /// The device's operation for one of the inputs, or for all.
-    ///
-    /// # Errors
-    /// [`LowerError`] where a number does not fit the device's.
-    fn lower<'a>(
-        &self,
-        lowering: &Lowering<'a>,
-        alignment: &Alignment,
-    ) -> Result<Kind<'a>, LowerError>;
-}
-
 impl LinearKind {
     /// What belongs to this operator alone.
     pub fn operator(&self) -> Box<dyn LinearOperator> {
@@ -206,11 +151,12 @@ impl LinearKind {
             Self::Conv(window) => Box::new(conv::Conv(window)),
             Self::ConvTranspose(window) => Box::new(conv_transpose::ConvTranspose(window)),
             Self::Embedding => Box::new(embedding::Embedding),
+            Self::Gather { rows } => Box::new(gather::Gather { rows }),
         }
     }
 
     /// Sums of products, and the bias, for a batch of shape (batch, elements of `from`).
-    pub fn sums<T: LinalgScalar + Send + Sync>(
+    pub fn sums<T: LinalgScalar + PartialOrd + Send + Sync>(
         &self,
         x: ArrayView2<T>,
         weight: ArrayView2<T>,
@@ -223,6 +169,7 @@ impl LinearKind {
             Self::Conv(window) => conv::sums(window, x, weight, bias, from, to),
             Self::ConvTranspose(window) => conv_transpose::sums(window, x, weight, bias, from, to),
             Self::Embedding => dense::sums(x, weight, bias),
+            Self::Gather { .. } => gather::sums(x, weight, bias),
         }
     }
 }
@@ -230,20 +177,39 @@ impl LinearKind {
 impl Combine {
     /// What belongs to this operator alone.
     pub fn operator(&self) -> Box<dyn CombineOperator> {
-        match self {
+        match *self {
             Self::Concat => Box::new(concat::Concat),
+            Self::Add => Box::new(add::Add),
+            Self::Mul => Box::new(mul::Mul),
+            Self::MatMul { transposed } => Box::new(mat_mul::MatMul { transposed }),
+            Self::AveragePool {
+                window,
+                count_include_pad,
+            } => Box::new(average_pool::AveragePool {
+                window,
+                count_include_pad,
+            }),
+            Self::Argmax => Box::new(argmax::Argmax),
         }
     }
 
     /// The output for a batch in real numbers, before any activation.
-    pub fn run<T: LinalgScalar>(
+    pub fn run<T: LinalgScalar + PartialOrd>(
         &self,
         inputs: &[ArrayView2<T>],
         shapes: &[Shape],
         to: Shape,
     ) -> Array2<T> {
-        match self {
+        match *self {
             Self::Concat => concat::run(inputs, shapes, to),
+            Self::Add => add::run(inputs, shapes, to),
+            Self::Mul => mul::run(inputs, shapes, to),
+            Self::MatMul { transposed } => mat_mul::run(transposed, inputs, shapes, to),
+            Self::AveragePool {
+                window,
+                count_include_pad,
+            } => average_pool::run(window, count_include_pad, inputs[0], shapes[0], to),
+            Self::Argmax => argmax::run(inputs[0], shapes[0], to),
         }
     }
 
@@ -255,8 +221,24 @@ impl Combine {
         shapes: &[Shape],
         to: Shape,
     ) -> Array2<i8> {
-        match self {
+        match *self {
             Self::Concat => concat::run_integer(alignment, inputs, shapes, to),
+            Self::Add => add::run_integer(alignment, inputs, shapes, to),
+            Self::Mul => mul::run_integer(alignment, inputs, shapes, to),
+            Self::MatMul { transposed } => {
+                mat_mul::run_integer(transposed, alignment, inputs, shapes, to)
+            }
+            Self::AveragePool {
+                window,
+                count_include_pad,
+            } => {
+                let pool = average_pool::AveragePool {
+                    window,
+                    count_include_pad,
+                };
+                average_pool::run_integer(&pool, alignment, inputs[0], shapes[0], to)
+            }
+            Self::Argmax => argmax::run(inputs[0], shapes[0], to),
         }
     }
 }

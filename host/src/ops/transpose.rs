@@ -11,6 +11,7 @@ use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, attribute, wrong};
 use crate::onnx::proto::NodeProto;
 use crate::onnx::tensors::Emitter;
+use crate::onnx::turn;
 use crate::synthetic::Random;
 use shared::op::{self, Kind};
 
@@ -88,6 +89,9 @@ impl MoveOperator for Transpose {
 pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFault> {
     if let Value::Constant(_) = importer.value(node, 0)? {
         return constants::transpose(importer, node);
+    }
+    if importer.data(node, 0)?.dims.len() <= 3 {
+        return turn::read(importer, node);
     }
     let data = importer.operand(node, 0)?;
     let listed = attribute(node, "perm").map_or(&[][..], |perm| &perm.ints);

@@ -5,13 +5,13 @@ use super::order::Order;
 use super::plan::{Plan, plan};
 use super::program::{Program, View};
 use super::{PackError, classes_of, u16_of};
-use crate::graph::{Bits, Op as GraphOp, QuantizedLinear, QuantizedNetwork};
+use crate::graph::{Bits, LinearKind, Op as GraphOp, QuantizedLinear, QuantizedNetwork};
 use crate::ops::activations;
 use crate::ops::lower::Lowering;
 use ndarray::{ArrayView2, Axis};
 use shared::arithmetic::Activation;
 use shared::image::{GoldenRepr, ImageRepr};
-use shared::op::{Inputs, Kind, Layout, Op, Region, Weights};
+use shared::op::{Inputs, Kind, Layout, MAX_INPUTS, Op, Region, Weights};
 
 /// An operation's data as bytes.
 enum Bytes {
@@ -83,9 +83,16 @@ fn with_repr<T>(
         .collect();
     let mut ops = Vec::with_capacity(program.ops.len());
     for (op, bytes) in program.ops.iter().zip(&bytes) {
+        let inputs = op.inputs.iter();
+        let inputs = inputs.map(|&input| u16_of("a number of regions", input));
+        let inputs = inputs.collect::<Result<Vec<u16>, _>>()?;
         ops.push(Op {
             name: &op.name,
-            inputs: Inputs::one(u16_of("a number of regions", op.input)?),
+            inputs: Inputs::new(&inputs).ok_or(PackError::TooLarge {
+                what: "a number of inputs",
+                value: inputs.len(),
+                limit: MAX_INPUTS,
+            })?,
             output: u16_of("a number of regions", op.output)?,
             kind: kind(network, op, bytes)?,
         });
@@ -133,6 +140,16 @@ fn bytes(network: &QuantizedNetwork, program: &Program, op: &super::program::Op)
     let node = &network.nodes[op.node];
     let to = &program.orders[op.node];
     match &node.op {
+        GraphOp::Linear(kind @ LinearKind::Gather { .. }, linear) => {
+            let weights = linear.weights.select(Axis(0), to.indices());
+            let table = kind.operator().device_rows(weights.view());
+            Bytes::Weights {
+                // Bytes, whatever their width.
+                values: rows(table.view(), Bits::Eight),
+                bias: Vec::new(),
+                shifts: Vec::new(),
+            }
+        }
         GraphOp::Linear(kind, linear) if kind.window().is_none() => {
             let columns = program.input_order(network, op);
             let weights = linear.weights.select(Axis(1), columns.indices());

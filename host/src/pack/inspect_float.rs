@@ -55,7 +55,11 @@ fn row(network: &Network, node: &Node<Float>) -> LayerRow {
             (linear.weight.len(), linear.bias.len(), products)
         }
         Op::Norm(norm) => (0, 4 * norm.scale.len(), 0),
-        Op::Pointwise(_) | Op::Move(_) | Op::Combine(..) => (0, 0, 0),
+        Op::Pointwise(_) | Op::Move(_) => (0, 0, 0),
+        Op::Combine(combine, ()) => {
+            let inputs = network.input_shapes(node);
+            (0, 0, combine.operator().products(&inputs, node.shape))
+        }
     };
     LayerRow {
         name: node.name.clone(),

@@ -2,7 +2,7 @@
 //! elements lie.
 //!
 //! Most nodes are one operation. A reshape is none: its output is another view of the same bytes. A concatenation is one
-//! copy a part. A table works in place where nobody reads its input again.
+//! copy a part. A table and a sum work in place where nobody reads their first input again.
 
 use super::order::{Order, wanted};
 use super::{PackError, plan};
@@ -30,12 +30,12 @@ pub struct Op {
     pub name: String,
     /// Index of the node.
     pub node: usize,
-    /// Index of the node's input that is read: 0 but for a concatenation.
+    /// Index of the node's input that is read first: 0 but for a concatenation.
     pub part: usize,
     /// First channel of the output that is written: 0 but for a concatenation.
     pub channel: usize,
-    /// Index of the view that is read.
-    pub input: usize,
+    /// Indices of the views that are read, in order.
+    pub inputs: Vec<usize>,
     /// Index of the view that is written.
     pub output: usize,
 }
@@ -121,18 +121,29 @@ impl Program {
         order.apply(&values)
     }
 
-    /// Gives each table the buffer of its input where that is not read again.
+    /// Gives what works in place the buffer of its first input where that is not read again.
     fn work_in_place(&mut self, network: &QuantizedNetwork) {
         for index in 0..self.ops.len() {
             let op = &self.ops[index];
-            let table = matches!(network.nodes[op.node].op, GraphOp::Pointwise(_));
-            let (from, to) = (self.views[op.input].buffer, self.views[op.output].buffer);
+            let Some((&first, others)) = op.inputs.split_first() else {
+                continue;
+            };
+            let may = match &network.nodes[op.node].op {
+                GraphOp::Pointwise(_) => true,
+                GraphOp::Combine(combine, _) => {
+                    let shapes = (self.views[first].shape, self.views[op.output].shape);
+                    combine.operator().in_place() && shapes.0 == shapes.1
+                }
+                GraphOp::Linear(..) | GraphOp::Move(_) => false,
+                GraphOp::Norm(norm) => match *norm {},
+            };
+            let (from, to) = (self.views[first].buffer, self.views[op.output].buffer);
+            let reads = |views: &[usize]| views.iter().any(|&view| self.views[view].buffer == from);
             let later = self.ops[index + 1..].iter();
-            let read_again = later.clone().any(|op| self.views[op.input].buffer == from);
+            let read_again = reads(others) || later.clone().any(|op| reads(&op.inputs));
             let whole = self.buffers[from] == self.buffers[to];
             // The input is what the observer has seen, and the picture what is left at the end.
-            if table && whole && from != 0 && !read_again && self.views[self.output].buffer != from
-            {
+            if may && whole && from != 0 && !read_again && self.views[self.output].buffer != from {
                 for view in &mut self.views {
                     if view.buffer == to {
                         view.buffer = from;
@@ -161,7 +172,9 @@ impl Program {
         };
         touch(0, 0);
         for (index, op) in self.ops.iter().enumerate() {
-            touch(op.input, index + 1);
+            for &input in &op.inputs {
+                touch(input, index + 1);
+            }
             touch(op.output, index + 1);
         }
         touch(self.output, self.ops.len() + 1);
@@ -231,19 +244,25 @@ impl Builder<'_> {
             return self.push(View { shape, ..from });
         }
         let output = self.own(shape, node.note.exponent);
-        let parts = one_an_input(&node.op);
+        if !one_an_input(&node.op) {
+            self.program.ops.push(Op {
+                name: node.name.clone(),
+                node: index,
+                part: 0,
+                channel: 0,
+                inputs,
+                output,
+            });
+            return output;
+        }
         let mut channel = 0;
         for (part, (&input, &source)) in inputs.iter().zip(&node.inputs).enumerate() {
-            let name = match parts {
-                true => format!("{}[{part}]", node.name),
-                false => node.name.clone(),
-            };
             self.program.ops.push(Op {
-                name,
+                name: format!("{}[{part}]", node.name),
                 node: index,
                 part,
                 channel,
-                input,
+                inputs: vec![input],
                 output,
             });
             channel += self.network.source_shape(source).channels;
@@ -278,7 +297,7 @@ fn freedom(node: &Node<Integer>) -> Freedom {
         GraphOp::Norm(norm) => match *norm {},
         GraphOp::Pointwise(_) => Freedom::AsInput,
         GraphOp::Move(moved) if moved.operator().keeps_order() => Freedom::AsInput,
-        GraphOp::Combine(..) if node.shape.is_vector() => Freedom::Joined,
+        GraphOp::Combine(..) if one_an_input(&node.op) && node.shape.is_vector() => Freedom::Joined,
         GraphOp::Linear(..) | GraphOp::Move(_) | GraphOp::Combine(..) => Freedom::Fixed,
     }
 }

@@ -1,296 +1,23 @@
 //! Packed networks against the oracle, through the firmware's own engine.
 
+mod random;
+
+pub use random::any_integers;
+
 use super::arena::ArenaMap;
 use super::image::{pack, packed_len};
 use super::program::Program;
 use super::{PackError, golden, plan};
-use crate::graph::{
-    Alignment, Combine, InputSpec, Integer, IntegerNote, LinearKind, Op as GraphOp, Picture, Shape,
-    Source, Window,
-};
-use crate::graph::{Bits, QuantizedLinear, QuantizedNetwork};
+use crate::graph::{InputSpec, Op as GraphOp, Shape, Source};
 use crate::ops;
 use crate::quantize::calibrate::{Calibration, integer_inputs, points};
 use crate::quantize::{Prepared, QuantizeOptions, oracle};
-use crate::synthetic::{self, Random, any_groups};
+use crate::synthetic::{self, Random};
 use firmware::engine::{Engine, Observer};
-use ndarray::Array2;
-use shared::arithmetic::Activation;
+use random::Maker;
+use shared::image::Image;
 use shared::image::Turn;
-use shared::image::{Image, PIXEL_EXPONENT, PixelRange};
-use shared::latent::{EXPONENT, Latent, Prior};
-
-/// Random networks of integers: no float network, no calibration, every kind of step.
-pub struct Maker {
-    random: Random,
-    network: QuantizedNetwork,
-}
-
-type Value = (Source, Shape);
-
-impl Maker {
-    fn push(
-        &mut self,
-        op: GraphOp<Integer>,
-        inputs: Vec<Source>,
-        shape: Shape,
-        exponent: i8,
-    ) -> Value {
-        let index = self.network.nodes.len();
-        let name = format!("{}{index}", ops::integer_name(&op).replace(' ', "_"));
-        let note = IntegerNote {
-            layer: index,
-            exponent,
-            factors: vec![],
-        };
-        (self.network.push(name, op, inputs, shape, note), shape)
-    }
-
-    /// Weights that use the whole range of their width and keep to the bounds.
-    fn linear(&mut self, outputs: usize, columns: usize, from: i8, to: i8) -> QuantizedLinear {
-        let bits = [Bits::Four, Bits::Eight][self.random.below(2)];
-        let (low, high) = bits.range();
-        let span = usize::from(high.abs_diff(low)) + 1;
-        let weights = Array2::from_shape_simple_fn((outputs, columns), || {
-            // Within the range, so the sum fits.
-            (i32::from(low) + self.random.below(span) as i32) as i8
-        });
-        // Outputs of a few tens.
-        let shift = 8 + columns.ilog2() as u8 / 2 - if bits == Bits::Four { 4 } else { 0 };
-        let shifts: Vec<u8> = (0..outputs)
-            .map(|_| shift + self.random.below(2) as u8)
-            .collect();
-        let exponent = |shift: &u8| to - from - *shift as i8;
-        QuantizedLinear {
-            bits,
-            weight_exponents: shifts.iter().map(exponent).collect(),
-            weights,
-            bias: (0..outputs)
-                .map(|_| self.random.below(4000) as i32 - 2000)
-                .collect(),
-            shifts,
-            activation: match self.random.below(3) {
-                0 => Activation::None,
-                1 => Activation::Relu,
-                _ => Activation::LeakyRelu { slope_shift: 2 },
-            },
-        }
-    }
-
-    fn exponent(&self, source: Source) -> i8 {
-        self.network.source_exponent(source)
-    }
-
-    fn any_exponent(&mut self) -> i8 {
-        -3 - self.random.below(4) as i8
-    }
-
-    fn dense(&mut self, (from, shape): Value, outputs: usize) -> Value {
-        let to = self.any_exponent();
-        let linear = self.linear(outputs, shape.len(), self.exponent(from), to);
-        self.push(
-            GraphOp::Linear(LinearKind::Dense, linear),
-            vec![from],
-            Shape::vector(outputs),
-            to,
-        )
-    }
-
-    fn reshape(&mut self, (from, _): Value, shape: Shape) -> Value {
-        let exponent = self.exponent(from);
-        self.push(GraphOp::reshape(), vec![from], shape, exponent)
-    }
-
-    fn embedding(&mut self, len: usize) -> Value {
-        let to = self.any_exponent();
-        let mut linear = self.linear(len, self.network.input.classes, EXPONENT, to);
-        linear.activation = Activation::None;
-        let shape = Shape::vector(len);
-        self.push(
-            GraphOp::Linear(LinearKind::Embedding, linear),
-            vec![Source::Label],
-            shape,
-            to,
-        )
-    }
-
-    fn conv(&mut self, (from, shape): Value, transposed: bool) -> Option<Value> {
-        let kernel = [1 + self.random.below(4), 1 + self.random.below(4)];
-        let stride = [1 + self.random.below(3), 1 + self.random.below(3)];
-        let mut window = Window {
-            dilation: [1 + self.random.below(4) / 3, 1 + self.random.below(5) / 3],
-            groups: any_groups(&mut self.random, shape.channels),
-            ..Window::new(kernel, stride, [0, 0])
-        };
-        let mut padding = || [0, 1].map(|axis| self.random.below(window.extent(axis)));
-        let (before, behind) = (padding(), padding());
-        window.padding = before;
-        let side = |axis: usize, len: usize, random: &mut Random| {
-            let (kernel, stride) = (window.extent(axis), window.stride[axis]);
-            let padding = window.padding[axis] + behind[axis];
-            if transposed {
-                let more = random.below(stride);
-                // As much is cut at most as there is, see the reader's tests.
-                ((len - 1) * stride + kernel)
-                    .checked_sub(padding)?
-                    .checked_add(more)
-            } else {
-                Some((len + padding).checked_sub(kernel)? / stride + 1)
-            }
-        };
-        let channels = (1 + self.random.below(5)).next_multiple_of(window.groups);
-        let to = Shape {
-            channels,
-            height: side(0, shape.height, &mut self.random)?,
-            width: side(1, shape.width, &mut self.random)?,
-        };
-        if to.is_empty() || to.len() > 600 {
-            return None;
-        }
-        let exponent = self.any_exponent();
-        let columns = window.area() * (shape.channels / window.groups);
-        let linear = self.linear(channels, columns, self.exponent(from), exponent);
-        let kind = match transposed {
-            true => LinearKind::ConvTranspose(window),
-            false => LinearKind::Conv(window),
-        };
-        Some(self.push(GraphOp::Linear(kind, linear), vec![from], to, exponent))
-    }
-
-    fn table(&mut self, (from, shape): Value, exponent: i8) -> Value {
-        let table = [(); 256].map(|()| self.random.below(256) as u8 as i8);
-        self.push(
-            GraphOp::Pointwise(Box::new(table)),
-            vec![from],
-            shape,
-            exponent,
-        )
-    }
-
-    fn upsample(&mut self, (from, shape): Value) -> Option<Value> {
-        let factor = [1 + self.random.below(3), 1 + self.random.below(2)];
-        let to = Shape {
-            channels: shape.channels,
-            height: shape.height * factor[0],
-            width: shape.width * factor[1],
-        };
-        let exponent = self.exponent(from);
-        (to.len() <= 600).then(|| self.push(GraphOp::upsample(factor), vec![from], to, exponent))
-    }
-
-    fn relocate(&mut self, (from, shape): Value) -> Option<Value> {
-        let (moved, to) = ops::arbitrary_move(&mut self.random, shape)?;
-        let exponent = self.exponent(from);
-        let op = GraphOp::Move(moved.at_exponent(i32::from(exponent)));
-        (to.len() <= 600).then(|| self.push(op, vec![from], to, exponent))
-    }
-
-    fn concat(&mut self, parts: &[Value]) -> Value {
-        let exponents: Vec<i8> = parts
-            .iter()
-            .map(|(source, _)| self.exponent(*source))
-            .collect();
-        let to = exponents.iter().copied().max().unwrap() + self.random.below(2) as i8;
-        // Exponents lie within a few of each other.
-        let shifts = exponents.iter().map(|from| (to - from) as u8).collect();
-        let shape = Shape {
-            channels: parts.iter().map(|(_, shape)| shape.channels).sum(),
-            ..parts[0].1
-        };
-        let inputs = parts.iter().map(|(source, _)| *source).collect();
-        let alignment = Alignment {
-            shifts,
-            activation: Activation::None,
-        };
-        self.push(
-            GraphOp::Combine(Combine::Concat, alignment),
-            inputs,
-            shape,
-            to,
-        )
-    }
-}
-
-/// A random network of integers; the same seed gives the same.
-pub fn any_integers(seed: u64) -> QuantizedNetwork {
-    let mut random = Random::new(seed ^ 0x7061_636b);
-    let input = InputSpec {
-        latent: 1 + random.below(12),
-        classes: random.below(2) * (1 + random.below(10)),
-    };
-    let about = Picture {
-        prior: Prior::Uniform,
-        pixel_range: PixelRange::Signed,
-    };
-    let name = format!("integers{seed}");
-    let network = QuantizedNetwork::new(name, input, Shape::vector(1), about);
-    let mut maker = Maker { random, network };
-    let latent = (Source::Latent, Shape::vector(input.latent));
-    let mut value = match maker.random.below(if input.classes == 0 { 1 } else { 3 }) {
-        0 => (Source::Input, Shape::vector(input.len())),
-        1 => {
-            let label = maker.embedding(3);
-            maker.concat(&[latent, label])
-        }
-        _ => {
-            let label = maker.dense((Source::Label, Shape::vector(input.classes)), 4);
-            let label = maker.table(label, -5);
-            maker.concat(&[label, latent])
-        }
-    };
-    let start = Shape {
-        channels: 1 + maker.random.below(6),
-        height: 1 + maker.random.below(4),
-        width: 1 + maker.random.below(4),
-    };
-    value = maker.dense(value, start.len());
-    if maker.random.below(2) == 0 {
-        value = maker.table(value, -4);
-    }
-    value = maker.reshape(value, start);
-    for _ in 0..1 + maker.random.below(6) {
-        let next = match maker.random.below(10) {
-            0 | 1 => maker.conv(value, false),
-            2..=4 => maker.conv(value, true),
-            5 => maker.upsample(value),
-            8 | 9 => maker.relocate(value),
-            6 if value.1.len() <= 200 => {
-                let one = maker.table(value, -4);
-                let other = maker.conv(value, true).filter(|other| {
-                    (other.1.height, other.1.width) == (value.1.height, value.1.width)
-                });
-                let parts = [Some(value), Some(one), other];
-                Some(maker.concat(&parts.into_iter().flatten().collect::<Vec<_>>()))
-            }
-            7 if input.classes > 0 => {
-                let plane = maker.embedding(value.1.height * value.1.width);
-                let shape = Shape {
-                    channels: 1,
-                    ..value.1
-                };
-                let plane = maker.reshape(plane, shape);
-                Some(maker.concat(&[value, plane]))
-            }
-            _ => Some(maker.table(value, -5)),
-        };
-        value = next.unwrap_or(value);
-    }
-    if maker.random.below(3) == 0 {
-        value = maker.dense(value, 12);
-        value = maker.table(value, PIXEL_EXPONENT);
-        // The last step gives a vector that is shown as a picture.
-        maker.network.output = Shape {
-            channels: 2,
-            height: 2,
-            width: 3,
-        };
-    } else {
-        value = maker.table(value, PIXEL_EXPONENT);
-        maker.network.output = value.1;
-    }
-    let _ = value;
-    maker.network
-}
+use shared::latent::{EXPONENT, Latent};
 
 #[derive(Default)]
 struct Outputs(Vec<Vec<i8>>);
@@ -343,12 +70,18 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
         assert!(!map.to_string().contains('\t'));
     }
     let all = [
+        "add",
+        "argmax",
+        "average pool",
         "concat",
         "conv",
         "conv transpose",
         "dense",
         "depth to space",
         "embedding",
+        "gather",
+        "matmul",
+        "mul",
         "pad",
         "reshape",
         "slice",
@@ -364,8 +97,8 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
 
 #[test]
 fn quantized_graphs_are_packed_and_pass_their_self_test() {
-    for seed in 0..40 {
-        let network = synthetic::any_graph(seed);
+    let graphs = (0..60).map(synthetic::any_graph);
+    for network in graphs.chain((0..20).map(synthetic::any_choice)) {
         let calibration = Calibration {
             points: 24,
             ..Default::default()

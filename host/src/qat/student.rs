@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 use super::moves::{channels_first, channels_last, concat, relocate, sources, upsample};
 use super::window::Window;
 use crate::graph::{
-    Combine, Folded, Function, Graph, InputSpec, Integer, Linear, Move, Network, Node,
+    Combine, Folded, Function, Graph, InputSpec, Integer, Linear, LinearKind, Move, Network, Node,
     Op as GraphOp, Shape, Source,
 };
 use crate::graph::{QuantizedLinear, QuantizedNetwork};
@@ -122,6 +122,19 @@ impl Student {
                 GraphOp::Combine(Combine::Concat, alignment) => {
                     let factor = |&shift: &u8| 2f32.powi(-i32::from(shift));
                     Op::Concat(alignment.shifts.iter().map(factor).collect())
+                }
+                GraphOp::Combine(
+                    Combine::Add
+                    | Combine::Mul
+                    | Combine::MatMul { .. }
+                    | Combine::AveragePool { .. }
+                    | Combine::Argmax,
+                    _,
+                )
+                | GraphOp::Linear(LinearKind::Gather { .. }, _) => {
+                    let (name, kind) = (&step.name, crate::ops::integer_name(&step.op));
+                    let why = format!("has a layer {name}, and a {kind} is not trained so yet");
+                    return Err(QuantizeError::Scheme(why));
                 }
                 GraphOp::Linear(_, linear) => {
                     let Some(float) = float.and_then(GraphOp::linear) else {

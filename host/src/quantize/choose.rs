@@ -6,9 +6,10 @@ use super::exponents;
 use super::rounding::small;
 use crate::graph::query::source_exponent;
 use crate::graph::{
-    Folded, Function, Graph, Integer, IntegerNote, Linear, Node, Op, Picture, QuantizedLinear,
-    QuantizedNetwork, Source,
+    Bits, Folded, Function, Graph, Integer, IntegerNote, Linear, LinearKind, Node, Op, Picture,
+    QuantizedLinear, QuantizedNetwork, Source,
 };
+use crate::ops::{Exponent, gather};
 use shared::image::PIXEL_EXPONENT;
 use shared::latent::Prior;
 
@@ -36,18 +37,24 @@ pub trait Choose {
         input: i32,
     ) -> Result<(QuantizedLinear, i32), QuantizeError>;
 
+    /// The width and the exponent of the rows that a number chooses from.
+    ///
+    /// # Errors
+    /// [`QuantizeError`] names the layer.
+    fn rows(&mut self, site: Site<'_>, rows: &Linear<f64>) -> Result<(Bits, i32), QuantizeError>;
+
     /// The exponent of a table's output.
     ///
     /// # Errors
     /// [`QuantizeError`] names the layer.
     fn table(&mut self, site: Site<'_>, function: Function) -> Result<i32, QuantizeError>;
 
-    /// The exponent of an output that has a natural one: the input's where elements only move, what the operator says
-    /// where tensors are combined.
+    /// The exponent of an output without weights or a table, which may be one of these: the input's alone where elements
+    /// only move, what the operator says where tensors are combined.
     ///
     /// # Errors
     /// [`QuantizeError`] names the layer.
-    fn exponent(&mut self, site: Site<'_>, natural: i32) -> Result<i32, QuantizeError>;
+    fn exponent(&mut self, site: Site<'_>, allowed: Exponent) -> Result<i32, QuantizeError>;
 
     /// What the float layer's output is divided by, one factor a channel; empty for ones.
     fn factors(&self, _: Site<'_>) -> Vec<f64> {
@@ -118,6 +125,11 @@ fn one(
         .collect();
     let first = inputs.first().copied().unwrap_or_default();
     Ok(match &site.node.op {
+        Op::Linear(kind @ LinearKind::Gather { .. }, rows) => {
+            let (bits, exponent) = choose.rows(site, rows)?;
+            let rows = gather::quantized(rows, bits, exponent);
+            (Op::Linear(*kind, rows), exponent)
+        }
         Op::Linear(kind, linear) => {
             let (linear, exponent) = choose.linear(site, linear, first)?;
             (Op::Linear(*kind, linear), exponent)
@@ -129,13 +141,14 @@ fn one(
             (Op::Pointwise(table), exponent)
         }
         Op::Move(moved) => {
-            let exponent = choose.exponent(site, first)?;
+            let exponent = choose.exponent(site, Exponent::Only(first))?;
             (Op::Move(moved.at_exponent(exponent)), exponent)
         }
-        Op::Combine(combine, _) => {
+        Op::Combine(combine, activation) => {
             let operator = combine.operator();
-            let exponent = choose.exponent(site, operator.exponent(&inputs))?;
-            let alignment = operator.align(&inputs, exponent);
+            let allowed = operator.exponent(&inputs, *activation);
+            let exponent = choose.exponent(site, allowed)?;
+            let alignment = operator.align(&inputs, exponent, *activation);
             let alignment = alignment.map_err(|(part, shift)| QuantizeError::Alignment {
                 layer: site.node.name.clone(),
                 part,

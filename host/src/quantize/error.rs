@@ -28,12 +28,12 @@ pub enum QuantizeError {
         /// Name of the layer.
         layer: String,
     },
-    /// Parts of a concatenation are too far apart.
+    /// The exponents of what is combined are too far apart.
     #[error(
-        "layer {layer}, part {part}: it needs a shift of {shift} to be joined with the others, expected 0 to 30; normalise what is joined"
+        "layer {layer}, part {part}: it needs a shift of {shift} to be joined with the others, expected 0 to 30, and 16 at most within a sum; normalise what is joined"
     )]
     Alignment {
-        /// Name of the concatenation.
+        /// Name of the layer.
         layer: String,
         /// Index of the part.
         part: usize,

@@ -11,9 +11,10 @@ use super::fold::fold;
 use super::label::{Fit, fit_label_columns};
 use super::rounding::{shift_of, small};
 use crate::graph::{
-    Bits, Folded, Function, Graph, Integer, Linear, Network, Node, Op, QuantizedLinear,
+    Bits, Folded, Function, Graph, Integer, Linear, Network, Node, QuantizedLinear,
     QuantizedNetwork,
 };
+use crate::ops::Exponent;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use shared::arithmetic::ACCUMULATOR_LIMIT;
@@ -154,19 +155,42 @@ impl Choose for Given<'_> {
         Ok((rounded, exponent))
     }
 
+    fn rows(&mut self, site: Site<'_>, _: &Linear<f64>) -> Result<(Bits, i32), QuantizeError> {
+        let (own, exponent) = self.of(site)?;
+        let name = &site.node.name;
+        let weights = weights_of(name, own)?;
+        if weights
+            .exponents
+            .iter()
+            .any(|&own| i32::from(own) != exponent)
+        {
+            let why = format!("has rows at another exponent than the output of layer {name}");
+            return Err(QuantizeError::Scheme(why));
+        }
+        Ok((weights.bits, exponent))
+    }
+
     fn table(&mut self, site: Site<'_>, _: Function) -> Result<i32, QuantizeError> {
         self.of(site).map(|(_, exponent)| exponent)
     }
 
-    fn exponent(&mut self, site: Site<'_>, natural: i32) -> Result<i32, QuantizeError> {
+    fn exponent(&mut self, site: Site<'_>, allowed: Exponent) -> Result<i32, QuantizeError> {
         let (_, exponent) = self.of(site)?;
-        if matches!(site.node.op, Op::Move(_)) && exponent != natural {
-            let name = &site.node.name;
-            let why = format!("changes the exponent in layer {name}, which only moves elements");
-            return Err(QuantizeError::Scheme(why));
+        match allowed {
+            Exponent::Only(only) if only != exponent => {
+                let name = &site.node.name;
+                let why = format!("has an exponent of {exponent} for layer {name}, not {only}");
+                Err(QuantizeError::Scheme(why))
+            }
+            // What does not fit, the alignment refuses.
+            Exponent::Only(_) | Exponent::Natural(_) | Exponent::Within(_) => Ok(exponent),
         }
-        Ok(exponent)
     }
+}
+
+fn weights_of<'a>(name: &str, scheme: &'a StepScheme) -> Result<&'a WeightScheme, QuantizeError> {
+    let missing = || QuantizeError::Scheme(format!("has no weights for layer {name}"));
+    scheme.weights.as_ref().ok_or_else(missing)
 }
 
 /// Each weight and bias to its nearest, ties to even, saturating.
@@ -178,11 +202,7 @@ fn round(
     output: i32,
 ) -> Result<QuantizedLinear, QuantizeError> {
     let (outputs, columns) = linear.weight.dim();
-    let Some(WeightScheme { bits, exponents }) = &scheme.weights else {
-        return Err(QuantizeError::Scheme(format!(
-            "has no weights for layer {name}"
-        )));
-    };
+    let WeightScheme { bits, exponents } = weights_of(name, scheme)?;
     if exponents.len() != outputs {
         let found = exponents.len();
         let why = format!("has {found} exponents for the {outputs} outputs of layer {name}");
@@ -278,7 +298,9 @@ mod tests {
     #[test]
     fn weights_on_the_grid_give_the_same_integers_through_a_float_network() {
         let dense = (0..30).map(synthetic::any_network);
-        for network in dense.chain((0..60).map(synthetic::any_graph)) {
+        let graphs = (0..60).map(synthetic::any_graph);
+        let graphs = graphs.chain((0..20).map(synthetic::any_choice));
+        for network in dense.chain(graphs) {
             let prepared = prepared(&network);
             let bits = [Bits::Eight, Bits::Four].into_iter().cycle();
             let bits = bits.take(prepared.linear_layers().len()).collect();

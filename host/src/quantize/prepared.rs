@@ -18,6 +18,7 @@ use crate::graph::query::value;
 use crate::graph::{
     Bits, Folded, Function, Graph, Linear, Network, Op, QuantizedLinear, QuantizedNetwork, Source,
 };
+use crate::ops::Exponent;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use shared::image::PIXEL_EXPONENT;
 use shared::latent::{self, Prior};
@@ -183,12 +184,32 @@ impl Choose for Search<'_> {
         self.prepared.linear(site, &task)
     }
 
+    fn rows(&mut self, site: Site<'_>, rows: &Linear<f64>) -> Result<(Bits, i32), QuantizeError> {
+        let bits = self.bits.next().unwrap_or_default();
+        let entries = (&rows.weight + &rows.bias.view().insert_axis(Axis(1))).into_iter();
+        let largest = entries.fold(0f64, |largest, entry| largest.max(entry.abs()));
+        let natural = self.prepared.output_exponent(site.index);
+        // Fewer bits reach less far.
+        let reach = f64::from(bits.range().1);
+        let exponent = match bits {
+            Bits::Eight => natural,
+            Bits::Four => exponents::covering(largest, reach).unwrap_or(natural),
+        };
+        Ok((bits, exponent))
+    }
+
     fn table(&mut self, site: Site<'_>, function: Function) -> Result<i32, QuantizeError> {
         Ok(self.prepared.table_output(site.index, function))
     }
 
-    fn exponent(&mut self, _: Site<'_>, natural: i32) -> Result<i32, QuantizeError> {
-        Ok(natural)
+    fn exponent(&mut self, site: Site<'_>, allowed: Exponent) -> Result<i32, QuantizeError> {
+        Ok(match allowed {
+            Exponent::Only(exponent) | Exponent::Natural(exponent) => exponent,
+            Exponent::Within(range) => {
+                let wanted = self.prepared.output_exponent(site.index);
+                wanted.clamp(*range.start(), *range.end())
+            }
+        })
     }
 
     fn factors(&self, site: Site<'_>) -> Vec<f64> {
@@ -301,14 +322,10 @@ impl Prepared<'_> {
             .unwrap_or(i32::from(PIXEL_EXPONENT))
     }
 
-    /// Quantizes a layer with weights and chooses its output's exponent.
-    fn linear(
-        &self,
-        site: Site<'_>,
-        task: &Task<'_>,
-    ) -> Result<(QuantizedLinear, i32), QuantizeError> {
-        let values = self.searched(site.index);
-        let searched = match destination(&self.folded, site.index) {
+    /// The exponent that suits a node's output best, for what reads it.
+    fn output_exponent(&self, index: usize) -> i32 {
+        let values = self.searched(index);
+        let searched = match destination(&self.folded, index) {
             Destination::Picture => Some(i32::from(PIXEL_EXPONENT)),
             Destination::Table(table) => match &self.folded.nodes[table].op {
                 Op::Pointwise(function) => {
@@ -319,7 +336,17 @@ impl Prepared<'_> {
             },
             Destination::Other => exponents::search(&values, exponents::squared_error),
         };
-        let mut exponent = searched.unwrap_or(i32::from(PIXEL_EXPONENT));
+        // All zero: any exponent will do.
+        searched.unwrap_or(i32::from(PIXEL_EXPONENT))
+    }
+
+    /// Quantizes a layer with weights and chooses its output's exponent.
+    fn linear(
+        &self,
+        site: Site<'_>,
+        task: &Task<'_>,
+    ) -> Result<(QuantizedLinear, i32), QuantizeError> {
+        let mut exponent = self.output_exponent(site.index);
         // A shift of at least 1 bounds the weights' exponents: the largest row may be clipped by one step, not more.
         let rows = task.linear.weight.rows().into_iter();
         let covering = rows

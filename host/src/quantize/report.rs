@@ -171,7 +171,11 @@ pub fn macs(network: &QuantizedNetwork, node: &Node<Integer>) -> u64 {
     match &node.op {
         Op::Linear(kind, _) => kind.operator().products(from, node.shape),
         Op::Norm(norm) => match *norm {},
-        Op::Pointwise(_) | Op::Move(_) | Op::Combine(..) => 0,
+        Op::Pointwise(_) | Op::Move(_) => 0,
+        Op::Combine(combine, _) => {
+            let inputs = network.input_shapes(node);
+            combine.operator().products(&inputs, node.shape)
+        }
     }
 }
 

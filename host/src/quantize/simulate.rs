@@ -99,7 +99,7 @@ fn linear_layer(
             for ((&sum, &channel), y) in sums.iter().zip(&channels).zip(y.iter_mut()) {
                 let (bias, shift) = (linear.bias[channel], linear.shifts[channel]);
                 // Whole and below 2^24, so the cast is exact.
-                *y = linear.activation.requantize(sum as i32 + bias, shift);
+                *y = linear.activation.round(sum as i32 + bias, shift);
             }
         }
     }

@@ -40,7 +40,10 @@ fn check(network: &QuantizedNetwork) {
                     let seen = from.channels / window.groups;
                     (step.shape.channels, window.area() * seen)
                 }
-                None => (step.shape.len(), from.len()),
+                None => match step.op.linear_kind() {
+                    Some(LinearKind::Gather { rows }) => (step.shape.len(), rows),
+                    _ => (step.shape.len(), from.len()),
+                },
             };
             assert_eq!((rows, columns), expected, "{name}");
             let (low, high) = linear.bits.range();
@@ -50,7 +53,13 @@ fn check(network: &QuantizedNetwork) {
             );
             let bound = linear.accumulator_bounds().max().unwrap();
             assert!(bound < ACCUMULATOR_LIMIT, "{name}: {bound}");
+            let gathers = matches!(step.op.linear_kind(), Some(LinearKind::Gather { .. }));
             for (&shift, &exponent) in linear.shifts.iter().zip(&linear.weight_exponents) {
+                if gathers {
+                    // Rows are handed on as they are.
+                    assert_eq!((shift, exponent), (0, step.note.exponent), "{name}");
+                    continue;
+                }
                 assert!(linear.activation.allows_shift(shift), "{name}: {shift}");
                 assert_eq!(input + exponent + shift as i8, step.note.exponent, "{name}");
             }
@@ -67,6 +76,16 @@ fn check(network: &QuantizedNetwork) {
                     let from = network.source_exponent(source);
                     assert_eq!(from + shift as i8, step.note.exponent);
                 }
+            }
+            Op::Combine(combine, alignment) => {
+                let inputs = step.inputs.iter();
+                let inputs = inputs.map(|&source| i32::from(network.source_exponent(source)));
+                let (inputs, output): (Vec<i32>, _) = (inputs.collect(), step.note.exponent);
+                let expected =
+                    combine
+                        .operator()
+                        .align(&inputs, output.into(), alignment.activation);
+                assert_eq!(expected.as_ref(), Ok(alignment), "{name}");
             }
             Op::Move(_) => assert_eq!(input, step.note.exponent),
             Op::Linear(..) | Op::Pointwise(_) | Op::Norm(_) => {}

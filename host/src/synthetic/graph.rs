@@ -9,18 +9,18 @@ use ndarray::{Array1, Array2, Array4};
 const SMALL: usize = 14;
 
 /// A network in the making.
-struct Builder {
-    random: Random,
-    input: InputSpec,
-    network: Network,
+pub(super) struct Builder {
+    pub(super) random: Random,
+    pub(super) input: InputSpec,
+    pub(super) network: Network,
     /// The value that is worked on.
-    head: Source,
-    shape: Shape,
+    pub(super) head: Source,
+    pub(super) shape: Shape,
     /// Layers that would give more rows or columns are left out.
     most: usize,
 }
 
-fn shape(channels: usize, height: usize, width: usize) -> Shape {
+pub(super) fn shape(channels: usize, height: usize, width: usize) -> Shape {
     Shape {
         channels,
         height,
@@ -29,7 +29,7 @@ fn shape(channels: usize, height: usize, width: usize) -> Shape {
 }
 
 impl Builder {
-    fn new(seed: u64, input: InputSpec, most: usize) -> Self {
+    pub(super) fn new(seed: u64, input: InputSpec, most: usize) -> Self {
         Self {
             random: Random::new(seed),
             input,
@@ -40,17 +40,17 @@ impl Builder {
         }
     }
 
-    fn push(&mut self, name: &str, inputs: Vec<Source>, layer: Op<Float>, shape: Shape) {
+    pub(super) fn push(&mut self, name: &str, inputs: Vec<Source>, layer: Op<Float>, shape: Shape) {
         let name = format!("{name}{}", self.network.nodes.len());
         (self.head, self.shape) = (self.network.push(name, layer, inputs, shape, ()), shape);
     }
 
-    fn dense(&mut self, outputs: usize, gain: f32) {
+    pub(super) fn dense(&mut self, outputs: usize, gain: f32) {
         let layer = self.random.dense(self.shape.len(), outputs, gain);
         self.push("dense", vec![self.head], layer, Shape::vector(outputs));
     }
 
-    fn reshape(&mut self, shape: Shape) {
+    pub(super) fn reshape(&mut self, shape: Shape) {
         self.push("reshape", vec![self.head], Op::reshape(), shape);
     }
 
@@ -60,7 +60,7 @@ impl Builder {
     }
 
     /// The classes' planes or vectors of this shape.
-    fn embedding(&mut self, to: Shape) {
+    pub(super) fn embedding(&mut self, to: Shape) {
         let table =
             Array2::from_shape_simple_fn((self.input.classes, to.len()), || self.random.normal());
         let layer = Op::embedding(&table);
@@ -84,7 +84,7 @@ impl Builder {
     }
 
     /// A convolution that keeps rows and columns.
-    fn same(&mut self, outputs: usize) {
+    pub(super) fn same(&mut self, outputs: usize) {
         let kernel = [1 + 2 * self.random.below(2), 1 + 2 * self.random.below(2)];
         let far = kernel.map(|k| k / 2);
         self.convolve(outputs, Window::new(kernel, [1, 1], far), far);
@@ -159,7 +159,7 @@ impl Builder {
         self.push("norm", vec![self.head], layer, self.shape);
     }
 
-    fn activation(&mut self) {
+    pub(super) fn activation(&mut self) {
         let layer = match self.random.below(7) {
             0 => Op::RELU,
             1 | 2 => Op::leaky_relu(0.25),
@@ -213,7 +213,7 @@ impl Builder {
 
     fn block(&mut self) {
         let outputs = 1 + self.random.below(5);
-        match self.random.below(8) {
+        match self.random.below(11) {
             0 => {
                 let (window, far, outputs) = self.any_window(outputs);
                 self.convolve(outputs, window, far);
@@ -223,7 +223,7 @@ impl Builder {
                 let output_padding = window.stride.map(|s| self.random.below(s));
                 self.conv_transpose(outputs, window, cut, output_padding);
             }
-            6 | 7 => {
+            8 | 9 => {
                 self.relocate();
                 if self.random.below(2) == 0 {
                     self.relocate();
@@ -254,6 +254,7 @@ impl Builder {
                 }
                 self.concat(one, (self.head, self.shape));
             }
+            5..=7 => self.combination(),
             _ => {
                 let flat = Shape::vector(self.shape.len());
                 if flat != self.shape {
@@ -285,7 +286,7 @@ impl Builder {
         }
     }
 
-    fn finish(self, name: String) -> Network {
+    pub(super) fn finish(self, name: String) -> Network {
         Network {
             name,
             output: self.shape,
@@ -304,8 +305,9 @@ pub fn any_groups(random: &mut Random, channels: usize) -> usize {
     }
 }
 
-/// A small random graph: dense layers, both convolutions of any window, moves, concatenations, embeddings, branches, batch
-/// normalisation in any place, any activations. Reshapes go from vectors to pictures or back.
+/// A small random graph: dense layers, both convolutions of any window, moves, concatenations, embeddings, branches, sums,
+/// products, attention, means, batch normalisation in any place, any activations. Reshapes go from vectors to pictures or
+/// back.
 pub fn any_graph(seed: u64) -> Network {
     let mut random = Random::new(seed ^ 0x6772_6170_6800_0000);
     let input = InputSpec {
@@ -391,7 +393,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(kinds.len(), 19, "{kinds:?}");
+        assert_eq!(kinds.len(), 23, "{kinds:?}");
         let output = shape(1, 28, 28);
         conv_generator(1, 32, 10, [64, 32], output).check().unwrap();
     }

@@ -5,7 +5,7 @@ use super::error::ImageError;
 use super::program;
 use super::reader::{Sections, impossible, region_of};
 use super::{MAX_OPS, MAX_REGIONS};
-use crate::op::OpFault;
+use crate::op::{InputRegions, OpFault};
 
 /// How long a program is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,16 +50,20 @@ impl Sections<'_> {
             if index == MAX_OPS {
                 return Err(impossible("number of operations, over", MAX_OPS as u32));
             }
-            let decoded = program::decode(self, at).map_err(wrong)?;
-            let (op, to) = (decoded.op, decoded.to);
+            let (op, next) = program::decode(self, at).map_err(wrong)?;
+            // Decoding has found all of them.
+            let region = |index: u16| self.region(usize::from(index));
+            let missing = wrong(OpFault::NoRegion(op.output));
+            let from = InputRegions::new(&op.inputs, region).ok_or(missing)?;
+            let to = region(op.output).ok_or(missing)?;
             let written_of = |index: u16| written.get(usize::from(index)).copied().unwrap_or(0);
-            for (&input, from) in op.inputs.iter().zip(decoded.from.iter()) {
+            for (&input, from) in op.inputs.iter().zip(from.iter()) {
                 if written_of(input) != from.channels {
                     return Err(wrong(OpFault::Unwritten(input)));
                 }
             }
-            op.kind.check(&decoded.from, &to).map_err(wrong)?;
-            let [start, end] = op.kind.channels_written(&decoded.from, &to);
+            op.kind.check(&from, &to).map_err(wrong)?;
+            let [start, end] = op.kind.channels_written(&from, &to);
             let found = written_of(op.output);
             if start != 0 && start != found {
                 return Err(wrong(OpFault::Part {
@@ -70,7 +74,7 @@ impl Sections<'_> {
             }
             self.write(&mut written, op.output, end);
             let before = at;
-            (at, extent.ops) = (decoded.next, index + 1);
+            (at, extent.ops) = (next, index + 1);
             match (&mut open, op.kind.block()) {
                 (None, None) => extent.checksums += 1,
                 (None, Some(block)) => {

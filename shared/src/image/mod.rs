@@ -3,6 +3,8 @@
 //! The format is described in `shared/IMAGE-FORMAT.md`. A code that a reader does not know is refused by its number: a new
 //! operator needs no other format.
 
+#[cfg(test)]
+mod block_tests;
 mod check;
 mod error;
 mod fields;

@@ -2,7 +2,7 @@
 
 use super::fields::u16_at;
 use super::reader::Sections;
-use crate::op::{InputRegions, Inputs, Kind, MAX_INPUTS, Op, OpFault, Record, Region};
+use crate::op::{InputRegions, Inputs, Kind, MAX_INPUTS, Op, OpFault, Record};
 
 /// Bytes of a record before the indices of its inputs.
 pub(super) const RECORD_HEAD_LEN: usize = 10;
@@ -12,17 +12,9 @@ pub(super) const fn fields_at(inputs: usize) -> usize {
     (RECORD_HEAD_LEN + 2 * inputs).next_multiple_of(4)
 }
 
-/// An operation with its regions.
-pub(super) struct Decoded<'a> {
-    pub op: Op<'a>,
-    pub from: InputRegions,
-    pub to: Region,
-    /// Where the next operation starts.
-    pub next: usize,
-}
-
-/// The operation at byte `at` of the program.
-pub(super) fn decode<'a>(sections: &Sections<'a>, at: usize) -> Result<Decoded<'a>, OpFault> {
+/// The operation at byte `at` of the program, and where the next one starts. Not inlined: its frame is large, and the engine's is below it.
+#[inline(never)]
+pub(super) fn decode<'a>(sections: &Sections<'a>, at: usize) -> Result<(Op<'a>, usize), OpFault> {
     let record = sections.program.get(at..).ok_or(OpFault::Cut)?;
     let &[code, count] = record.first_chunk::<2>().ok_or(OpFault::Cut)?;
     let words = u16_at(record, 2).ok_or(OpFault::Cut)?;
@@ -66,15 +58,11 @@ pub(super) fn decode<'a>(sections: &Sections<'a>, at: usize) -> Result<Decoded<'
     if fields.left() > 0 {
         return Err(OpFault::Long(fields.left()));
     }
-    Ok(Decoded {
-        op: Op {
-            name,
-            inputs,
-            output,
-            kind,
-        },
-        from,
-        to,
-        next: at + len,
-    })
+    let op = Op {
+        name,
+        inputs,
+        output,
+        kind,
+    };
+    Ok((op, at + len))
 }

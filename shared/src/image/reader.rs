@@ -341,15 +341,40 @@ pub struct Ops<'a> {
     left: usize,
 }
 
+/// A place in a program.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    at: usize,
+    left: usize,
+}
+
+impl Ops<'_> {
+    /// Before the next operation.
+    pub(super) const fn position(&self) -> Position {
+        Position {
+            at: self.at,
+            left: self.left,
+        }
+    }
+
+    /// Goes on from there.
+    pub(super) const fn go_to(&mut self, position: Position) {
+        Position {
+            at: self.at,
+            left: self.left,
+        } = position;
+    }
+}
+
 impl<'a> Iterator for Ops<'a> {
     type Item = Op<'a>;
 
     fn next(&mut self) -> Option<Op<'a>> {
         self.left = self.left.checked_sub(1)?;
         // Decoded once when the image was checked, so it decodes again.
-        let decoded = program::decode(&self.sections, self.at).ok()?;
-        self.at = decoded.next;
-        Some(decoded.op)
+        let (op, next) = program::decode(&self.sections, self.at).ok()?;
+        self.at = next;
+        Some(op)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

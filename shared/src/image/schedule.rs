@@ -1,6 +1,6 @@
 //! The program as it is executed: in order, with the operations of a block once a step.
 
-use super::reader::Ops;
+use super::reader::{Ops, Position};
 use crate::op::Op;
 
 /// One execution of an operation.
@@ -28,16 +28,15 @@ pub struct Step {
 pub struct Schedule<'a> {
     ops: Ops<'a>,
     index: usize,
-    block: Option<Running<'a>>,
+    block: Option<Running>,
 }
 
 /// A block that is being executed.
 #[derive(Debug, Clone)]
-struct Running<'a> {
-    /// The operation before its body, and what comes behind that.
-    head: Op<'a>,
-    body: Ops<'a>,
-    head_index: usize,
+struct Running {
+    /// Where the operation before its body stands, and its index.
+    head: Position,
+    index: usize,
     number: u16,
     /// Steps behind this one.
     more: u16,
@@ -54,6 +53,16 @@ impl<'a> Schedule<'a> {
             block: None,
         }
     }
+
+    /// The turn of the operation before a block's body, for a step.
+    fn begin(&self, op: Op<'a>, index: usize, number: u16) -> Turn<'a> {
+        let last = false;
+        Turn {
+            index,
+            op,
+            step: Some(Step { number, last }),
+        }
+    }
 }
 
 impl<'a> Iterator for Schedule<'a> {
@@ -65,38 +74,29 @@ impl<'a> Iterator for Schedule<'a> {
         {
             if let Some(more) = block.more.checked_sub(1) {
                 (block.more, block.number, block.left) = (more, block.number + 1, block.len);
-                self.ops = block.body.clone();
-                self.index = block.head_index + 1;
-                return Some(Turn {
-                    index: block.head_index,
-                    op: block.head,
-                    step: Some(Step {
-                        number: block.number,
-                        last: false,
-                    }),
-                });
+                let (index, number) = (block.index, block.number);
+                self.ops.go_to(block.head);
+                self.index = index + 1;
+                let op = self.ops.next()?;
+                return Some(self.begin(op, index, number));
             }
             self.block = None;
         }
+        let head = self.ops.position();
         let op = self.ops.next()?;
         let index = self.index;
         self.index += 1;
         if let Some(found) = op.kind.block() {
             self.block = Some(Running {
-                head: op,
-                body: self.ops.clone(),
-                head_index: index,
+                head,
+                index,
                 number: 0,
                 // At least one, which the check saw to.
                 more: found.count.saturating_sub(1),
                 left: found.body,
                 len: found.body,
             });
-            let step = Some(Step {
-                number: 0,
-                last: false,
-            });
-            return Some(Turn { index, op, step });
+            return Some(self.begin(op, index, 0));
         }
         let step = self.block.as_mut().map(|block| {
             block.left = block.left.saturating_sub(1);

@@ -25,7 +25,8 @@ impl<'a> Operator<'a> for Dense<'a> {
     }
 
     fn check(&self, from: &[Region], to: &Region) -> Result<(), OpFault> {
-        self.weights.check(&WeightShape::dense(&operand(from, 0), to))
+        self.weights
+            .check(&WeightShape::dense(&operand(from, 0), to))
     }
 
     fn weights(&self, from: &[Region], to: &Region) -> Option<(Weights<'a>, WeightShape)> {

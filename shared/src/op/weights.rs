@@ -118,9 +118,7 @@ impl<'a> Weights<'a> {
     /// The largest magnitude that each output channel's accumulator can reach: `sum|w| * 128 + |b|`.
     pub fn bounds(&self, shape: &WeightShape) -> impl Iterator<Item = i64> + use<'a> {
         let rows = (!shape.by_column).then(|| self.row_bounds(shape.columns));
-        let columns = shape
-            .by_column
-            .then(|| self.column_bounds(shape.columns));
+        let columns = shape.by_column.then(|| self.column_bounds(shape.columns));
         let (rows, columns) = (rows.into_iter().flatten(), columns.into_iter().flatten());
         rows.chain(columns)
     }

@@ -111,6 +111,14 @@ pub enum Refusal {
         /// The device's limit, in millions.
         allowed: u32,
     },
+    /// A model with an operator that the device's program was built without.
+    #[error(
+        "the model needs operator {code}, which the device's program was built without; build it with `thumbgen firmware --operators all`"
+    )]
+    Operator {
+        /// The operator's code.
+        code: u8,
+    },
 }
 
 impl Refusal {

@@ -1,7 +1,6 @@
-//! Interrupts by number: data sheet, table 2-9. Two handlers are all, so that no table of names is needed.
+//! Interrupts by number: data sheet, table 2-9.
 
 use cortex_m::interrupt::InterruptNumber;
-use cortex_m_rt::exception;
 
 /// The interrupts in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,18 +14,5 @@ pub enum Interrupt {
 unsafe impl InterruptNumber for Interrupt {
     fn number(self) -> u16 {
         self as u16
-    }
-}
-
-// SAFETY: it runs with the hardware's own state saved, and what it shares with the program lies behind critical
-// sections.
-#[exception]
-unsafe fn DefaultHandler(number: i16) {
-    const UART0: i16 = Interrupt::Uart0 as i16;
-    const TIMER_0A: i16 = Interrupt::Timer0A as i16;
-    match number {
-        UART0 => crate::serial::receive(),
-        TIMER_0A => crate::time::sample(),
-        other => panic!("interrupt {other} has no handler"),
     }
 }

@@ -6,6 +6,7 @@
 #![no_main]
 
 mod failure;
+mod handlers;
 mod interrupts;
 #[path = "../../board_support/log.rs"]
 mod log;

@@ -9,8 +9,7 @@
 
 use crate::board_support::{input, serial, st7789};
 use crate::flash;
-use core::cell::RefCell;
-use critical_section::Mutex;
+use crate::watchdog;
 use embassy_executor::InterruptExecutor;
 use embassy_nrf::config::{Config, HfclkSource};
 use embassy_nrf::gpio::{AnyPin, Input, Level, Output, OutputDrive, Pull};
@@ -19,7 +18,7 @@ use embassy_nrf::peripherals::{SPI3, USBD};
 use embassy_nrf::spim::{self, Spim};
 use embassy_nrf::usb::vbus_detect::{self, HardwareVbusDetect};
 use embassy_nrf::usb::{self, Driver};
-use embassy_nrf::wdt::{self, Watchdog, WatchdogHandle};
+use embassy_nrf::wdt::{self, Watchdog};
 use embassy_nrf::{Peri, interrupt, pac};
 use embedded_hal_bus::spi::{ExclusiveDevice, NoDelay};
 use firmware::slot::Start;
@@ -27,6 +26,7 @@ use mipidsi::interface::SpiInterface;
 use static_cell::ConstStaticCell;
 
 pub use crate::board_support::st7789::PanelError;
+pub use crate::watchdog::feed as feed_watchdog;
 pub use firmware::panel::GreyFrame as Frame;
 
 embassy_nrf::bind_interrupts!(struct Irqs {
@@ -49,8 +49,6 @@ type Wires = SpiInterface<
 
 /// The display as the app draws on it.
 pub type Panel = st7789::Panel<Wires, Output<'static>>;
-
-static WATCHDOG: Mutex<RefCell<Option<WatchdogHandle>>> = Mutex::new(RefCell::new(None));
 
 /// Runs the drivers, by an interrupt that nothing else uses.
 static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
@@ -103,7 +101,7 @@ pub fn start(
     config.timeout_ticks = LAYER_TICKS;
     // It fails only where it runs already with other settings, which a reset by it does not leave behind.
     if let Ok((_, [handle])) = Watchdog::try_new(p.WDT, config) {
-        critical_section::with(|token| WATCHDOG.borrow(token).replace(Some(handle)));
+        watchdog::begin(handle);
     }
 
     interrupt::USBD.set_priority(Priority::P2);
@@ -149,13 +147,4 @@ pub fn start(
             Start::Newest
         },
     })
-}
-
-/// The device is alive.
-pub fn feed_watchdog() {
-    critical_section::with(|token| {
-        if let Some(handle) = WATCHDOG.borrow_ref_mut(token).as_mut() {
-            handle.pet();
-        }
-    });
 }

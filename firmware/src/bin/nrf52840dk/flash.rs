@@ -58,7 +58,7 @@ impl slot::Bank for Bank {
 
     fn erase(&mut self, sector: usize) -> Result<(), FlashError> {
         let from = self.offset(sector * PAGE_SIZE)?;
-        crate::chip::feed_watchdog();
+        crate::watchdog::feed();
         self.flash
             .erase(from, from + PAGE_SIZE as u32)
             .map_err(|_| FlashError)

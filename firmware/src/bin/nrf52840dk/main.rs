@@ -11,5 +11,6 @@ mod flash;
 mod log;
 #[path = "../../board_support/stack.rs"]
 mod stack;
+mod watchdog;
 
 board_support::program!(96 * 1024);

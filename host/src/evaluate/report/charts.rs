@@ -1,7 +1,7 @@
 //! Charts of a report as inline SVG: bars of classes and curves of training. Colours come from the page's style, so that
 //! they suit light and dark; curves differ by dashes as well.
 
-use super::html::escape;
+use super::escape::escape;
 use super::lines::number;
 use crate::evaluate::metrics::Estimate;
 use crate::evaluate::training::Training;

@@ -1,6 +1,7 @@
 //! The page: a single file that needs no network, readable in light and dark, wide and narrow, and by a screen reader.
 
 use super::charts::{STYLES, bars, curves};
+use super::escape::escape;
 use super::figures::{ENLARGED, Figure, difference, sheet};
 use super::lines::{LINES, number};
 use crate::evaluate::metrics::Estimate;
@@ -10,22 +11,6 @@ use std::fmt::Write;
 
 /// The page's style, which stands in the page.
 const STYLE: &str = include_str!("style.css");
-
-/// Text as HTML, in elements and attributes.
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
 
 /// The whole page.
 ///

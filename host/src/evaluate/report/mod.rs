@@ -3,6 +3,7 @@
 //! [`lines`] says once which numbers there are, what they are called and which way is better.
 
 pub mod charts;
+pub mod escape;
 pub mod figures;
 pub mod html;
 pub mod lines;

@@ -1,5 +1,6 @@
 //! Files as other exporters write them, and files as an attacker writes them.
 
+mod combine;
 mod labels;
 mod moves;
 mod pictures;
@@ -287,7 +288,10 @@ fn what_is_wrong_is_named() {
             "variance plus epsilon",
         ),
         (|g| g.node[0].input[0] = "nothing".into(), "reads nothing"),
-        (|g| g.node[5].input[0] = "i".into(), "residual connections"),
+        (
+            |g| g.node[5].input[0] = "i".into(),
+            "expected [8], or one value for each of its channels",
+        ),
         (|g| g.node[0].input.truncate(1), "its input 1 is missing"),
         (|g| g.node[0].input[1] = "z".into(), "must be a constant"),
         (

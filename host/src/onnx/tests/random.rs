@@ -183,11 +183,80 @@ impl Maker {
     fn branch(&mut self, value: Value) -> Value {
         let one = self.activation(value);
         let other = self.batch_norm(value);
-        if self.random.below(2) == 0 {
-            self.concat(&[one, other])
-        } else {
-            self.concat(&[value, other, one])
+        match self.random.below(5) {
+            0 => self.concat(&[one, other]),
+            1 => self.concat(&[value, other, one]),
+            2 => self.push("add", Op::add(), vec![one.0, other.0], value.1),
+            3 => self.push("add", Op::add(), vec![value.0, other.0, one.0], value.1),
+            _ => self.push("mul", Op::mul(), vec![one.0, other.0], value.1),
         }
+    }
+
+    /// A vector of the value's means, or of the class, added to each pixel or multiplied with it.
+    fn broadcast(&mut self, value: Value) -> Value {
+        let channels = value.1.channels;
+        let vector = match self.random.below(3) {
+            0 if self.input.classes > 0 => {
+                let embedding = self.embedding();
+                self.dense(embedding, channels)
+            }
+            1 => self.dense(value, channels),
+            _ => {
+                let window = Window::new(value.1.sides(), [1, 1], [0, 0]);
+                let op = Op::average_pool(window, false);
+                self.push("pool", op, vec![value.0], Shape::vector(channels))
+            }
+        };
+        let mut inputs = vec![value.0, vector.0];
+        if self.random.below(2) == 0 {
+            inputs.reverse();
+        }
+        match self.random.below(2) {
+            0 => self.push("add", Op::add(), inputs, value.1),
+            _ => self.push("mul", Op::mul(), inputs, value.1),
+        }
+    }
+
+    fn pool(&mut self, (from, shape): Value) -> Option<Value> {
+        let (drawn, far, _) = self.window(1);
+        let inside = |padding: [usize; 2]| [0, 1].map(|axis| padding[axis] % drawn.kernel[axis]);
+        let window = Window::new(drawn.kernel, drawn.stride, inside(drawn.padding));
+        let to = ops::conv::output(window, shape, shape.channels, inside(far))?;
+        let op = Op::average_pool(window, self.random.below(2) == 0);
+        (to.len() <= MAX_LEN).then(|| self.push("pool", op, vec![from], to))
+    }
+
+    /// A value's matrices times those of itself, and of layers behind it.
+    fn attention(&mut self, value: Value) -> Option<Value> {
+        let (from, shape) = value;
+        let scores = Shape {
+            channels: shape.width,
+            ..shape
+        };
+        let (first, _) = self.activation(value);
+        let inputs = vec![first, from];
+        let (scores, _) = self.push("scores", Op::mat_mul(true), inputs, scores);
+        let inputs = vec![scores, from];
+        Some(self.push("attention", Op::mat_mul(false), inputs, shape))
+    }
+
+    /// A row of a table by the largest of a few values.
+    fn choice(&mut self, value: Value) -> Value {
+        let (from, shape) = self.dense(value, 4);
+        let one = Shape {
+            channels: 1,
+            ..shape
+        };
+        let (number, _) = self.push("argmax", Op::argmax(), vec![from], one);
+        let (rows, len) = (4 + self.random.below(3), 1 + self.random.below(8));
+        let table = self.floats(rows * len, 2);
+        let table = Array2::from_shape_vec((rows, len), table).unwrap();
+        self.push(
+            "gather",
+            Op::gather(&table),
+            vec![number],
+            Shape::vector(len),
+        )
     }
 
     /// A plane of pixels that says which class, behind a picture's channels.
@@ -245,13 +314,18 @@ pub fn any_graph(seed: u64) -> Network {
         }
     }
     for _ in 0..1 + maker.random.below(6) {
-        let next = match maker.random.below(11) {
+        let next = match maker.random.below(17) {
             0 | 1 => maker.conv(value),
             2..=4 => maker.conv_transpose(value),
             5 => maker.upsample(value),
-            9 | 10 => maker.relocate(value),
             6 if value.1.len() * 3 <= MAX_LEN => Some(maker.branch(value)),
             7 if input.classes > 0 => Some(maker.label_plane(value)),
+            8 if value.1.len() * 3 <= MAX_LEN => Some(maker.branch(value)),
+            9 | 10 => Some(maker.broadcast(value)),
+            11 => maker.pool(value),
+            12 if value.1.width.pow(2) * value.1.height <= MAX_LEN => maker.attention(value),
+            13 => Some(maker.choice(value)),
+            14 | 15 => maker.relocate(value),
             _ => Some(maker.batch_norm(value)),
         };
         if let Some(next) = next {
@@ -303,14 +377,21 @@ fn every_layer_takes_part() {
     let kinds: Vec<_> = counts.keys().map(String::as_str).collect();
     let expected = [
         "activation",
+        "add",
+        "argmax",
+        "attention",
         "concat",
         "conv",
         "deconv",
         "dense",
         "embedding",
+        "gather",
         "moved",
+        "mul",
         "norm",
+        "pool",
         "reshape",
+        "scores",
         "upsample",
     ];
     assert_eq!(kinds, expected);

@@ -8,7 +8,7 @@ use crate::graph::{
     BatchNorm, Ending, Folded, Function, Graph, Linear, LinearKind, Network, Op, Shape, Source,
     Window,
 };
-use crate::ops::activations::suffix;
+use crate::ops::activations::{self, suffix};
 use ndarray::Array1;
 use shared::arithmetic::Activation;
 use shared::image::PixelRange;
@@ -112,7 +112,18 @@ impl Folding<'_> {
                 }
                 Op::Move(*moved)
             }
-            Op::Combine(combine, ()) => Op::Combine(*combine, Activation::None),
+            Op::Combine(combine, ()) => {
+                if !combine.operator().hands_on() {
+                    // The label's scale ends before it: what is combined has one scale.
+                    for input in &mut inputs {
+                        if self.is_label(*input) {
+                            self.copy(index, *input)?;
+                            *input = self.values[index];
+                        }
+                    }
+                }
+                Op::Combine(*combine, Activation::None)
+            }
         };
         if let (Op::Linear(_, linear), Some((factors, summands))) = (&mut op, &pending) {
             prepend(linear, factors, summands);
@@ -168,7 +179,7 @@ impl Folding<'_> {
         }
     }
 
-    /// The layer with weights that gives a value, perhaps through reshapes, where it has no activation yet and nothing
+    /// The layer that gives a value, perhaps through reshapes, where it takes an activation in, has none yet, and nothing
     /// else reads what it gives.
     fn open(&self, mut source: Source) -> Option<usize> {
         loop {
@@ -184,7 +195,7 @@ impl Folding<'_> {
                     source = *step.inputs.first()?
                 }
                 op => {
-                    let activation = op.linear()?.activation;
+                    let activation = activations::of(op)?;
                     return (activation == Activation::None).then_some(index);
                 }
             }
@@ -299,7 +310,7 @@ impl Folding<'_> {
     ) -> Result<(), QuantizeError> {
         if let Some(step) = self.open(source) {
             let taken_in = match &mut self.folded.nodes[step].op {
-                Op::Linear(LinearKind::Embedding, linear) => {
+                Op::Linear(LinearKind::Embedding | LinearKind::Gather { .. }, linear) => {
                     // One column is on: the function of the sum is the sum of the function.
                     for (mut row, bias) in
                         linear.weight.rows_mut().into_iter().zip(&mut linear.bias)
@@ -309,9 +320,9 @@ impl Folding<'_> {
                     }
                     true
                 }
-                op => match (op.linear_mut(), function.fused()) {
-                    (Some(linear), Some(fused)) => {
-                        linear.activation = fused;
+                op => match (activations::slot(op), function.fused()) {
+                    (Some(slot), Some(fused)) => {
+                        *slot = fused;
                         true
                     }
                     _ => false,

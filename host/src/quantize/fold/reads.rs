@@ -93,7 +93,7 @@ impl<'a> Reads<'a> {
             Op::Combine(Combine::Concat, ()) => {
                 (node.inputs == [Source::Latent, Source::Label]).then_some(Source::Input)
             }
-            Op::Linear(..) | Op::Norm(_) | Op::Pointwise(_) | Op::Move(_) => None,
+            Op::Linear(..) | Op::Norm(_) | Op::Pointwise(_) | Op::Move(_) | Op::Combine(..) => None,
         }
     }
 

@@ -8,6 +8,7 @@ use super::super::label::label_value;
 use crate::graph::{
     Float, Folded, Function, Graph, Linear, LinearKind, Network, Op, Shape, Source,
 };
+use crate::ops::activations;
 use std::collections::BTreeSet;
 
 /// A float network that folds to this one; weights become single precision, which is exact on the grid of a quantized
@@ -32,7 +33,7 @@ pub fn unfold(name: &str, folded: &Graph<Folded>, output: Shape) -> Result<Netwo
         };
         let inputs: Vec<Source> = node.inputs.iter().map(of).collect();
         let mut value = network.push(&node.name, single(&node.op), inputs, node.shape, ());
-        let activation = node.op.linear().map(|linear| linear.activation);
+        let activation = activations::of(&node.op);
         if let Some(function) = activation.and_then(Function::of_activation) {
             let name = unused(&mut names, &format!("{}.activation", node.name));
             value = network.push(name, Op::Pointwise(function), vec![value], node.shape, ());
@@ -72,7 +73,10 @@ fn single(op: &Op<Folded>) -> Op<Float> {
             // An embedding may have a bias, and folding makes one of every such layer.
             let kind = match kind {
                 LinearKind::Embedding => LinearKind::Dense,
-                LinearKind::Dense | LinearKind::Conv(_) | LinearKind::ConvTranspose(_) => *kind,
+                LinearKind::Dense
+                | LinearKind::Conv(_)
+                | LinearKind::ConvTranspose(_)
+                | LinearKind::Gather { .. } => *kind,
             };
             let weight = linear.weight.mapv(|w| w as f32);
             Op::Linear(kind, Linear::new(weight, linear.bias.mapv(|b| b as f32)))

@@ -1,5 +1,5 @@
-//! What is said of the shipped models: the figures belong to the very files, the README shows them, and they are as good
-//! as it claims.
+//! What is said of the shipped models: the figures belong to the very files, models/RESULTS.md shows them, and they are as
+//! good as it claims.
 
 use host::model_folder::{CLASSIFIER_ONNX, FLOAT_ONNX, METRICS, shipped};
 use host::repository;
@@ -43,18 +43,19 @@ fn recorded_figures_are_those_of_the_shipped_files() {
 }
 
 #[test]
-fn the_readme_shows_the_figures() {
-    let readme = std::fs::read_to_string(repository::root().unwrap().join("README.md")).unwrap();
+fn the_results_show_the_figures() {
+    let path = repository::root().unwrap().join("models/RESULTS.md");
+    let results = std::fs::read_to_string(path).unwrap();
     for line in table().to_string().lines() {
         assert!(
-            readme.contains(line),
-            "the README lacks what `thumbgen models` prints:\n{line}"
+            results.contains(line),
+            "models/RESULTS.md lacks what `thumbgen models` prints:\n{line}"
         );
     }
 }
 
 #[test]
-fn models_are_as_good_as_the_readme_says() {
+fn models_are_as_good_as_the_results_say() {
     let Table(models) = table();
     let find = |name: &str| models.iter().find(|model| model.name == name).unwrap();
     for model in &models {

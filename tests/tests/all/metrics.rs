@@ -56,7 +56,7 @@ fn mean(values: Vec<f64>) -> f64 {
 #[test]
 fn metrics_are_those_of_other_implementations() {
     let stored: Value =
-        serde_json::from_str(include_str!("../python/reference_metrics.json")).unwrap();
+        serde_json::from_str(include_str!("../../python/reference_metrics.json")).unwrap();
     let real = features(1, ROWS, 1.0, 0.0);
     let cases = [
         (

@@ -1,6 +1,6 @@
 //! `thumbgen emulate --board pico`.
 
-use super::emulate::{Args, Switch};
+use super::args::{Args, Switch};
 use crate::board::Board;
 use crate::console::{Console, print};
 use crate::emulator::pico::{Event, NODE_PROGRAM, Pace, Pico, PicoOptions, by_function};
@@ -74,12 +74,8 @@ pub fn run(args: &Args, board: &Board, console: Console) -> Result<(), Failure> 
 }
 
 /// Builds the firmware; the UF2 file and the ELF file beside it.
-pub(super) fn build(
-    board: &Board,
-    model: &str,
-    console: Console,
-) -> Result<(PathBuf, PathBuf), Failure> {
-    let (elf, bytes) = super::firmware::build(board, model, console)?;
+pub fn build(board: &Board, model: &str, console: Console) -> Result<(PathBuf, PathBuf), Failure> {
+    let (elf, bytes) = crate::commands::firmware::build(board, None, model, console)?;
     let file = Container::Uf2.pack(board, &bytes).or_fail(Class::Other)?;
     let uf2 = elf.with_extension("uf2");
     files::write_atomically(&uf2, &file).or_fail(Class::Environment)?;

@@ -1,9 +1,15 @@
 //! `thumbgen emulate`.
 
+mod args;
+mod pico;
+
+pub use args::Args;
+pub use pico::build as build_pico;
+
 use crate::board::Board;
 use crate::console::{Console, print};
 use crate::emulator::{
-    Button, EmulatorError, Options, QEMU_PROGRAM, Qemu, run_in_window, serve, typed_lines,
+    EmulatorError, Options, QEMU_PROGRAM, Qemu, run_in_window, serve, typed_lines,
     window_is_possible,
 };
 use crate::failure::{Class, Failure, OrFail};
@@ -18,59 +24,7 @@ use crate::repository;
 use crate::session;
 use shared::latent::Point;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-
-#[derive(Debug, clap::Args)]
-#[command(after_long_help = "Examples:
-  thumbgen emulate                                     QEMU's own window where there is a display
-  thumbgen emulate --press select --screenshot grid.png
-  thumbgen emulate --line 2026 --screenshot 2026.png   what the UART is sent; see `firmware::app::line`
-  thumbgen emulate --model runs/cgan/model --no-window --line stats
-  thumbgen emulate --model cdcgan --profile            which layer costs what
-  thumbgen emulate --board pico --profile              what a picture costs on a Raspberry Pi Pico, under Node
-  thumbgen emulate --board pico --xip off --line stats the same without waiting for its flash
-  thumbgen emulate --serve tcp:127.0.0.1:7000          its UART for verify and sample --port tcp:127.0.0.1:7000
-
-In the window: arrow keys and the left ctrl key are the board's buttons. Lines typed in the terminal go to its UART.")]
-pub struct Args {
-    /// Which board; the smallest that holds the model where absent.
-    #[arg(long, short)]
-    pub(super) board: Option<String>,
-    /// Name of a shipped model, a model folder, a run folder, or a model image.
-    #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
-    pub(super) model: String,
-    /// Press these buttons, one after the other: up, down, left, right, select.
-    #[arg(long, short, value_delimiter = ',', value_name = "BUTTONS")]
-    pub(super) press: Vec<Button>,
-    /// Send this line to the board's UART and print its answer; may be given several times.
-    #[arg(long, short, value_name = "LINE")]
-    pub(super) line: Vec<String>,
-    /// Print what a picture costs: in QEMU each layer, in instructions; on a Pico each function, in cycles.
-    #[arg(long)]
-    pub(super) profile: bool,
-    /// Write what the display shows in the end as PNG.
-    #[arg(long, value_name = "FILE")]
-    pub(super) screenshot: Option<PathBuf>,
-    /// Boot and offer the board's UART at this address until Ctrl-C; port 0 takes one that is free.
-    #[arg(long, value_name = "tcp:HOST:PORT", conflicts_with_all = ["press", "line", "profile", "screenshot"])]
-    pub(super) serve: Option<String>,
-    /// On a Pico: whether to count the core's wait for flash, by a model of its cache.
-    #[arg(long, value_enum, default_value_t = Switch::On)]
-    pub(super) xip: Switch,
-    /// Open no window: boot, press, send, show the display in the terminal, end.
-    #[arg(long)]
-    pub(super) no_window: bool,
-}
-
-/// On or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Switch {
-    /// On.
-    On,
-    /// Off.
-    Off,
-}
 
 pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     let files = ModelFiles::find(&args.model).or_fail(Class::Input)?;
@@ -81,7 +35,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         None => Board::holding(&image).or_fail(Class::TooLarge)?,
     };
     if board.build.uf2 == Some(Family::RP2040) {
-        return super::emulate_pico::run(&args, &board, console);
+        return pico::run(&args, &board, console);
     }
     if board.count.is_none() {
         let name = board.build.name;
@@ -99,10 +53,14 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         board.build.name,
         files.image().display()
     ));
-    let build = firmware_build::build(&root, board.build, files.image(), &mut |line| {
-        console.note(line)
-    })
-    .map_err(|error| super::firmware_failure(&error))?;
+    let build = firmware_build::build(
+        &root,
+        board.build,
+        board.operators(),
+        files.image(),
+        &mut |line| console.note(line),
+    )
+    .map_err(|error| crate::commands::firmware_failure(&error))?;
     // The board's clocks, and the counts of `stats`, mean something only when instructions are counted.
     let options = Options::for_board(&board, &build.elf);
 
