@@ -99,9 +99,9 @@ fn attention_over_pixels() {
     let network = same_as_runtimes(&model, &[3, 2, 3], None);
     let expected = [true, false].map(|transposed| Combine::MatMul { transposed });
     assert_eq!(combinations(&network), expected);
-    // A value whose channels are not its matrices' columns is refused, not multiplied wrongly.
+    // Matrices that do not fit each other are refused.
     let nodes = &mut model.graph.as_mut().unwrap().node;
     nodes[6].input = vec!["q2".into(), "k2".into()];
     let error = read(&model).unwrap_err().to_string();
-    assert!(error.contains("columns are the channels"), "{error}");
+    assert!(error.contains("can be multiplied with"), "{error}");
 }

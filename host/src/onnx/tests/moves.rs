@@ -92,7 +92,7 @@ fn transposes_and_blocks() {
 fn blocks_and_shuffles_by_reshapes() {
     let reshaped = |split: &[i64], perm: &[usize], joined: &[i64], to: [usize; 3]| {
         let nodes = vec![
-            node("Reshape", "split", &["z", "split"], "a", vec![]),
+            node("Reshape", "apart", &["z", "split"], "a", vec![]),
             node("Transpose", "moved", &["a"], "b", vec![ints("perm", perm)]),
             node("Reshape", "join", &["b", "joined"], "m", vec![]),
         ];
@@ -242,6 +242,10 @@ fn groups_and_dilation_with_every_way_to_pad() {
                     text("auto_pad", auto),
                 ];
                 let same_sides = auto.starts_with("SAME");
+                if same_sides && dilation != [1, 1] {
+                    // ONNX Runtime has no such padding.
+                    continue;
+                }
                 let side = |axis: usize| {
                     let (len, reach) = ([7, 8][axis], ([3, 2][axis] - 1) * dilation[axis]);
                     match (op, same_sides) {
@@ -260,5 +264,5 @@ fn groups_and_dilation_with_every_way_to_pad() {
             }
         }
     }
-    assert_eq!(count, 24);
+    assert_eq!(count, 16);
 }

@@ -377,7 +377,7 @@ fn what_is_not_supported_says_so_by_node() {
         read(&large)
             .unwrap_err()
             .to_string()
-            .contains("kernel fits in")
+            .contains("window of 6 x 1 fits in")
     );
     let line = change(&of("Conv"), |g| {
         g.input[0] = value("z", data_type::FLOAT, &[2, 25])

@@ -235,8 +235,11 @@ impl Maker {
         };
         let (first, _) = self.activation(value);
         let inputs = vec![first, from];
-        let (scores, _) = self.push("scores", Op::mat_mul(true), inputs, scores);
-        let inputs = vec![scores, from];
+        let (scores, shape_of_scores) = self.push("scores", Op::mat_mul(true), inputs, scores);
+        // Bounded: products of products of any size would hide what runtimes round.
+        let inputs = vec![scores];
+        let (weights, _) = self.push("activation", Op::SIGMOID, inputs, shape_of_scores);
+        let inputs = vec![weights, from];
         Some(self.push("attention", Op::mat_mul(false), inputs, shape))
     }
 
