@@ -4,6 +4,7 @@
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;
 use burn_tensor::Tensor;
+use ndarray::Array2;
 
 use super::*;
 use crate::graph::{Combine, InputSpec, LinearKind, Move, Shape, Source, Window};
@@ -215,4 +216,25 @@ fn it_learns() {
     }
     let (first, last) = (losses[0], losses[149]);
     assert!(last < first / 20.0, "{first} {last}");
+}
+
+#[test]
+fn its_export_draws_the_same() {
+    let graph = network();
+    let parameters = start(&graph);
+    let Given::Parts(latent, Some(label)) = given() else {
+        unreachable!("the latent vectors and the labels are apart")
+    };
+    let input = Tensor::cat(vec![latent, label], 1).inner();
+    let given = Given::Whole(input.clone());
+    let moments = graph.forward(&parameters, &given, None).moments;
+    let expected = graph.forward(&parameters, &given, Some(&moments)).last();
+    let network = graph.float("test", &parameters, &moments);
+    network.check().unwrap();
+    let input = Array2::from_shape_vec(input.dims(), values(&input)).unwrap();
+    let found = crate::forward::run(&network, input.view());
+    assert_eq!(found.len(), BATCH);
+    for (found, expected) in found.iter().zip(values(&expected)) {
+        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+    }
 }
