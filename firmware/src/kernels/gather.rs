@@ -24,8 +24,9 @@ impl super::oracle::Oracle for Gather<'_> {
         _: &mut State,
     ) -> super::oracle::Vec<i8> {
         let index = i16::from(problem.inputs[0][0]).rem_euclid(256) as usize;
-        let rows = self.rows.chunks(problem.to.len() as usize);
-        let row = rows.take(index + 1).last().expect("a table has rows");
+        let mut rows = self.rows.chunks(problem.to.len() as usize);
+        let last = rows.len() - 1;
+        let row = rows.nth(index.min(last)).expect("a table has rows");
         row.iter().map(|&x| x as i8).collect()
     }
 }

@@ -25,7 +25,7 @@ pub struct AveragePool {
 pub const fn reciprocal(count: u32) -> i32 {
     let count = if count == 0 { 1 } else { count };
     // At most 2^16 + 1/2.
-    (((1 << 17) / count + 1) / 2) as i32
+    ((1u32 << 17) / count).div_ceil(2) as i32
 }
 
 impl<'a> Operator<'a> for AveragePool {

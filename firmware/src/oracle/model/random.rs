@@ -215,7 +215,7 @@ impl Model {
         let inputs: Vec<u16> = (0..count)
             .map(|part| {
                 let exponent = from.exponent + self.one_to(5) as i8 - 3;
-                let pixel = part > 0 && self.random.next_u32() % 3 == 0;
+                let pixel = part > 0 && self.random.next_u32().is_multiple_of(3);
                 self.view(exponent, pixel)
             })
             .collect();
