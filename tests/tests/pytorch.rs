@@ -3,8 +3,8 @@
 
 use firmware::engine::Engine;
 use host::export::{ExportOptions, export};
+use host::graph::{Network, Shape};
 use host::model_folder::{INT8_ONNX, ModelFiles};
-use host::network::{Network, Shape};
 use host::onnx::read::{ReadOptions, read_file};
 use host::onnx::write::{WriteOptions, to_bytes};
 use host::quantize::calibrate::{integer_inputs, points};

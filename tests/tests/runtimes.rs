@@ -2,8 +2,8 @@
 
 use firmware::engine::{Engine, Observer};
 use host::forward;
+use host::graph::InputSpec;
 use host::model_folder::{FLOAT_ONNX, INT8_ONNX, UINT8_ONNX};
-use host::network::InputSpec;
 use host::onnx::read::{ReadOptions, read_file};
 use host::quantize::calibrate::{Calibration, float_inputs, integer_inputs};
 use host::quantize::{Prepared, QuantizeOptions};

@@ -237,8 +237,7 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
     }
     let [top, left, bottom, right] = padding;
     let window = Window::new([rows, columns], stride, [top, left]);
-    super::check::padding(&clean(&node_name(node)), window, [bottom, right])
-        .map_err(NodeFault::Network)?;
+    super::check::padding(&clean(&node_name(node)), window, [bottom, right])?;
     let outputs = windowed.bias.len();
     let to = output(window, windowed.from, outputs, [bottom, right]).ok_or_else(|| {
         let expected = format!("a picture that its {rows} x {columns} kernel fits in");

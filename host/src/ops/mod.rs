@@ -2,9 +2,9 @@
 //!
 //! The phases ask through this module, by class:
 //!
-//! - [`LinearOperator`]: dense, conv, conv_transpose, embedding;
-//! - [`MoveOperator`]: reshape, upsample;
-//! - [`CombineOperator`]: concat;
+//! - a [`LinearOperator`] is dense, conv, conv_transpose or embedding;
+//! - a [`MoveOperator`] is reshape or upsample;
+//! - a [`CombineOperator`] is concat;
 //! - [`activations`] and [`batch_norm`] hold the functions of one element and the normalisation.
 //!
 //! A new operator is one file here, a variant in [`crate::graph::op`], and the arms and the line in [`READERS`] below that
