@@ -3,11 +3,11 @@
 //! `cargo run --release -p host --example rounding_methods [generator.onnx [classes]]`; without a file, an untrained
 //! network of the reference's shape, and with `conv` or `conv-large` in place of it, a convolutional one.
 
-use host::network::Shape;
+use host::graph::{Bits, Shape};
 use host::onnx::read::{ReadOptions, read_file};
 use host::quantize::calibrate::Calibration;
 use host::quantize::report::measure;
-use host::quantize::{Bits, Method, Prepared, QuantizeOptions};
+use host::quantize::{Method, Prepared, QuantizeOptions};
 use host::synthetic;
 use std::time::Instant;
 

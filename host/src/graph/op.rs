@@ -1,9 +1,9 @@
 //! Operations in four classes. Phases tell the classes apart, and seldom the operators within one.
 //!
-//! - [`Op::Linear`]: weights times inputs, and a bias.
-//! - [`Op::Move`]: each element of the output is one of the input, or a constant.
-//! - [`Op::Pointwise`]: a function of one element.
-//! - [`Op::Combine`]: several tensors, or several elements without weights, become one.
+//! - `Linear`: weights times inputs, and a bias.
+//! - `Move`: each element of the output is one of the input, or a constant.
+//! - `Pointwise`: a function of one element.
+//! - `Combine`: several tensors, or several elements without weights, become one.
 //!
 //! Beside these is batch normalisation, [`Op::Norm`], which folding does away with: a phase without it has an
 //! uninhabited [`Phase::Norm`].
@@ -29,7 +29,7 @@ pub enum Op<P: Phase> {
 /// What the columns of weights are multiplied with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinearKind {
-    /// Fully connected: all of the input's elements, in order. The output is a vector, or a tensor of as many elements.
+    /// Fully connected: all of the input's elements, in order. The output is a vector.
     Dense,
     /// A cross-correlation, as every framework calls convolution. Columns: kernel row, kernel column, input channel of
     /// the group.

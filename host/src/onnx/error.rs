@@ -130,8 +130,14 @@ pub enum NodeFault {
     },
     /// What it would become is no layer of a network.
     #[error(transparent)]
-    Network(GraphError),
+    Network(Box<GraphError>),
     /// The operator is known, but not in this place.
     #[error("{0}")]
     Place(&'static str),
+}
+
+impl From<GraphError> for NodeFault {
+    fn from(error: GraphError) -> Self {
+        Self::Network(Box::new(error))
+    }
 }

@@ -298,8 +298,7 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
     let pads = padding(auto, pads, from.sides(), kernel, stride);
     let [top, left, bottom, right] = pads;
     let window = Window::new(kernel, stride, [top, left]);
-    super::check::padding(&clean(&node_name(node)), window, [bottom, right])
-        .map_err(NodeFault::Network)?;
+    super::check::padding(&clean(&node_name(node)), window, [bottom, right])?;
     let to = output(window, from, from.channels, [bottom, right]).ok_or_else(|| {
         let expected = format!("a picture that its {kernel:?} window fits in");
         wrong("input", from.sides(), expected)

@@ -74,7 +74,8 @@ pub fn read(importer: &mut Importer, node: &NodeProto, op: Op<Float>) -> Result<
             _ => dim == 1,
         };
         let vector = other.len() == dims.len() && other.iter().enumerate().all(channels);
-        if !same && !(shape.is_vector() && vector) {
+        let for_channels = shape.is_vector() && vector;
+        if !same && !for_channels {
             let expected = format!("{dims:?}, or one value for each of its channels");
             return Err(wrong("input", other, expected));
         }

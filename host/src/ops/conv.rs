@@ -270,8 +270,7 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
         padding: [top, left],
         ..windowed.window
     };
-    super::check::padding(&clean(&node_name(node)), window, [bottom, right])
-        .map_err(NodeFault::Network)?;
+    super::check::padding(&clean(&node_name(node)), window, [bottom, right])?;
     let outputs = windowed.bias.len();
     let to = output(window, windowed.from, outputs, [bottom, right]).ok_or_else(|| {
         let [rows, columns] = extent;

@@ -275,9 +275,8 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
         padding: [top, left],
         ..windowed.window
     };
-    super::check::padding(&clean(&node_name(node)), window, [bottom, right])
-        .map_err(NodeFault::Network)?;
-    check_added(&clean(&node_name(node)), window, added).map_err(NodeFault::Network)?;
+    super::check::padding(&clean(&node_name(node)), window, [bottom, right])?;
+    check_added(&clean(&node_name(node)), window, added)?;
     let outputs = windowed.bias.len();
     let to = output(window, windowed.from, outputs, [bottom, right], added).ok_or_else(|| {
         let expected = "a picture that its padding leaves something of".to_owned();

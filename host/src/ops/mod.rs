@@ -2,9 +2,9 @@
 //!
 //! The phases ask through this module, by class:
 //!
-//! - [`LinearOperator`]: dense, conv, conv_transpose, embedding, gather;
-//! - [`MoveOperator`]: reshape, upsample, depth_to_space, space_to_depth, transpose, slice, pad;
-//! - [`CombineOperator`]: concat, add, mul, mat_mul, average_pool, argmax;
+//! - a [`LinearOperator`] is dense, conv, conv_transpose, embedding or gather;
+//! - a [`MoveOperator`] is reshape, upsample, depth_to_space, space_to_depth, transpose, slice or pad;
+//! - a [`CombineOperator`] is concat, add, mul, mat_mul, average_pool or argmax;
 //! - [`activations`] and [`batch_norm`] hold the functions of one element and the normalisation.
 //!
 //! A new operator is one file here, a variant in [`crate::graph::op`], and the arms and the line in [`READERS`] below that

@@ -9,8 +9,10 @@ use crate::synthetic::Random;
 use ndarray::{Array2, ArrayView2, LinalgScalar};
 use shared::op::Kind;
 
-/// Who makes a random move of a tensor of some shape, for tests; none where it has none for the shape.
-const ARBITRARY_MOVES: &[fn(&mut Random, Shape) -> Option<(Move, Shape)>] = &[
+/// A random move of a tensor of this shape, with the shape that it gives, where there is one; for tests.
+type Arbitrary = fn(&mut Random, Shape) -> Option<(Move, Shape)>;
+
+const ARBITRARY_MOVES: &[Arbitrary] = &[
     depth_to_space::arbitrary,
     pad::arbitrary,
     slice::arbitrary,

@@ -297,7 +297,9 @@ impl Builder {
 
 /// A number of groups that so many channels fall into: often one, or one a channel.
 pub fn any_groups(random: &mut Random, channels: usize) -> usize {
-    let divisors: Vec<usize> = (1..=channels).filter(|n| channels % n == 0).collect();
+    let divisors: Vec<usize> = (1..=channels)
+        .filter(|n| channels.is_multiple_of(*n))
+        .collect();
     match random.below(4) {
         0 | 1 => 1,
         2 => channels,
