@@ -59,6 +59,8 @@ impl<'b> Running<'b> {
     ///
     /// # Errors
     /// [`BootError`] where it cannot run. A failed self-test is no error: it is shown.
+    // Not inlined: its copies of the image's parts would stay on the stack of a main function that never returns.
+    #[inline(never)]
     pub fn built_in(
         image: &'b [u8],
         slot: SlotState,

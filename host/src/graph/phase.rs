@@ -1,6 +1,6 @@
 //! The phases that a network goes through, and what each keeps.
 
-use super::{BatchNorm, Function, Linear, QuantizedLinear};
+use super::{BatchNorm, Function, Linear, QuantizedLinear, Source};
 use shared::arithmetic::{Activation, MAX_SHIFT};
 use shared::image::PixelRange;
 use shared::latent::Prior;
@@ -48,7 +48,7 @@ impl Phase for Folded {
     type Norm = Infallible;
     type Function = Function;
     type Combine = Activation;
-    type Note = usize;
+    type Note = Source;
     type About = Ending;
 }
 
@@ -111,8 +111,8 @@ impl Alignment {
 /// What an integer node carries beside.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IntegerNote {
-    /// Which of the float network's nodes this one's output equals, up to quantization and shape.
-    pub layer: usize,
+    /// What of the float network this node's output equals, a node's output or an input, up to quantization and shape.
+    pub layer: Source,
     /// Exponent of the outputs: real value = output * `2^exponent`.
     pub exponent: i8,
     /// The float layer's output is the real value times this, one factor a channel of the shape; empty where it is 1. The

@@ -72,7 +72,8 @@ impl CombineOperator for Add {
         if (2..=MAX_INPUTS).contains(&inputs) {
             Ok(())
         } else {
-            Err("2 to 8")
+            const { assert!(MAX_INPUTS == 4) };
+            Err("2 to 4")
         }
     }
 

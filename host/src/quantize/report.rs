@@ -3,9 +3,10 @@
 use super::calibrate::{MEASURING_SEEDS, float_inputs, integer_inputs, points};
 use super::simulate;
 use crate::forward;
+use crate::graph::query::value;
 use crate::graph::{Bits, Integer, Network, Node, Op, QuantizedNetwork};
 use crate::ops;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 use shared::image::PixelRange;
 use shared::latent::Point;
@@ -132,21 +133,23 @@ pub fn picture_sqnr(network: &Network, quantized: &QuantizedNetwork, count: usiz
     let floats = forward::run(network, float_inputs(&inputs, network.input).view());
     let pictures = simulate::run(quantized, inputs.view());
     let last = quantized.nodes.last();
-    last.map_or(0.0, |node| difference(&floats, &pictures, node).0)
+    last.map_or(0.0, |node| difference(floats.view(), &pictures, node).0)
 }
 
-type Runs = (Vec<Point>, Vec<Array2<f32>>, Vec<Array2<i8>>);
+/// Points, real inputs, and what each node gives in floats and in integers.
+type Runs = (Vec<Point>, Array2<f32>, Vec<Array2<f32>>, Vec<Array2<i8>>);
 
 fn run(network: &Network, quantized: &QuantizedNetwork, count: usize) -> Runs {
     let points = points(MEASURING_SEEDS, count, network.input.classes);
     let inputs = integer_inputs(&points, network.input, quantized.about.prior);
-    let floats = forward::all_layers(network, float_inputs(&inputs, network.input).view());
+    let reals = float_inputs(&inputs, network.input);
+    let floats = forward::all_layers(network, reals.view());
     let steps = simulate::all_nodes(quantized, inputs.view());
-    (points, floats, steps)
+    (points, reals, floats, steps)
 }
 
 /// SQNR and largest difference of a step's output.
-fn difference(float: &Array2<f32>, integer: &Array2<i8>, node: &Node<Integer>) -> (f64, f64) {
+fn difference(float: ArrayView2<f32>, integer: &Array2<i8>, node: &Node<Integer>) -> (f64, f64) {
     let scale = 2f64.powi(i32::from(node.note.exponent));
     let shape = node.shape;
     let all = &node.note.factors;
@@ -199,13 +202,12 @@ pub fn measure(
     quantized: &QuantizedNetwork,
     count: usize,
 ) -> QuantizationReport {
-    let (points, floats, steps) = run(network, quantized, count);
+    let (points, reals, floats, steps) = run(network, quantized, count);
     let rows = quantized.nodes.iter().zip(&steps);
     let layers: Vec<LayerReport> = rows
         .map(|(node, output)| {
-            let (sqnr_db, largest_difference) = floats
-                .get(node.note.layer)
-                .map_or((0.0, 0.0), |float| difference(float, output, node));
+            let float = value(node.note.layer, network.input, reals.view(), &floats);
+            let (sqnr_db, largest_difference) = difference(float, output, node);
             let linear = node.op.linear();
             let shifts = linear.map(|linear| linear.shifts.iter().copied());
             LayerReport {

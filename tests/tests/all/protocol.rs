@@ -278,22 +278,22 @@ impl<'i> Hostile<'i> {
         self.random.next_u32() % limit
     }
 
-    /// A whole upload, as it should be.
+    /// A whole upload, as it should be. Its numbers, as those of the other frames, are no client's.
     fn upload(&self) -> Vec<u8> {
         let (len, crc) = (self.image.len() as u32, crc_of(self.image));
-        let mut bytes = bytes_of(1, &Request::Abort);
-        bytes.extend(bytes_of(2, &Request::Begin { len, crc }));
+        let mut bytes = bytes_of(0xC1, &Request::Abort);
+        bytes.extend(bytes_of(0xC2, &Request::Begin { len, crc }));
         for (index, block) in self.image.chunks(BLOCK_LEN).enumerate() {
             let offset = (index * BLOCK_LEN) as u32;
             bytes.extend(bytes_of(
-                3,
+                0xC3,
                 &Request::Block {
                     offset,
                     bytes: block,
                 },
             ));
         }
-        bytes.extend(bytes_of(4, &Request::Finish));
+        bytes.extend(bytes_of(0xC4, &Request::Finish));
         bytes
     }
 

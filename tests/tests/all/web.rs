@@ -183,7 +183,7 @@ fn the_page_speaks_the_protocol() {
     let texts: Vec<&str> = list.lines().map(str::trim).collect();
     let place = |refusal| number(Frame::new(1, &Reply::Refused(refusal)).unwrap(), 2);
     let (millions, allowed) = (1, 1);
-    let last = Refusal::TestWork { millions, allowed };
+    let last = Refusal::Operator { code: 8 };
     for (refusal, expected) in [
         (Refusal::Malformed, "does not know this request"),
         (Refusal::Flash, "cannot be written"),
@@ -192,7 +192,11 @@ fn the_page_speaks_the_protocol() {
             "too long for a picture",
         ),
         (Refusal::NoGoldens, "no golden vectors"),
-        (last, "so many golden vectors"),
+        (
+            Refusal::TestWork { millions, allowed },
+            "so many golden vectors",
+        ),
+        (last, "an operator"),
     ] {
         let found = texts[place(refusal)];
         assert!(found.contains(expected), "{found}");

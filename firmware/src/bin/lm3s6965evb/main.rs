@@ -68,9 +68,10 @@ fn main() -> ! {
     panel::connect();
     // Its bus cannot fail.
     let _ = PANEL.init();
-    match Running::built_in(&MODEL.0, SlotState::Absent, ARENA, &mut ()) {
-        Ok(running) => run(&running, ARENA, PANEL, serial),
-        Err(error) => refuse(&error, PANEL, &mut serial),
+    // Taken by reference: a second copy would stay on the stack for good.
+    match &Running::built_in(&MODEL.0, SlotState::Absent, ARENA, &mut ()) {
+        Ok(running) => run(running, ARENA, PANEL, serial),
+        Err(error) => refuse(error, PANEL, &mut serial),
     }
 }
 

@@ -30,7 +30,7 @@ impl Maker {
         let index = self.network.nodes.len();
         let name = format!("{}{index}", ops::integer_name(&op).replace(' ', "_"));
         let note = IntegerNote {
-            layer: index,
+            layer: Source::Node(index),
             exponent,
             factors: vec![],
         };

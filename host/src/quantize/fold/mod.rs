@@ -1,7 +1,7 @@
 //! From a float network to the nodes that integers will compute: batch normalisation goes into the weights beside it,
 //! activations into the layers before them where the arithmetic has them, and what changes nothing goes away.
 //!
-//! [`mod@pass`] goes over the nodes, [`reads`] says who reads what, [`weights`] changes weights, [`unfold`](fn@unfold)
+//! `pass` goes over the nodes, `reads` says who reads what, [`weights`] changes weights, [`unfold`](fn@unfold)
 //! goes the way back.
 
 mod pass;

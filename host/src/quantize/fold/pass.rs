@@ -160,7 +160,8 @@ impl Folding<'_> {
         let holds_label = hands_on && inputs.iter().any(|&source| self.is_label(source));
         self.holds_label.push(holds_label);
         self.values[node] = Source::Node(self.folded.nodes.len());
-        self.folded.push(name, op, inputs, shape, node);
+        self.folded
+            .push(name, op, inputs, shape, Source::Node(node));
     }
 
     fn step_of(&self, source: Source) -> Source {
@@ -187,8 +188,9 @@ impl Folding<'_> {
                 return None;
             };
             let step = &self.folded.nodes[index];
-            if self.reads.reads(step.note) != 1 {
-                return None;
+            match step.note {
+                Source::Node(node) if self.reads.reads(node) == 1 => {}
+                _ => return None,
             }
             match &step.op {
                 Op::Move(moved) if moved.operator().keeps_order() => {
@@ -206,7 +208,7 @@ impl Folding<'_> {
     fn take_over(&mut self, node: usize, step: usize, source: Source) {
         let mut at = source;
         while let Source::Node(index) = at {
-            self.folded.nodes[index].note = node;
+            self.folded.nodes[index].note = Source::Node(node);
             if index == step {
                 break;
             }
@@ -295,9 +297,12 @@ impl Folding<'_> {
     /// Such a layer in front of a node.
     fn copied(&mut self, index: usize, source: Source) -> Result<Source, QuantizeError> {
         self.copy(index, source)?;
-        if let Source::Node(before) = source {
-            let copy = self.folded.nodes.len() - 1;
-            self.folded.nodes[copy].note = self.folded.nodes[before].note;
+        let copied = match source {
+            Source::Node(before) => self.folded.nodes[before].note,
+            Source::Input | Source::Latent | Source::Label => source,
+        };
+        if let Some(copy) = self.folded.nodes.last_mut() {
+            copy.note = copied;
         }
         Ok(self.values[index])
     }

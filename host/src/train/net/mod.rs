@@ -1,7 +1,7 @@
 //! Networks in training: the graph of the rest of the host, whose weights are places in a list of
 //! parameters.
 //!
-//! [`Trainable`] is the phase; [`Builder`] makes graphs, [`generator`] and [`discriminator`] those
+//! [`Trainable`] is the phase; [`Builder`] makes graphs, `generator` and [`discriminator`] those
 //! of a config. `forward` runs them, `input_gradient` runs them backwards for penalties, `convert`
 //! makes the float network that is exported. [`walk`] is how any phase of the trainer runs through
 //! its nodes.

@@ -9,9 +9,7 @@ use super::linear::int8_grid;
 use crate::graph::{Alignment, Combine, Shape};
 use crate::train::ops::combine::{self, Product};
 use crate::train::ops::{Geometry, Grid, Kernels, pool, round, tensor};
-
-/// Bits behind the point of the factor by which a sum over a window is divided by the values in it.
-const MEAN_BITS: i32 = 16;
+use shared::op::reciprocal;
 
 /// How a combination rounds.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +55,8 @@ impl IntegerCombine {
                 let counts = pool::window_counts(g, count_include_pad);
                 let factors = counts.iter().flat_map(|count| {
                     // At most 2^16, and a power of two times it.
-                    let factor = mean_factor(*count) as f32 * down(shift);
+                    let count = u32::try_from(*count).unwrap_or(u32::MAX);
+                    let factor = reciprocal(count) as f32 * down(shift);
                     std::iter::repeat_n(factor, to.channels)
                 });
                 (none, factors.collect())
@@ -130,13 +129,6 @@ impl IntegerCombine {
         };
         rounded(exact, &self.output, self.grid)
     }
-}
-
-/// `2^16 / count`, rounded half up.
-pub(super) fn mean_factor(count: usize) -> u32 {
-    // A window has at least one value and far fewer than 2^16.
-    let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
-    ((1 << (MEAN_BITS + 1)) / count).div_ceil(2)
 }
 
 /// Times its scale, one for all or one an element, rounded and saturated.

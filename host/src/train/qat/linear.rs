@@ -30,7 +30,7 @@ const KEPT: f32 = 0.99;
 /// shape (1, outputs).
 ///
 /// A weight's parameter is in steps of its grid, so that one learning rate crosses as many of them
-/// with 4 bits as with 8; a bias's is 1 where it moves the output by 2^[`BIAS_EXPONENT`] steps.
+/// with 4 bits as with 8; a bias's is 1 where it moves the output by 2^`BIAS_EXPONENT` steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IntegerLinear {
     /// Place of the weights among the parameters; the biases' follows.

@@ -15,8 +15,6 @@ mod combine_tests;
 pub mod distill;
 mod linear;
 mod phase;
-#[cfg(test)]
-mod slow;
 mod student;
 #[cfg(test)]
 mod tests;
