@@ -4,7 +4,8 @@
 //! network of the reference's shape, and with `conv` or `conv-large` in place of it, a convolutional one.
 
 use host::graph::{Bits, Shape};
-use host::onnx::read::{ReadOptions, read_file};
+use host::onnx::ReadOptions;
+use host::onnx::read::read_file;
 use host::quantize::calibrate::Calibration;
 use host::quantize::report::measure;
 use host::quantize::{Method, Prepared, QuantizeOptions};

@@ -6,11 +6,13 @@ pub use firmware::oracle;
 pub mod pico;
 pub mod simulated;
 
+use host::emulator::session;
 use host::emulator::{Options, Qemu};
+use host::firmware_build::board::Board;
 use host::firmware_build::{self, FirmwareBuild, Operators};
-use host::model_folder::ModelFiles;
-use host::preview::Model;
-use host::{board::Board, repository, session};
+use host::models::folder::ModelFiles;
+use host::models::preview::Model;
+use host::system::repository;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -49,7 +51,7 @@ pub fn files(name: &str) -> ModelFiles {
 
 /// The bytes that a shipped model's image may take: those of the board in its config.
 pub fn budget(name: &str) -> Option<usize> {
-    let config = files(name).file(host::model_folder::CONFIG);
+    let config = files(name).file(host::models::folder::CONFIG);
     let config = config.unwrap_or_else(|error| panic!("{error}"));
     let config = host::train::config::Config::resolve(&config.display().to_string(), &[]);
     let board = config.unwrap_or_else(|error| panic!("{error}")).board;

@@ -1,11 +1,12 @@
 //! Harness for the emulated Raspberry Pi Pico.
 
 use crate::firmware;
-use host::board::Board;
 use host::emulator::Machine;
 use host::emulator::pico::{NODE_PROGRAM, Pace, Pico, PicoOptions};
+use host::emulator::session;
 use host::firmware_build::Container;
-use host::{programs, session};
+use host::firmware_build::board::Board;
+use host::system::programs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -2,17 +2,17 @@
 
 use super::export::{board, export_run};
 use super::train::{free_folder, train};
-use crate::console::{Console, print};
+use crate::emulator::session;
 use crate::emulator::{Options, Qemu};
-use crate::failure::{Class, Failure, OrFail};
 use crate::firmware_build;
-use crate::model_folder::ModelFiles;
+use crate::models::folder::ModelFiles;
+use crate::models::preview::panel_picture;
 use crate::picture::terminal::{Palette, render};
 use crate::picture::{Grid, grid};
-use crate::preview::panel_picture;
-use crate::repository;
-use crate::session;
 use crate::setup::Tool;
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
+use crate::system::repository;
 use crate::train::Config;
 use firmware::app::View;
 use std::path::PathBuf;
@@ -191,7 +191,11 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
 }
 
 /// The panel's levels for a view; an error where they are not the host's.
-fn screen(qemu: &mut Qemu, model: &crate::preview::Model, view: View) -> Result<Vec<u8>, Failure> {
+fn screen(
+    qemu: &mut Qemu,
+    model: &crate::models::preview::Model,
+    view: View,
+) -> Result<Vec<u8>, Failure> {
     let (view, panel, expected) = session::compare(qemu, model)
         .or_fail(Class::Environment)
         .map_err(|failure| Failure::new(failure.class(), format!("{view}: {failure}")))?;

@@ -1,12 +1,12 @@
 //! `thumbgen evaluate`.
 
-use crate::console::{Console, print};
 use crate::evaluate::classifier::FromFile;
 use crate::evaluate::progress::Progress;
 use crate::evaluate::report::{self, table::table};
 use crate::evaluate::source::MAX_PICTURES;
 use crate::evaluate::{EvaluateError, LEAST, Options, evaluate};
-use crate::failure::{Class, Failure, OrFail};
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]

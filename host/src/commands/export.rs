@@ -1,20 +1,20 @@
 //! `thumbgen export`.
 
-use crate::board::Board;
-use crate::console::{Console, print};
 use crate::evaluate::classifier::FromFile;
 use crate::export::integers::{ALL_LAYERS, SCHEME_KEY};
+use crate::export::run;
 use crate::export::{ExportError, ExportOptions, ExportReport, export};
-use crate::failure::{Class, Failure, OrFail};
-use crate::files;
 use crate::firmware_build::LM3S6965EVB;
+use crate::firmware_build::board::Board;
 use crate::graph::Bits;
 use crate::graph::Network;
-use crate::model_folder::{CLASSIFIER_ONNX, CONFIG, FLOAT_ONNX};
+use crate::models::folder::{CLASSIFIER_ONNX, CONFIG, FLOAT_ONNX};
 use crate::onnx::Role;
 use crate::onnx::write::{self, WriteOptions};
 use crate::quantize::QuantizeError;
-use crate::run_export;
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
+use crate::system::files;
 use crate::train::qat::DistillOptions;
 use crate::train::{BoxError, Config};
 use shared::latent::Prior;
@@ -234,8 +234,7 @@ fn finish(options: &ExportOptions, run: Option<&Path>, console: Console) -> Resu
     ));
     let report = export(options, &mut |step| console.note(step)).map_err(failure)?;
     let has_config = run.is_some_and(|run| run.join(CONFIG).is_file());
-    run_export::complete(&report, &options.folder, run.filter(|_| has_config))
-        .or_fail(Class::Input)?;
+    run::complete(&report, &options.folder, run.filter(|_| has_config)).or_fail(Class::Input)?;
     if !console.is_quiet() {
         print(table(&report));
     }

@@ -1,12 +1,13 @@
 //! `thumbgen firmware`.
 
-use crate::board::Board;
-use crate::console::{Console, print};
-use crate::failure::{Class, Failure, OrFail};
+use crate::firmware_build::board::Board;
 use crate::firmware_build::{self, Container, Operators};
-use crate::model_folder::ModelFiles;
-use crate::preview::Model;
-use crate::{files, repository};
+use crate::models::folder::ModelFiles;
+use crate::models::preview::Model;
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
+use crate::system::files;
+use crate::system::repository;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]

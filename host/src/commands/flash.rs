@@ -1,13 +1,13 @@
 //! `thumbgen flash`.
 
-use crate::board::Board;
-use crate::console::Console;
-use crate::failure::{Class, Failure, OrFail};
+use crate::firmware_build::board::Board;
 use crate::firmware_build::{Segment, flash_contents};
 use crate::flash::{self, Way, drive, probe};
 use crate::link::upload::{Outcome, upload};
 use crate::link::{Client, LinkError, open};
-use crate::model_folder::ModelFiles;
+use crate::models::folder::ModelFiles;
+use crate::system::console::Console;
+use crate::system::failure::{Class, Failure, OrFail};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]

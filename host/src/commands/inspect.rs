@@ -1,10 +1,10 @@
 //! `thumbgen inspect`.
 
-use crate::console::{Console, print};
-use crate::failure::{Class, Failure, OrFail};
-use crate::model_folder::ModelFiles;
-use crate::onnx::read::ReadOptions;
-use crate::pack::inspect;
+use crate::inspect;
+use crate::models::folder::ModelFiles;
+use crate::onnx::ReadOptions;
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]

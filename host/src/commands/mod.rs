@@ -14,9 +14,9 @@ mod train;
 mod verify;
 mod web;
 
-use crate::console::Console;
-use crate::failure::{Class, EXIT_CODES, Failure};
 use crate::firmware_build::FirmwareBuildError;
+use crate::system::console::Console;
+use crate::system::failure::{Class, EXIT_CODES, Failure};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
 //! `thumbgen models`.
 
-use crate::console::{Console, print};
-use crate::failure::{Class, Failure, OrFail};
-use crate::repository;
-use crate::shipped::Table;
+use crate::models::shipped::Table;
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
+use crate::system::repository;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]

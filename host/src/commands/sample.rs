@@ -1,14 +1,14 @@
 //! `thumbgen sample`.
 
 use super::verify::Log;
-use crate::console::{Console, print};
 use crate::evaluate::progress::Progress;
-use crate::failure::{Class, Failure, OrFail};
 use crate::link::{Client, LinkError, open};
-use crate::model_folder::ModelFiles;
+use crate::models::folder::ModelFiles;
+use crate::models::sample::{Arithmetic, Sampler};
 use crate::picture::terminal::{Palette, render};
 use crate::picture::{GrayImage, Grid, MAX_PIXELS, PictureError, grid};
-use crate::sample::{Arithmetic, Sampler};
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
 use shared::latent::{Latent, Point, WALK_STEPS};
 use std::path::PathBuf;
 

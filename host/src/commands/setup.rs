@@ -1,9 +1,9 @@
 //! `thumbgen setup`.
 
-use crate::console::{Console, print};
-use crate::failure::{Class, Failure, OrFail};
-use crate::repository;
 use crate::setup::{Report, Setup, ThisMachine};
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
+use crate::system::repository;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:

@@ -1,8 +1,8 @@
 //! `thumbgen train`.
 
-use crate::console::{Console, print};
-use crate::failure::{Class, Failure};
-use crate::model_folder::CLASSIFIER_ONNX;
+use crate::models::folder::CLASSIFIER_ONNX;
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure};
 use crate::train::config::Objective;
 use crate::train::{Config, Options, Outcome, Summary, TrainError, stop_on_ctrl_c};
 use std::path::{Path, PathBuf};

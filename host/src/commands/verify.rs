@@ -1,13 +1,13 @@
 //! `thumbgen verify`.
 
-use crate::console::{Console, print};
 use crate::evaluate::progress::Progress;
-use crate::failure::{Class, Failure, OrFail};
-use crate::files;
 use crate::link::replay::{Replay, replay};
 use crate::link::{Client, LinkError, open};
-use crate::model_folder::{GOLDEN, ModelFiles};
+use crate::models::folder::{GOLDEN, ModelFiles};
 use crate::pack::golden::{GoldenFile, MAX_FILE_LEN};
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
+use crate::system::files;
 use crate::verify::{self, Options};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use shared::protocol::LogLevel;

@@ -1,10 +1,10 @@
 //! `thumbgen web`.
 
-use crate::board::Board;
-use crate::console::{Console, print};
-use crate::failure::{Class, Failure, OrFail};
-use crate::files;
+use crate::firmware_build::board::Board;
 use crate::firmware_build::uf2::Family;
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
+use crate::system::files;
 use crate::web::{self, Server};
 use std::path::PathBuf;
 

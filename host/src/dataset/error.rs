@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::files::FileError;
+use crate::system::files::FileError;
 
 /// A dataset that could not be read.
 #[derive(Debug, thiserror::Error)]

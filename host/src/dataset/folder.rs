@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use super::{Dataset, DatasetError, MAX_BYTES, MAX_CLASSES, checked_size, name_of, resize};
-use crate::files::{FileError, read_at_most};
+use crate::system::files::{FileError, read_at_most};
 
 /// The largest picture file that is read.
 const MAX_PICTURE_FILE: u64 = 64 << 20;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::{Dataset, DatasetError, MAX_BYTES, MAX_CLASSES, checked_size, idx, name_of};
-use crate::files::{FileError, read_at_most};
+use crate::system::files::{FileError, read_at_most};
 
 /// Whether a folder has a file with an IDX name in it.
 ///

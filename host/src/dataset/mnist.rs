@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Dataset, DatasetError, hex, idx_folder};
-use crate::files::read_at_most;
+use crate::system::files::read_at_most;
 
 /// Environment variable that names another folder with the shipped files.
 pub const FOLDER_VARIABLE: &str = "THUMBGEN_MNIST";

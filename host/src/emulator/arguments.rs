@@ -1,7 +1,7 @@
 //! QEMU's command line.
 
 use super::error::EmulatorError;
-use crate::board::Board;
+use crate::firmware_build::board::Board;
 use crate::firmware_build::{Display, LM3S6965EVB};
 use firmware::app::Button;
 use std::path::PathBuf;

@@ -25,7 +25,7 @@ pub enum EmulatorError {
     },
     /// The file could not be read.
     #[error(transparent)]
-    File(#[from] crate::files::FileError),
+    File(#[from] crate::system::files::FileError),
     /// QEMU has no window here.
     #[error("QEMU cannot open a window: {reason}; take a picture with `--screenshot FILE` instead")]
     NoWindow {
@@ -100,7 +100,7 @@ pub enum EmulatorError {
     },
     /// The source folder is not there.
     #[error(transparent)]
-    NoRepository(#[from] crate::repository::NoRepository),
+    NoRepository(#[from] crate::system::repository::NoRepository),
     /// A board without a panel, and nothing to look at instead.
     #[error(
         "{path}: no static variable FRAME, where this board's picture is drawn; build it with `cargo build -p firmware`"

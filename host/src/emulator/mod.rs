@@ -20,10 +20,12 @@ mod machine;
 mod panel;
 pub mod pico;
 mod process;
+pub mod profile;
 mod qemu;
 mod qmp;
 mod screen;
 mod serve;
+pub mod session;
 #[cfg(test)]
 mod tests;
 mod uart;

@@ -5,7 +5,7 @@ use super::error::EmulatorError;
 use super::machine::Machine;
 use super::panel::Panel;
 use super::qemu::Qemu;
-use crate::files;
+use crate::system::files;
 use firmware::app::Button;
 use serde_json::json;
 use std::time::{Duration, Instant};

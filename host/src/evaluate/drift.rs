@@ -4,9 +4,9 @@
 use super::classifier::{Classifier, judge};
 use super::metrics::frechet::{Moments, Reference};
 use super::pictures::Pictures;
-use crate::forward;
 use crate::graph::Network;
 use crate::graph::QuantizedNetwork;
+use crate::ops::forward;
 use crate::quantize::calibrate::{MEASURING_SEEDS, float_inputs, integer_inputs, points};
 use crate::quantize::fold::pixel_range;
 use crate::quantize::report::float_grey;

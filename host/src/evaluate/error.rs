@@ -2,11 +2,11 @@
 
 use super::classifier::read::ReadError;
 use crate::dataset::DatasetError;
-use crate::files::FileError;
-use crate::model_folder::ModelError;
+use crate::models::folder::ModelError;
+use crate::models::preview::PreviewError;
 use crate::onnx::OnnxError;
 use crate::picture::PictureError;
-use crate::preview::PreviewError;
+use crate::system::files::FileError;
 use std::path::PathBuf;
 
 /// An evaluation that cannot be made.

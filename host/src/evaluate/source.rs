@@ -3,13 +3,14 @@
 use super::EvaluateError;
 use super::pictures::Pictures;
 use crate::dataset::{Dataset, Source, folder, hex};
-use crate::files::read_at_most;
-use crate::forward;
-use crate::onnx::read::{ReadOptions, read_file};
-use crate::preview::Model;
+use crate::models::preview::Model;
+use crate::onnx::ReadOptions;
+use crate::onnx::read::read_file;
+use crate::ops::forward;
 use crate::quantize::calibrate::{float_inputs, integer_inputs, points};
 use crate::quantize::fold::pixel_range;
 use crate::quantize::report::float_grey;
+use crate::system::files::read_at_most;
 use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -245,12 +246,12 @@ fn sha256(path: &Path, limit: u64) -> Result<String, EvaluateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model_folder::ModelFiles;
+    use crate::models::folder::ModelFiles;
 
     #[test]
     fn float_and_integer_draw_the_same_points_alike() {
         let files = ModelFiles::find("cgan").unwrap();
-        let onnx = files.file(crate::model_folder::FLOAT_ONNX).unwrap();
+        let onnx = files.file(crate::models::folder::FLOAT_ONNX).unwrap();
         let count = std::sync::atomic::AtomicUsize::new(0);
         let done = |n| {
             count.fetch_add(n, std::sync::atomic::Ordering::Relaxed);

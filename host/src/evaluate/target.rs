@@ -2,8 +2,8 @@
 
 use super::EvaluateError;
 use crate::dataset::{folder, idx_folder};
-use crate::model_folder::{FLOAT_ONNX, IMAGE};
-use crate::repository;
+use crate::models::folder::{FLOAT_ONNX, IMAGE};
+use crate::system::repository;
 use std::path::{Path, PathBuf};
 
 /// Name of a run's record of its training.

@@ -1,7 +1,7 @@
 //! The curves of a training run, whatever its trainer recorded.
 
 use super::EvaluateError;
-use crate::files::read_at_most;
+use crate::system::files::read_at_most;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;

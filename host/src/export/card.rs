@@ -2,7 +2,7 @@
 
 use super::ExportReport;
 use crate::graph::QuantizedNetwork;
-use crate::pack::names;
+use crate::models::folder as names;
 use std::fmt::Write;
 
 /// The line that stands in the image: the architecture in a few words.

@@ -1,7 +1,7 @@
 //! Whether a model will run on a board, found out before anything is built or written.
 
-use crate::board::Board;
-use crate::failure::Class;
+use crate::firmware_build::board::Board;
+use crate::system::failure::Class;
 use firmware::engine::Engine;
 use shared::image::Image;
 use shared::protocol::Refusal;
@@ -75,7 +75,7 @@ pub fn check(board: &Board, image: &Image<'_>) -> Result<usize, CheckError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repository;
+    use crate::system::repository;
 
     fn shipped(name: &str) -> Vec<u8> {
         let path = format!("models/{name}/model.tgm");
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_shipped_model_passes_where_it_is_for() {
-        for name in crate::model_folder::shipped(&repository::root().unwrap().join("models")) {
+        for name in crate::models::folder::shipped(&repository::root().unwrap().join("models")) {
             let bytes = shipped(&name);
             let image = Image::new_checked(&bytes).unwrap();
             let board = Board::holding(&image).unwrap();
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(check(&board, &image), Ok(image.goldens().len()));
         let slot = board.slot.unwrap();
         let mut with = |million_steps, million_test_steps| {
-            let changed = crate::board::Slot {
+            let changed = crate::firmware_build::board::Slot {
                 million_steps,
                 million_test_steps,
                 ..slot

@@ -1,7 +1,7 @@
 //! A firmware as the file that a tool takes: ELF, UF2, Intel HEX or the bare bytes.
 
 use super::{ElfError, Segment, hex, segments, uf2};
-use crate::board::Board;
+use crate::firmware_build::board::Board;
 use std::path::{Path, PathBuf};
 
 /// The kinds of files.

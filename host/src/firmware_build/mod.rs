@@ -4,6 +4,7 @@
 //! cargo that runs this program nor throws away what that one built. Builds go one at a time; each result is copied to
 //! a place named by board and model, so builds with different models do not overwrite each other.
 
+pub mod board;
 mod boards;
 mod cargo;
 mod check;
@@ -17,7 +18,7 @@ pub use check::{CheckError, check};
 pub use container::{Container, ContainerError, flash_contents};
 pub use elf::{ElfError, ElfSizes, Segment, segments, symbol};
 
-use crate::files::{self, FileError};
+use crate::system::files::{self, FileError};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,9 +1,9 @@
 //! The drive of a board in its boot ROM: a UF2 file that is written to it goes to flash, and the board starts.
 
 use super::FlashError;
-use crate::files;
 use crate::firmware_build::uf2::{self, Family};
 use crate::firmware_build::{BoardBuild, Segment};
+use crate::system::files;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

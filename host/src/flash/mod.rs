@@ -6,8 +6,8 @@
 pub mod drive;
 pub mod probe;
 
-use crate::files::FileError;
 use crate::firmware_build::{BoardBuild, Segment};
+use crate::system::files::FileError;
 use std::path::PathBuf;
 
 /// Nothing was flashed, or not all of it.

@@ -1,9 +1,9 @@
 //! probe-rs, run as a program.
 
 use super::FlashError;
-use crate::files::FileError;
 use crate::firmware_build::{BoardBuild, Segment, hex};
-use crate::programs;
+use crate::system::files::FileError;
+use crate::system::programs;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Conversations with a device that went wrong.
 
 use super::client::MAX_ELEMENTS;
-use crate::failure::Class;
+use crate::system::failure::Class;
 use shared::image::ImageError;
 use shared::protocol::{Refusal, SlotState};
 use std::io;

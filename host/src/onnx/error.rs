@@ -2,8 +2,8 @@
 
 use super::limits::WireFault;
 use super::tensor::TensorFault;
-use crate::files::FileError;
 use crate::graph::GraphError;
+use crate::system::files::FileError;
 use std::path::PathBuf;
 
 /// Why a file is not a generator that this program can take.

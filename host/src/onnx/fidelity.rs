@@ -155,8 +155,8 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward;
     use crate::graph::{Float, Function, InputSpec, Op, Shape, Source};
+    use crate::ops::forward;
     use crate::runtime::{Runtime, Tensor, ort, tract};
     use crate::synthetic::{self, Random};
     use ndarray::{Array1, Array2};

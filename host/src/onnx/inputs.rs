@@ -2,8 +2,8 @@
 
 use super::error::OnnxError;
 use super::importer::{Data, Importer, clean};
+use super::options::ReadOptions;
 use super::proto::{GraphProto, NodeProto, ValueInfoProto, data_type};
-use super::read::ReadOptions;
 use super::{Role, shape};
 use crate::graph::{InputSpec, MAX_SIDE, Source};
 

@@ -13,6 +13,7 @@ pub mod fidelity;
 pub mod importer;
 mod inputs;
 pub mod limits;
+mod options;
 mod order;
 pub mod proto;
 pub mod qdq;
@@ -27,7 +28,8 @@ pub mod windows;
 pub mod write;
 
 pub use error::{NodeFault, OnnxError};
-pub use read::{Import, ReadOptions};
+pub use options::ReadOptions;
+pub use read::Import;
 
 /// No generator that fits a model image has a larger file: 16 Mi float weights and some room.
 pub const MAX_FILE_LEN: u64 = 72 << 20;

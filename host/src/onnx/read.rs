@@ -6,27 +6,17 @@
 use super::error::{NodeFault, OnnxError};
 use super::importer::{Data, Importer, Value, canonical, clean, node_name};
 use super::inputs::Inputs;
+use super::options::ReadOptions;
 use super::proto::{GraphProto, ModelProto, NodeProto};
 use super::tensor::Constant;
 use super::{MAX_FILE_LEN, Role, constants, limits, order, shape, turn};
-use crate::files::read_at_most;
 use crate::graph::{Network, Shape, Source};
 use crate::ops;
+use crate::system::files::read_at_most;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-
-/// What a file alone does not say.
-#[derive(Debug, Clone, Default)]
-pub struct ReadOptions {
-    /// Name of the network; the graph's where absent.
-    pub name: Option<String>,
-    /// Where the file has one input: how many of its last elements are the one-hot label.
-    pub classes: Option<usize>,
-    /// What it is for. A generator's output must be a picture; flat outputs that make a square become one.
-    pub role: Role,
-}
 
 /// What a file holds.
 #[derive(Debug, Clone)]

@@ -153,7 +153,8 @@ fn finish(mut writer: FloatWriter<'_>) -> GraphProto {
 mod tests {
     use super::*;
     use crate::graph::Shape;
-    use crate::onnx::read::{ReadOptions, from_bytes};
+    use crate::onnx::ReadOptions;
+    use crate::onnx::read::from_bytes;
     use crate::onnx::tests::random::any_graph;
     use crate::synthetic;
 

@@ -39,7 +39,7 @@ pub fn check(name: &str, norm: &BatchNorm, from: Shape) -> Result<(), GraphError
         ("a mean", &norm.mean),
         ("a variance", &norm.variance),
     ] {
-        super::check::parameter(name, what, channels, parameter)?;
+        super::parameter::check(name, what, channels, parameter)?;
     }
     let guarded = norm.variance.iter().map(|v| v + norm.epsilon);
     match guarded.into_iter().find(|v| v.is_nan() || *v <= 0.0) {

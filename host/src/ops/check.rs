@@ -1,11 +1,10 @@
 //! The checks that make every later access safe: shapes, orders, finite parameters, unique names.
 
-use super::batch_norm;
+use super::{batch_norm, parameter};
 use crate::graph::{
     Combine, Float, Graph, GraphError, LinearKind, MAX_ELEMENTS, MAX_NODES, MAX_SIDE, Network,
     Node, Op, Phase, Shape, Source, Window,
 };
-use ndarray::Array1;
 use std::collections::BTreeSet;
 
 /// Kernels, strides and dilations are bytes in a model image.
@@ -124,14 +123,14 @@ fn check_op(node: &Node<Float>, inputs: &[Shape]) -> Result<(), GraphError> {
         Op::Linear(kind, linear) => {
             let dim = linear.weight.dim();
             kind.operator().check(name, dim, from, node.shape)?;
-            parameter(name, "a bias", dim.0, &linear.bias)?;
+            parameter::check(name, "a bias", dim.0, &linear.bias)?;
             let what = match kind {
                 LinearKind::Embedding | LinearKind::Gather { .. } => "an entry",
                 LinearKind::Dense | LinearKind::Conv(_) | LinearKind::ConvTranspose(_) => {
                     "a weight"
                 }
             };
-            finite(name, what, linear.weight.iter())
+            parameter::finite(name, what, linear.weight.iter())
         }
         Op::Norm(norm) => {
             batch_norm::check(name, norm, from)?;
@@ -139,7 +138,7 @@ fn check_op(node: &Node<Float>, inputs: &[Shape]) -> Result<(), GraphError> {
         }
         Op::Pointwise(function) => {
             if let crate::graph::Function::LeakyRelu(slope) = function {
-                finite(name, "a slope", std::iter::once(slope))?;
+                parameter::finite(name, "a slope", std::iter::once(slope))?;
             }
             gives(name, from, node.shape)
         }
@@ -235,41 +234,5 @@ fn size(what: &str, shape: Shape) -> Result<(), GraphError> {
             what: what.to_owned(),
             shape,
         })
-    }
-}
-
-/// Checks a parameter's length, and that all of it is finite.
-///
-/// # Errors
-/// [`GraphError`] names the layer and the parameter.
-pub fn parameter(
-    layer: &str,
-    parameter: &'static str,
-    expected: usize,
-    values: &Array1<f32>,
-) -> Result<(), GraphError> {
-    if values.len() != expected {
-        return Err(GraphError::Parameter {
-            layer: layer.to_owned(),
-            parameter,
-            expected,
-            found: values.len(),
-        });
-    }
-    finite(layer, parameter, values.iter())
-}
-
-fn finite<'a>(
-    layer: &str,
-    parameter: &'static str,
-    mut values: impl Iterator<Item = &'a f32>,
-) -> Result<(), GraphError> {
-    match values.find(|v| !v.is_finite()) {
-        None => Ok(()),
-        Some(value) => Err(GraphError::NotFinite {
-            layer: layer.to_owned(),
-            parameter,
-            value: value.to_string(),
-        }),
     }
 }

@@ -1,7 +1,7 @@
 //! A row of a table, chosen by the label: MatMul of the one-hot label, and Gather by a label that is an index.
 
 use super::LinearOperator;
-use super::dense::{check_vector, products, write_gemm};
+use super::gemm::{check_vector, products, write_gemm};
 use super::lower::{LowerError, Lowering};
 use crate::graph::{
     Float, GraphError, Integer, Linear, LinearKind, Node, Op, QuantizedLinear, Shape, Source,

@@ -2,7 +2,7 @@
 
 use super::golden::GoldenVector;
 use super::order::Order;
-use super::plan::{Plan, plan};
+use super::plan::Plan;
 use super::program::{Program, View};
 use super::{PackError, classes_of, u16_of};
 use crate::graph::{Bits, LinearKind, Op as GraphOp, QuantizedLinear, QuantizedNetwork};
@@ -71,7 +71,7 @@ fn with_repr<T>(
     goldens: &[GoldenVector],
     then: impl FnOnce(&ImageRepr<'_>) -> T,
 ) -> Result<T, PackError> {
-    let plan = plan(program)?;
+    let plan = program.plan()?;
     let regions = program.views.iter().map(|view| region(view, &plan));
     let regions = regions.collect::<Result<Vec<_>, _>>()?;
     // A view is an index of 16 bits in the image; more views than that are more regions than it may have.

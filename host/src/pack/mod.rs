@@ -2,43 +2,15 @@
 //!
 //! [`program`] turns nodes into operations and chooses the [`order`] of each tensor's elements, [`plan`] gives each tensor
 //! its place in the arena, [`image`] lays out the weights and emits, [`golden`] records what every implementation must
-//! compute, [`inspect`] describes images and ONNX files, [`arena`] an image's use of memory.
+//! compute.
 
-pub mod arena;
 pub mod golden;
 pub mod image;
-pub mod inspect;
-pub mod inspect_float;
-pub mod inspect_graph;
 pub mod order;
 pub mod plan;
 pub mod program;
 #[cfg(test)]
 pub mod tests;
-
-/// Names of the files in a model folder.
-pub mod names {
-    /// The float model, as it came.
-    pub const FLOAT_ONNX: &str = "generator.onnx";
-    /// The integer model for ONNX runtimes.
-    pub const INT8_ONNX: &str = "generator.int8.onnx";
-    /// The float model as torch-fidelity takes it: noise in, pictures of bytes out.
-    pub const UINT8_ONNX: &str = "generator.uint8.onnx";
-    /// The model image for the firmware.
-    pub const IMAGE: &str = "model.tgm";
-    /// Golden vectors for hosts and runtimes.
-    pub const GOLDEN: &str = "golden.json";
-    /// What quantization measured.
-    pub const REPORT: &str = "report.json";
-    /// The resolved config of the training; not there for an ONNX file from elsewhere.
-    pub const CONFIG: &str = "config.toml";
-    /// Figures of the training and of the export.
-    pub const METRICS: &str = "metrics.json";
-    /// Real pictures beside float and integer samples.
-    pub const SAMPLES: &str = "samples.png";
-    /// The card, for people.
-    pub const CARD: &str = "README.md";
-}
 
 use crate::graph::{InputSpec, Shape};
 use crate::ops::lower::LowerError;

@@ -6,7 +6,6 @@
 //! Neural Net Inference" (2020), section 5). No arena is shorter than the most that is held at one time.
 
 use super::PackError;
-use super::program::Program;
 
 /// Buffers start at multiples of this, so that kernels may read words.
 pub const REGION_ALIGNMENT: usize = 4;
@@ -45,20 +44,19 @@ struct Block {
     lifetime: Lifetime,
 }
 
-/// Plans a program's arena.
+/// Plans an arena for buffers of `lens` bytes; one without a lifetime holds nothing and gets no place.
 ///
 /// # Errors
 /// [`PackError::TooLarge`] where the arena is longer than an image can state.
-pub fn plan(program: &Program) -> Result<Plan, PackError> {
-    let lens = program.buffers.iter().enumerate();
-    let blocks: Vec<Block> = lens
-        .zip(program.lifetimes())
-        // What a table took over holds nothing any more.
+pub fn plan(lens: &[usize], lifetimes: &[Option<Lifetime>]) -> Result<Plan, PackError> {
+    let numbered = lens.iter().enumerate();
+    let blocks: Vec<Block> = numbered
+        .zip(lifetimes)
         .filter_map(|((index, len), lifetime)| {
             Some(Block {
                 index,
                 len: len.next_multiple_of(REGION_ALIGNMENT),
-                lifetime: lifetime?,
+                lifetime: (*lifetime)?,
             })
         })
         .collect();
@@ -66,7 +64,8 @@ pub fn plan(program: &Program) -> Result<Plan, PackError> {
         let alive = |block: &&Block| block.lifetime.first <= at && at <= block.lifetime.last;
         blocks.iter().filter(alive).map(|block| block.len).sum()
     };
-    let lower_bound = (0..=program.ops.len() + 1).map(held).max().unwrap_or(0);
+    let end = blocks.iter().map(|block| block.lifetime.last).max();
+    let lower_bound = (0..=end.unwrap_or(0)).map(held).max().unwrap_or(0);
     let candidates = [
         both_ends(&blocks, lower_bound),
         Some(largest_first(&blocks)),
@@ -93,7 +92,7 @@ pub fn plan(program: &Program) -> Result<Plan, PackError> {
             limit,
         });
     }
-    let mut offsets = vec![0; program.buffers.len()];
+    let mut offsets = vec![0; lens.len()];
     for (block, start) in blocks.iter().zip(placed) {
         // Within the arena, whose length fits.
         offsets[block.index] = start as u32;
@@ -171,37 +170,7 @@ fn largest_first(blocks: &[Block]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Shape;
-    use crate::quantize::calibrate::Calibration;
-    use crate::quantize::{Prepared, QuantizeOptions};
-    use crate::synthetic;
     use crate::synthetic::Random;
-
-    #[test]
-    fn the_reference_network_needs_its_largest_pair() {
-        let shape = Shape {
-            channels: 1,
-            height: 28,
-            width: 28,
-        };
-        let network = synthetic::generator(1, 100, 10, &[40, 256], shape);
-        let calibration = Calibration {
-            points: 8,
-            ..Default::default()
-        };
-        let quantized = Prepared::new(&network, &calibration)
-            .unwrap()
-            .quantize(&QuantizeOptions::default())
-            .unwrap();
-        let program = Program::new(&quantized).unwrap();
-        let plan = plan(&program).unwrap();
-        assert_eq!((plan.arena_len, plan.lower_bound), (256 + 784, 256 + 784));
-        let picture = program.views[program.output];
-        assert_eq!((picture.shape, picture.exponent), (shape, -7));
-        // The table works where the last layer wrote.
-        let tables = program.ops.iter().map(|op| program.views[op.output].buffer);
-        assert_eq!(tables.collect::<Vec<_>>(), [1, 2, 3, 3]);
-    }
 
     #[test]
     fn nothing_that_is_alive_at_the_same_time_shares_a_byte() {

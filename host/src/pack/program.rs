@@ -4,8 +4,9 @@
 //! Most nodes are one operation. A reshape is none: its output is another view of the same bytes. A concatenation is one
 //! copy a part. A table and a sum work in place where nobody reads their first input again.
 
+use super::PackError;
 use super::order::{Order, wanted};
-use super::{PackError, plan};
+use super::plan::{Lifetime, Plan, plan};
 use crate::graph::{Integer, Node, Op as GraphOp, QuantizedNetwork, Shape, Source};
 use shared::latent;
 use std::collections::BTreeMap;
@@ -153,17 +154,26 @@ impl Program {
         }
     }
 
+    /// Plans the arena.
+    ///
+    /// # Errors
+    /// [`PackError::TooLarge`] where it is longer than an image can state.
+    pub fn plan(&self) -> Result<Plan, PackError> {
+        // A buffer that a table took over holds nothing any more, and so has no lifetime.
+        plan(&self.buffers, &self.lifetimes())
+    }
+
     /// When each buffer holds something: from the operation that writes it first to the last one that needs it. The
     /// input is there at 0, the first operation is 1, and who shows the picture comes behind the last.
-    pub fn lifetimes(&self) -> Vec<Option<plan::Lifetime>> {
-        let mut lifetimes: Vec<Option<plan::Lifetime>> = vec![None; self.buffers.len()];
+    pub fn lifetimes(&self) -> Vec<Option<Lifetime>> {
+        let mut lifetimes: Vec<Option<Lifetime>> = vec![None; self.buffers.len()];
         let mut touch = |view: usize, at: usize| {
             let lifetime = self
                 .views
                 .get(view)
                 .and_then(|view| lifetimes.get_mut(view.buffer));
             if let Some(lifetime) = lifetime {
-                let seen = lifetime.get_or_insert(plan::Lifetime {
+                let seen = lifetime.get_or_insert(Lifetime {
                     first: at,
                     last: at,
                 });

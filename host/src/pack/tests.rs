@@ -4,11 +4,11 @@ mod random;
 
 pub use random::any_integers;
 
-use super::arena::ArenaMap;
 use super::image::{pack, packed_len};
 use super::program::Program;
-use super::{PackError, golden, plan};
+use super::{PackError, golden};
 use crate::graph::{InputSpec, Op as GraphOp, Shape, Source};
+use crate::inspect::arena::ArenaMap;
 use crate::ops;
 use crate::quantize::calibrate::{Calibration, integer_inputs, points};
 use crate::quantize::{Prepared, QuantizeOptions, oracle};
@@ -62,7 +62,7 @@ fn the_engine_computes_what_the_oracle_does_in_the_order_that_was_planned() {
             let order = program.orders.last().unwrap();
             assert_eq!(picture.data(), order.apply(expected.last().unwrap()));
         }
-        let plan = plan::plan(&program).unwrap();
+        let plan = program.plan().unwrap();
         assert!(plan.lower_bound <= plan.arena_len);
         (bytes, bound) = (bytes + plan.arena_len, bound + plan.lower_bound);
         let map = ArenaMap::new(&image);
@@ -134,7 +134,7 @@ fn a_convolutional_generator_needs_its_largest_pair() {
     };
     let prepared = Prepared::new(&network, &calibration).unwrap();
     let quantized = prepared.quantize(&QuantizeOptions::default()).unwrap();
-    let plan = plan::plan(&Program::new(&quantized).unwrap()).unwrap();
+    let plan = Program::new(&quantized).unwrap().plan().unwrap();
     // The input of each transposed convolution and its output; the table works in place.
     let largest = 8 * 14 * 14 + 28 * 28;
     assert_eq!(16 * 7 * 7 + 8 * 14 * 14, largest);
@@ -183,4 +183,30 @@ fn a_reshape_that_would_move_bytes_is_refused_by_name() {
         error.contains("a dense layer in front") && !error.contains('\n'),
         "{error}"
     );
+}
+
+#[test]
+fn the_reference_network_needs_its_largest_pair() {
+    let shape = Shape {
+        channels: 1,
+        height: 28,
+        width: 28,
+    };
+    let network = synthetic::generator(1, 100, 10, &[40, 256], shape);
+    let calibration = Calibration {
+        points: 8,
+        ..Default::default()
+    };
+    let quantized = Prepared::new(&network, &calibration)
+        .unwrap()
+        .quantize(&QuantizeOptions::default())
+        .unwrap();
+    let program = Program::new(&quantized).unwrap();
+    let plan = program.plan().unwrap();
+    assert_eq!((plan.arena_len, plan.lower_bound), (256 + 784, 256 + 784));
+    let picture = program.views[program.output];
+    assert_eq!((picture.shape, picture.exponent), (shape, -7));
+    // The table works where the last layer wrote.
+    let tables = program.ops.iter().map(|op| program.views[op.output].buffer);
+    assert_eq!(tables.collect::<Vec<_>>(), [1, 2, 3, 3]);
 }

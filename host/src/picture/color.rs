@@ -1,7 +1,7 @@
 //! Pictures in colour, as an emulated panel shows them.
 
 use super::{GrayImage, PictureError, encode};
-use crate::files::write_atomically;
+use crate::system::files::write_atomically;
 use std::path::Path;
 
 /// A picture in colour, rows from the top.

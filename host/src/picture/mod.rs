@@ -12,7 +12,7 @@ use image::ImageEncoder;
 pub use color::ColorImage;
 pub use grid::{Grid, grid};
 
-use crate::files::{FileError, write_atomically};
+use crate::system::files::{FileError, write_atomically};
 
 /// A picture that cannot be made or written.
 #[derive(Debug, thiserror::Error)]

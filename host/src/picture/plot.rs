@@ -12,7 +12,7 @@ use embedded_graphics::primitives::{Line, PrimitiveStyle, Rectangle};
 use embedded_graphics::text::{Alignment, Text, TextStyleBuilder};
 
 use super::PictureError;
-use crate::files::write_atomically;
+use crate::system::files::write_atomically;
 use crate::train::metrics::{Measures, Record};
 
 /// Size of the picture in pixels.

@@ -2,10 +2,10 @@
 
 use super::calibrate::{MEASURING_SEEDS, float_inputs, integer_inputs, points};
 use super::simulate;
-use crate::forward;
 use crate::graph::query::value;
 use crate::graph::{Bits, Integer, Network, Node, Op, QuantizedNetwork};
 use crate::ops;
+use crate::ops::forward;
 use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 use shared::image::PixelRange;

@@ -117,9 +117,10 @@ mod tests {
     use crate::graph::{Network, Shape};
     use crate::onnx::qdq::{self, Outputs};
     use crate::onnx::write::{self, WriteOptions};
+    use crate::ops::forward;
     use crate::quantize::calibrate::Calibration;
     use crate::quantize::{Prepared, QuantizeError, QuantizeOptions, calibrate, oracle};
-    use crate::{forward, synthetic};
+    use crate::synthetic;
     use shared::latent::Prior;
 
     /// tract always; ONNX Runtime where `ORT_DYLIB_PATH` names it, else it says so.

@@ -105,7 +105,7 @@ impl System for ThisMachine {
     }
 
     fn find(&self, program: &str) -> Option<PathBuf> {
-        crate::programs::find(program)
+        crate::system::programs::find(program)
     }
 
     fn variable(&self, name: &str) -> Option<OsString> {

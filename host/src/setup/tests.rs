@@ -32,7 +32,7 @@ fn install(fake: &Fake, yes: bool) -> (Result<Report, SetupError>, String) {
 /// rustup installs those by itself where it reads the file.
 #[test]
 fn the_targets_are_those_of_the_toolchain_file() {
-    let root = crate::repository::root().unwrap();
+    let root = crate::system::repository::root().unwrap();
     let file = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap();
     let file: toml::Value = toml::from_str(&file).unwrap();
     let listed = file["toolchain"]["targets"].as_array().unwrap();

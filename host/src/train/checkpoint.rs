@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::ops::{TrainBackend, tensor, values};
 use super::trainer::{State, Trainer};
 use crate::dataset::hex;
-use crate::files::{FileError, read_at_most, write_atomically};
+use crate::system::files::{FileError, read_at_most, write_atomically};
 
 /// File name of the newest checkpoint.
 pub const NEWEST: &str = "checkpoint.safetensors";

@@ -6,11 +6,11 @@ use super::checkpoint::CheckpointError;
 use super::config::ConfigError;
 use super::device::DeviceError;
 use crate::dataset::DatasetError;
-use crate::files::FileError;
 use crate::graph::GraphError;
 use crate::onnx::OnnxError;
 use crate::picture::PictureError;
 use crate::quantize::QuantizeError;
+use crate::system::files::FileError;
 
 /// A run that did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]

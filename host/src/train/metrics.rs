@@ -6,7 +6,7 @@ pub use super::record::{Measures, Record};
 
 use super::TrainError;
 use super::config::Alarm;
-use crate::files::{FileError, read_at_most, write_atomically};
+use crate::system::files::{FileError, read_at_most, write_atomically};
 
 /// The largest metrics file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 30;

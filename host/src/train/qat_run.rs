@@ -15,11 +15,11 @@ use super::trainer::Trainer;
 use crate::evaluate::classifier::FromFile;
 use crate::evaluate::drift::Drift;
 use crate::export::integers::SCHEME_KEY;
-use crate::files::{FileError, read_at_most, write_atomically};
 use crate::graph::Network;
 use crate::graph::{Bits, QuantizedNetwork};
-use crate::model_folder::FLOAT_ONNX;
-use crate::onnx::read::{ReadOptions, read_file};
+use crate::models::folder::FLOAT_ONNX;
+use crate::onnx::ReadOptions;
+use crate::onnx::read::read_file;
 use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::pack::golden::image_vectors;
 use crate::pack::image::packed_len;
@@ -29,6 +29,7 @@ use crate::quantize::fold::fold;
 use crate::quantize::label::{Fit, fit_label_columns};
 use crate::quantize::widths::{choose, choose_by};
 use crate::quantize::{Prepared, QuantizeError, QuantizeOptions, Scheme};
+use crate::system::files::{FileError, read_at_most, write_atomically};
 use shared::latent::Prior;
 
 /// File name of the float generator that teaches.

@@ -23,9 +23,9 @@ use super::samples::Samples;
 use super::sums::Sums;
 use super::trainer::Trainer;
 use crate::dataset::{Dataset, Source};
-use crate::files::write_atomically;
 use crate::graph::Network;
 use crate::picture::plot;
+use crate::system::files::write_atomically;
 
 /// Any error of the caller's function.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::config::Config;
 use super::device::Choice;
 use crate::dataset::Dataset;
-use crate::files::{FileError, write_atomically};
+use crate::system::files::{FileError, write_atomically};
 
 /// The release of burn that Cargo.toml pins.
 const BURN_VERSION: &str = "0.21.0";

@@ -187,7 +187,7 @@ fn a_classifier_learns_and_is_tested_on_pictures_that_it_has_not_seen() {
         .flat_map(|i| scaled(i, false))
         .collect();
     let pixels = ndarray::Array2::from_shape_vec((300, 784), pixels).unwrap();
-    let logits = crate::forward::run(&summary.network, pixels.view());
+    let logits = crate::ops::forward::run(&summary.network, pixels.view());
     let right = crate::train::trainer::count_right(logits.as_slice().unwrap(), &test.labels[..300]);
     assert!(
         (right as f64 / 300.0 - accuracy).abs() < 0.06,

@@ -8,7 +8,7 @@ mod server;
 
 pub use server::{Server, ServerError};
 
-use crate::files::{self, FileError};
+use crate::system::files::{self, FileError};
 use std::path::Path;
 
 /// A file of the page.

@@ -3,7 +3,7 @@
 
 use super::error::ImageError;
 use super::program;
-use super::reader::{Sections, impossible, region_of};
+use super::sections::{Sections, region_of};
 use super::{MAX_OPS, MAX_REGIONS};
 use crate::op::{InputRegions, OpFault};
 
@@ -48,7 +48,10 @@ impl Sections<'_> {
             let index = extent.ops;
             let wrong = |fault| ImageError::Op { index, fault };
             if index == MAX_OPS {
-                return Err(impossible("number of operations, over", MAX_OPS as u32));
+                return Err(ImageError::impossible(
+                    "number of operations, over",
+                    MAX_OPS as u32,
+                ));
             }
             let (op, next) = program::decode(self, at).map_err(wrong)?;
             // Decoding has found all of them.

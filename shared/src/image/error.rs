@@ -123,6 +123,16 @@ pub enum ImageError {
     },
 }
 
+impl ImageError {
+    /// A field of the header that cannot be so.
+    pub(super) const fn impossible(field: &'static str, value: u32) -> Self {
+        Self::Header {
+            field: Name::new(field),
+            value,
+        }
+    }
+}
+
 /// Why an image cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {

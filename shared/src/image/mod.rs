@@ -8,18 +8,23 @@ mod block_tests;
 mod check;
 mod error;
 mod fields;
+mod goldens;
 #[cfg(test)]
 mod op_tests;
+mod ops;
 mod program;
 mod reader;
 mod schedule;
+mod sections;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use crate::op::{Name, OpFault};
 pub use error::{ImageError, WriteError};
-pub use reader::{Goldens, Image, Ops};
+pub use goldens::Goldens;
+pub use ops::Ops;
+pub use reader::Image;
 pub use schedule::{Schedule, Step, Turn};
 pub use writer::{GoldenRepr, ImageRepr};
 

@@ -1,7 +1,7 @@
 //! Operations as they stand in the program section: decoding with every check that does not depend on other operations.
 
 use super::fields::u16_at;
-use super::reader::Sections;
+use super::sections::Sections;
 use crate::op::{InputRegions, Inputs, Kind, MAX_INPUTS, Op, OpFault, Record};
 
 /// Bytes of a record before the indices of its inputs.

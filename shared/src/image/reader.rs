@@ -2,15 +2,14 @@
 
 use super::check::Extent;
 use super::error::ImageError;
-use super::fields::{GOLDEN_HEAD_LEN, REGION_LEN, bytes, header, slice, u16_at, u32_at};
-use super::program;
+use super::fields::{bytes, header, u16_at, u32_at};
+use super::goldens::{Goldens, golden_len};
+use super::ops::Ops;
 use super::schedule::Schedule;
-use super::{
-    ALIGNMENT, HEADER_LEN, MAGIC, MAX_LEN, MAX_REGIONS, PIXEL_EXPONENT, PixelRange, VERSION,
-};
+use super::sections::{Sections, region_of};
+use super::{HEADER_LEN, MAGIC, MAX_LEN, PIXEL_EXPONENT, PixelRange, VERSION};
 use crate::checksum;
-use crate::golden::Golden;
-use crate::latent::{self, Point, Prior};
+use crate::latent::{self, Prior};
 use crate::op::{InputRegions, Name, Op, Region};
 
 /// A model image that was checked whole: header, checksum, every region, operation, shift and accumulator bound.
@@ -55,7 +54,10 @@ impl<'a> Image<'a> {
         }
         let header_len = half(header::HEADER_LEN)?;
         if usize::from(header_len) != HEADER_LEN {
-            return Err(impossible("length of the header", u32::from(header_len)));
+            return Err(ImageError::impossible(
+                "length of the header",
+                u32::from(header_len),
+            ));
         }
         let len = word(header::TOTAL_LEN)?;
         if len > MAX_LEN || len as usize != image.len() {
@@ -72,33 +74,48 @@ impl<'a> Image<'a> {
         let sections = Sections::new(image, head)?;
         let arena_len = word(header::ARENA_LEN)?;
         if arena_len > MAX_LEN {
-            return Err(impossible("length of the arena", arena_len));
+            return Err(ImageError::impossible("length of the arena", arena_len));
         }
         sections.check_regions(arena_len)?;
         let (latent_len, classes) = (half(header::LATENT_LEN)?, half(header::CLASSES)?);
         if classes > 255 {
-            return Err(impossible("number of classes", u32::from(classes)));
+            return Err(ImageError::impossible(
+                "number of classes",
+                u32::from(classes),
+            ));
         }
         let (input_index, output_index) = (half(header::INPUT)?, half(header::OUTPUT)?);
         let input = sections
             .region(usize::from(input_index))
             .filter(|r| r.len() == u32::from(latent_len) + u32::from(classes))
             .filter(|r| r.exponent == latent::EXPONENT)
-            .ok_or(impossible("input region", u32::from(input_index)))?;
+            .ok_or(ImageError::impossible(
+                "input region",
+                u32::from(input_index),
+            ))?;
         let output = sections
             .region(usize::from(output_index))
             .filter(|r| r.exponent == PIXEL_EXPONENT)
-            .ok_or(impossible("output region", u32::from(output_index)))?;
+            .ok_or(ImageError::impossible(
+                "output region",
+                u32::from(output_index),
+            ))?;
         let [pixel_range, prior, reserved @ ..] =
             bytes::<4>(head, header::PIXEL_RANGE).ok_or(short)?;
         let pixel_range = match pixel_range {
             0 => PixelRange::Signed,
             1 => PixelRange::Unit,
-            other => return Err(impossible("range of the picture", u32::from(other))),
+            other => {
+                return Err(ImageError::impossible(
+                    "range of the picture",
+                    u32::from(other),
+                ));
+            }
         };
-        let prior = Prior::of_code(prior).ok_or(impossible("prior", u32::from(prior)))?;
+        let prior =
+            Prior::of_code(prior).ok_or(ImageError::impossible("prior", u32::from(prior)))?;
         if reserved != [0, 0] {
-            return Err(impossible(
+            return Err(ImageError::impossible(
                 "reserved field",
                 u32::from(u16::from_le_bytes(reserved)),
             ));
@@ -214,11 +231,7 @@ impl<'a> Image<'a> {
 
     /// The program, in order of execution.
     pub fn ops(&self) -> Ops<'a> {
-        Ops {
-            sections: self.sections,
-            at: 0,
-            left: self.extent.ops,
-        }
+        Ops::new(self.sections, self.extent.ops)
     }
 
     /// Number of operations.
@@ -267,12 +280,7 @@ impl<'a> Image<'a> {
 
     /// The golden vectors.
     pub fn goldens(&self) -> Goldens<'a> {
-        Goldens {
-            records: self
-                .sections
-                .goldens
-                .chunks_exact(golden_len(self.extent.checksums)),
-        }
+        Goldens::new(self.sections.goldens, self.extent.checksums)
     }
 
     /// Whether a label can be asked for: one of the classes, or none where there are none.
@@ -318,11 +326,6 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Bytes of a golden vector with so many checksums.
-pub(super) const fn golden_len(checksums: usize) -> usize {
-    GOLDEN_HEAD_LEN + 4 * checksums
-}
-
 /// CRC-32 of every byte but those of the checksum itself. The image is at least a header long.
 pub(super) fn checksum_of_image(image: &[u8]) -> u32 {
     let mut digest = checksum::digest();
@@ -331,174 +334,4 @@ pub(super) fn checksum_of_image(image: &[u8]) -> u32 {
         digest.update(rest.get(4..).unwrap_or_default());
     }
     digest.finalize()
-}
-
-/// The operations of an image, in order of execution.
-#[derive(Debug, Clone)]
-pub struct Ops<'a> {
-    sections: Sections<'a>,
-    at: usize,
-    left: usize,
-}
-
-/// A place in a program.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Position {
-    at: usize,
-    left: usize,
-}
-
-impl Ops<'_> {
-    /// Before the next operation.
-    pub(super) const fn position(&self) -> Position {
-        Position {
-            at: self.at,
-            left: self.left,
-        }
-    }
-
-    /// Goes on from there.
-    pub(super) const fn go_to(&mut self, position: Position) {
-        Position {
-            at: self.at,
-            left: self.left,
-        } = position;
-    }
-}
-
-impl<'a> Iterator for Ops<'a> {
-    type Item = Op<'a>;
-
-    fn next(&mut self) -> Option<Op<'a>> {
-        self.left = self.left.checked_sub(1)?;
-        // Decoded once when the image was checked, so it decodes again.
-        let (op, next) = program::decode(&self.sections, self.at).ok()?;
-        self.at = next;
-        Some(op)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl ExactSizeIterator for Ops<'_> {}
-
-/// The golden vectors of an image.
-#[derive(Debug, Clone)]
-pub struct Goldens<'a> {
-    records: core::slice::ChunksExact<'a, u8>,
-}
-
-impl<'a> Iterator for Goldens<'a> {
-    type Item = Golden<'a>;
-
-    fn next(&mut self) -> Option<Golden<'a>> {
-        let record = self.records.next()?;
-        let (head, checksums) = record.split_first_chunk::<GOLDEN_HEAD_LEN>()?;
-        let [s0, s1, s2, s3, label, has_label, ..] = *head;
-        let seed = u32::from_le_bytes([s0, s1, s2, s3]);
-        let label = (has_label == 1).then_some(label);
-        Some(Golden {
-            point: Point { seed, label },
-            checksums,
-        })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.records.size_hint()
-    }
-}
-
-impl ExactSizeIterator for Goldens<'_> {}
-
-/// The parts of an image as slices.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sections<'a> {
-    pub strings: &'a [u8],
-    pub regions: &'a [u8],
-    pub program: &'a [u8],
-    pub goldens: &'a [u8],
-    pub data: &'a [u8],
-}
-
-impl<'a> Sections<'a> {
-    fn new(image: &'a [u8], head: &[u8; HEADER_LEN]) -> Result<Self, ImageError> {
-        let mut free = HEADER_LEN as u32;
-        let mut section = |section, at, alignment: u32| {
-            let (offset, len) = u32_at(head, at)
-                .zip(u32_at(head, at + 4))
-                .unwrap_or((0, u32::MAX));
-            let found = slice(image, offset, len)
-                .filter(|_| offset >= free && offset.is_multiple_of(alignment))
-                .ok_or(ImageError::Section {
-                    section: Name::new(section),
-                    offset,
-                    len,
-                })?;
-            // Within the image, so no overflow.
-            free = offset + len;
-            Ok(found)
-        };
-        Ok(Self {
-            strings: section("strings", header::STRINGS, 4)?,
-            regions: section("regions", header::REGIONS, 4)?,
-            program: section("operations", header::PROGRAM, 4)?,
-            goldens: section("golden vectors", header::GOLDENS, 4)?,
-            data: section("data", header::DATA, ALIGNMENT as u32)?,
-        })
-    }
-
-    pub fn text(&self, offset: u16, len: u16) -> Option<&'a str> {
-        core::str::from_utf8(slice(self.strings, u32::from(offset), u32::from(len))?).ok()
-    }
-
-    pub fn region_records(&self) -> &'a [[u8; REGION_LEN]] {
-        self.regions.as_chunks().0
-    }
-
-    pub fn region(&self, index: usize) -> Option<Region> {
-        self.region_records().get(index).map(region_of)
-    }
-
-    fn check_regions(&self, arena: u32) -> Result<(), ImageError> {
-        let records = self.region_records();
-        if records.len() > MAX_REGIONS || records.len() * REGION_LEN != self.regions.len() {
-            return Err(impossible(
-                "length of the section of regions",
-                self.regions.len() as u32,
-            ));
-        }
-        for (index, record) in records.iter().enumerate() {
-            let region = region_of(record);
-            if region.is_empty() || region.end() > arena || record[REGION_LEN - 1] != 0 {
-                let (offset, len) = (region.offset, region.len());
-                return Err(ImageError::Region {
-                    index,
-                    offset,
-                    len,
-                    arena,
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn region_of(record: &[u8; REGION_LEN]) -> Region {
-    let [o0, o1, o2, o3, c0, c1, h0, h1, w0, w1, exponent, _] = *record;
-    Region {
-        offset: u32::from_le_bytes([o0, o1, o2, o3]),
-        channels: u16::from_le_bytes([c0, c1]),
-        height: u16::from_le_bytes([h0, h1]),
-        width: u16::from_le_bytes([w0, w1]),
-        exponent: exponent as i8,
-    }
-}
-
-pub(super) const fn impossible(field: &'static str, value: u32) -> ImageError {
-    ImageError::Header {
-        field: Name::new(field),
-        value,
-    }
 }

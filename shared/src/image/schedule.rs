@@ -1,6 +1,6 @@
 //! The program as it is executed: in order, with the operations of a block once a step.
 
-use super::reader::{Ops, Position};
+use super::ops::{Ops, Position};
 use crate::op::Op;
 
 /// One execution of an operation.

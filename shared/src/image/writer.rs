@@ -2,8 +2,9 @@
 
 use super::error::WriteError;
 use super::fields::{GOLDEN_HEAD_LEN, REGION_LEN, header, put};
+use super::goldens::golden_len;
 use super::program::{RECORD_HEAD_LEN, fields_at};
-use super::reader::{Image, checksum_of_image, golden_len};
+use super::reader::{Image, checksum_of_image};
 use super::{ALIGNMENT, HEADER_LEN, MAGIC, MAX_LEN, MAX_OPS, MAX_REGIONS, PixelRange, VERSION};
 use crate::latent::{Point, Prior};
 use crate::op::{InputRegions, Op, Region, Sink};

@@ -2,7 +2,8 @@
 #![no_main]
 
 use host::forward;
-use host::onnx::read::{ReadOptions, from_bytes};
+use host::onnx::ReadOptions;
+use host::onnx::read::from_bytes;
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array2;
 

@@ -1,8 +1,8 @@
 //! Flash, RAM, stack and instructions of each board, measured, against its budget file.
 
-use host::board::Board;
+use host::emulator::session;
+use host::firmware_build::board::Board;
 use host::firmware_build::{BOARDS, Operators};
-use host::session;
 use tests::{MODELS, board_of, boot, files, firmware, firmware_with};
 
 /// The numbers of a `stats` line.

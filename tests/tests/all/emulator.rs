@@ -1,10 +1,10 @@
 //! The firmware on the emulated board, against what the host computes and draws.
 
 use firmware::app::View;
-use host::board::Board;
+use host::emulator::session::{self, SessionError};
 use host::emulator::{Button, Qemu};
-use host::preview::Model;
-use host::session::{self, SessionError};
+use host::firmware_build::board::Board;
+use host::models::preview::Model;
 use shared::checksum;
 use shared::image::Image;
 use shared::latent::{Latent, Point, WALK_STEPS};

@@ -3,7 +3,7 @@
 //! The real pictures are a part of MNIST: nearest neighbours among all of it take a minute on slow machines.
 
 use host::dataset::{Dataset, Source};
-use host::model_folder::{CLASSIFIER_ONNX, FLOAT_ONNX};
+use host::models::folder::{CLASSIFIER_ONNX, FLOAT_ONNX};
 use host::picture::GrayImage;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ fn json(path: &str) -> Value {
 }
 
 fn classifier() -> PathBuf {
-    let root = host::repository::root().unwrap();
+    let root = host::system::repository::root().unwrap();
     root.join("models/classifier").join(CLASSIFIER_ONNX)
 }
 

@@ -1,12 +1,12 @@
 //! The commands `firmware` and `flash`: what they write is what the emulated Pico runs, and what stops them is said before
 //! anything is built.
 
-use host::board::Board;
 use host::emulator::pico::{Pico, PicoOptions};
+use host::emulator::session;
+use host::firmware_build::board::Board;
 use host::firmware_build::uf2::{self, Family};
 use host::firmware_build::{Segment, flash_contents};
 use host::link::{Client, open};
-use host::session;
 use shared::protocol::{Hello, Source};
 use std::path::{Path, PathBuf};
 use std::process::Command;

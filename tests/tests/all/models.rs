@@ -1,9 +1,9 @@
 //! What is said of the shipped models: the figures belong to the very files, models/RESULTS.md shows them, and they are as
 //! good as it claims.
 
-use host::model_folder::{CLASSIFIER_ONNX, FLOAT_ONNX, METRICS, shipped};
-use host::repository;
-use host::shipped::Table;
+use host::models::folder::{CLASSIFIER_ONNX, FLOAT_ONNX, METRICS, shipped};
+use host::models::shipped::Table;
+use host::system::repository;
 use serde_json::Value;
 use tests::{MODELS, files, sha256};
 

@@ -2,18 +2,18 @@
 
 use firmware::app::View;
 use firmware::oracle::model::Model as RandomModel;
-use host::board::Board;
 use host::emulator::Button;
 use host::emulator::Machine;
 use host::emulator::pico::{Event, Pace, Pico, PicoOptions, by_function};
+use host::emulator::session::{self, SessionError};
 use host::firmware_build::Display;
+use host::firmware_build::board::Board;
 use host::link::replay::replay;
 use host::link::upload::upload;
 use host::link::{Client, LinkError, open};
-use host::model_folder::GOLDEN;
+use host::models::folder::GOLDEN;
+use host::models::preview::Model;
 use host::pack::golden::GoldenFile;
-use host::preview::Model;
-use host::session::{self, SessionError};
 use shared::image::Image;
 use shared::latent::{Latent, Point};
 use shared::protocol::{Frame, LogLevel, Refusal, Request, SlotState, Source};
@@ -689,7 +689,7 @@ fn the_board_s_unit_tests_pass() {
     if !has_node() {
         return;
     }
-    let folder = host::repository::root().unwrap().join("host/pico");
+    let folder = host::system::repository::root().unwrap().join("host/pico");
     let tests =
         ["board", "memory", "panels", "uf2", "upload"].map(|name| format!("test/{name}.test.js"));
     let output = Command::new("node")

@@ -27,7 +27,7 @@ use tests::{boot, files, model, resealed};
 const BANK_LEN: usize = 210 << 10;
 
 fn golden(name: &str) -> GoldenFile {
-    let json = std::fs::read(files(name).file(host::model_folder::GOLDEN).unwrap()).unwrap();
+    let json = std::fs::read(files(name).file(host::models::folder::GOLDEN).unwrap()).unwrap();
     GoldenFile::from_json(&json).unwrap()
 }
 
@@ -546,7 +546,7 @@ fn a_hundred_thousand_frames_leave_the_emulated_board_alive() {
         assert_eq!(client.self_test().unwrap(), 10);
     }
     // Text is as it was.
-    let status = host::session::ask(&mut qemu, "digit 3 4").unwrap();
+    let status = host::emulator::session::ask(&mut qemu, "digit 3 4").unwrap();
     assert_eq!(status, "status digit seed=3 label=4");
     assert_eq!(qemu.exit_code().unwrap(), None);
 }
@@ -636,8 +636,8 @@ fn what_a_device_calls_its_model_leads_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join(&name);
     std::fs::create_dir(&place).unwrap();
-    std::fs::write(place.join(host::model_folder::IMAGE), &random).unwrap();
-    std::fs::write(place.join(host::model_folder::GOLDEN), "{").unwrap();
+    std::fs::write(place.join(host::models::folder::IMAGE), &random).unwrap();
+    std::fs::write(place.join(host::models::folder::GOLDEN), "{").unwrap();
     let (output, _) = with_device(&random, folder.path(), &["-q", "verify"]);
     assert_eq!(output.status.code(), Some(3));
     let said = tests::complaint(&output);

@@ -1,10 +1,11 @@
 //! The shipped models in every runtime: float within 1e-5, integers equal to the byte.
 
 use firmware::engine::{Engine, Observer};
-use host::forward;
 use host::graph::InputSpec;
-use host::model_folder::{FLOAT_ONNX, INT8_ONNX, UINT8_ONNX};
-use host::onnx::read::{ReadOptions, read_file};
+use host::models::folder::{FLOAT_ONNX, INT8_ONNX, UINT8_ONNX};
+use host::onnx::ReadOptions;
+use host::onnx::read::read_file;
+use host::ops::forward;
 use host::quantize::calibrate::{Calibration, float_inputs, integer_inputs};
 use host::quantize::{Prepared, QuantizeOptions};
 use host::runtime::{Runtime, inputs, ort, ort::Ort, tract::Tract};
@@ -189,7 +190,7 @@ fn graph_files(seed: u64) -> [(&'static str, Vec<u8>); 2] {
 /// Python's onnx: full check and strict shape inference.
 #[test]
 fn the_onnx_checker_accepts_every_shipped_file_and_any_graph() {
-    let root = host::repository::root().unwrap();
+    let root = host::system::repository::root().unwrap();
     let packages = root.join("target/python");
     let python = |arguments: &[&std::ffi::OsStr]| {
         Command::new("python3")

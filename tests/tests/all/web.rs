@@ -2,10 +2,11 @@
 
 use firmware::app::{Number, View};
 use host::firmware_build::Display;
-use host::preview::Model;
+use host::models::preview::Model;
 use host::setup::CHROMIUM_PROGRAMS;
-use host::verify::install_packages;
-use host::{programs, repository};
+use host::system::programs;
+use host::system::repository;
+use host::verify::packages::install_packages;
 use serde_json::{Value, json};
 use shared::latent::Point;
 use shared::protocol::{BLOCK_LEN, Decoder, Frame, Piece, Refusal, Reply, Request};

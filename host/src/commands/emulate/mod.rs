@@ -6,22 +6,22 @@ mod pico;
 pub use args::Args;
 pub use pico::build as build_pico;
 
-use crate::board::Board;
-use crate::console::{Console, print};
+use crate::emulator::profile::Profile;
+use crate::emulator::session;
 use crate::emulator::{
     EmulatorError, Options, QEMU_PROGRAM, Qemu, run_in_window, serve, typed_lines,
     window_is_possible,
 };
-use crate::failure::{Class, Failure, OrFail};
+use crate::firmware_build::board::Board;
 use crate::firmware_build::uf2::Family;
 use crate::firmware_build::{self, Display};
-use crate::model_folder::ModelFiles;
+use crate::models::folder::ModelFiles;
+use crate::models::preview::panel_picture;
 use crate::picture::terminal::{Palette, render};
-use crate::preview::panel_picture;
-use crate::profile::Profile;
-use crate::programs;
-use crate::repository;
-use crate::session;
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
+use crate::system::programs;
+use crate::system::repository;
 use shared::latent::Point;
 use std::net::TcpListener;
 use std::sync::atomic::Ordering;

@@ -1,17 +1,17 @@
 //! `thumbgen emulate --board pico`.
 
 use super::args::{Args, Switch};
-use crate::board::Board;
-use crate::console::{Console, print};
 use crate::emulator::pico::{Event, NODE_PROGRAM, Pace, Pico, PicoOptions, by_function};
+use crate::emulator::session;
 use crate::emulator::{Button, EmulatorError, Machine, typed_lines};
-use crate::failure::{Class, Failure, OrFail};
-use crate::files;
+use crate::firmware_build::board::Board;
 use crate::firmware_build::{Container, ELF_LIMIT};
 use crate::picture::ColorImage;
 use crate::picture::terminal::{Palette, render};
-use crate::programs;
-use crate::session;
+use crate::system::console::{Console, print};
+use crate::system::failure::{Class, Failure, OrFail};
+use crate::system::files;
+use crate::system::programs;
 use std::io::{IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

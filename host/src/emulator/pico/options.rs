@@ -1,7 +1,7 @@
 //! How an emulated Pico is started.
 
 use super::NODE_PROGRAM;
-use crate::repository::{self, NoRepository};
+use crate::system::repository::{self, NoRepository};
 use std::ffi::OsString;
 use std::path::PathBuf;
 

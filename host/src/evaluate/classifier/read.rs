@@ -2,10 +2,11 @@
 //! features.
 
 use super::{Activations, Classifier};
-use crate::forward;
 use crate::graph::{Float, LinearKind, Move, Network, Node, Op, Shape, Source};
-use crate::onnx::read::{ReadOptions, from_bytes as network};
+use crate::onnx::ReadOptions;
+use crate::onnx::read::from_bytes as network;
 use crate::onnx::{OnnxError, Role};
+use crate::ops::forward;
 use ndarray::{Array2, ArrayView2};
 
 /// The most multiplications for one picture: twenty times those of a good classifier of small pictures.

@@ -10,12 +10,12 @@ pub mod lines;
 pub mod table;
 
 use super::{EvaluateError, Evaluation};
-use crate::files::{read_at_most, write_atomically};
+use crate::system::files::{read_at_most, write_atomically};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
 /// Name of the file of numbers, as every model folder has it.
-pub const METRICS: &str = crate::model_folder::METRICS;
+pub const METRICS: &str = crate::models::folder::METRICS;
 
 /// Name of the page.
 pub const PAGE: &str = "report.html";

@@ -6,15 +6,16 @@ mod moves;
 mod pictures;
 pub mod random;
 
+use super::ReadOptions;
 use super::Role;
 use super::build::{float, floats, int, int64s, node, opset, value};
 use super::error::{NodeFault, OnnxError};
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, data_type};
-use super::read::{Import, ReadOptions, from_bytes};
+use super::read::{Import, from_bytes};
 use super::tensor::TensorFault;
 use super::write::{WriteOptions, to_bytes};
-use crate::forward;
 use crate::graph::{Float, Network, Op, Shape};
+use crate::ops::forward;
 use crate::synthetic;
 use ndarray::{Array2, Axis, concatenate, s};
 use proptest::prelude::*;

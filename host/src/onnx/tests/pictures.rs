@@ -1,11 +1,12 @@
 //! Files with pictures in them, as PyTorch and TensorFlow export them: windows, resizing, branches.
 
-use crate::forward;
 use crate::graph::{Network, Op, Shape, Source};
+use crate::onnx::ReadOptions;
 use crate::onnx::build::{floats, int, ints, node, opset, text, value};
 use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, data_type};
-use crate::onnx::read::{ReadOptions, from_bytes};
+use crate::onnx::read::from_bytes;
 use crate::onnx::{OnnxError, Role};
+use crate::ops::forward;
 use crate::runtime::{Runtime, Tensor, ort, tract::Tract};
 use crate::synthetic::Random;
 use ndarray::Array2;

@@ -1,11 +1,11 @@
 //! Folding changes how a network is computed, never what.
 
 use super::*;
-use crate::forward;
 use crate::graph::query::value;
 use crate::graph::{
     BatchNorm, Float, Function, Graph, InputSpec, LinearKind, Shape, Source, Window,
 };
+use crate::ops::forward;
 use crate::quantize::{QuantizeError, simulate};
 use crate::synthetic::{self, Random};
 use ndarray::{Array1, Array2, Array4};

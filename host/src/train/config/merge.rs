@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::{ConfigError, DEFAULTS, PRESETS};
-use crate::files::read_at_most;
+use crate::system::files::read_at_most;
 
 /// The largest config file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;

@@ -12,8 +12,8 @@ use merge::{one_line, preset, set, with_file};
 use serde::{Deserialize, Serialize};
 
 use super::device::DeviceChoice;
-use crate::files::FileError;
 use crate::graph::Bits;
+use crate::system::files::FileError;
 
 /// Every key with its meaning and the value that it has unless a preset says otherwise.
 pub const DEFAULTS: &str = include_str!("../../../presets/defaults.toml");

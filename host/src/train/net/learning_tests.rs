@@ -232,7 +232,7 @@ fn its_export_draws_the_same() {
     let network = graph.float("test", &parameters, &moments);
     network.check().unwrap();
     let input = Array2::from_shape_vec(input.dims(), values(&input)).unwrap();
-    let found = crate::forward::run(&network, input.view());
+    let found = crate::ops::forward::run(&network, input.view());
     assert_eq!(found.len(), BATCH);
     for (found, expected) in found.iter().zip(values(&expected)) {
         assert!((found - expected).abs() < 1e-4, "{found} {expected}");

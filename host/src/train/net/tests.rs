@@ -46,7 +46,7 @@ fn random(rows: usize, columns: usize) -> Tensor<Flex, 2> {
 fn exported(network: &Network, input: &Tensor<Flex, 2>) -> Vec<f32> {
     network.check().unwrap();
     let input = Array2::from_shape_vec(input.dims(), values(input)).unwrap();
-    crate::forward::run(network, input.view())
+    crate::ops::forward::run(network, input.view())
         .into_raw_vec_and_offset()
         .0
 }

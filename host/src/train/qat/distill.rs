@@ -9,9 +9,9 @@ use burn_tensor::Tensor;
 use ndarray::{Array2, ArrayView2};
 
 use super::student::{Student, inputs};
-use crate::forward;
 use crate::graph::Network;
 use crate::graph::QuantizedNetwork;
+use crate::ops::forward;
 use crate::quantize::calibrate::{float_inputs, integer_inputs, points};
 use crate::quantize::{Prepared, QuantizeError, simulate};
 use crate::train::adam::{Adam, AdamConfig};

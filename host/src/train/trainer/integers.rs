@@ -4,8 +4,8 @@ use burn_tensor::Tensor;
 use ndarray::Array2;
 
 use super::{NetworkState, Trainer};
-use crate::forward;
 use crate::graph::Network;
+use crate::ops::forward;
 use crate::quantize::QuantizeError;
 use crate::quantize::calibrate::float_inputs;
 use crate::train::adam::AdamConfig;

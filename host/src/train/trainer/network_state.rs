@@ -118,6 +118,16 @@ impl<B: TrainBackend> NetworkState<B> {
             .collect();
     }
 
+    /// Follows the largest singular values by one step; see [`spectral::iterate`].
+    pub(super) fn iterate(&mut self) {
+        spectral::iterate(&self.specs, &self.parameters, &mut self.singular);
+    }
+
+    /// Parameters with spectral normalisation, where it is wanted; see [`spectral::normalised`].
+    pub(super) fn normalised(&self, parameters: &[Tensor<B, 2>]) -> Vec<Tensor<B, 2>> {
+        spectral::normalised(&self.specs, parameters, &self.singular)
+    }
+
     /// Name and shape of every tensor that a checkpoint holds, in the order of
     /// [`NetworkState::tensors`].
     pub fn names(&self) -> Vec<(String, [usize; 2])> {

@@ -3,7 +3,6 @@
 
 use burn_tensor::Tensor;
 
-use super::network_state::NetworkState;
 use crate::train::net::Spec;
 use crate::train::ops::{TrainBackend, tensor};
 use crate::train::rng::normal;
@@ -36,50 +35,54 @@ fn unit<I: burn_tensor::backend::Backend>(vector: Tensor<I, 2>) -> Tensor<I, 2> 
     vector / norm.unsqueeze()
 }
 
-impl<B: TrainBackend> NetworkState<B> {
-    /// One power iteration on every weight; nothing without spectral normalisation.
-    pub(super) fn iterate(&mut self) {
-        let weights = self.specs.iter().zip(&self.parameters);
-        let weights = weights.filter(|(spec, _)| is_weight(spec));
-        for ((_, weight), right) in weights.zip(&mut self.singular) {
-            let left = unit(right.clone().matmul(weight.clone().transpose()));
-            *right = unit(left.matmul(weight.clone()));
-        }
+/// One power iteration on every weight; nothing without spectral normalisation.
+pub(super) fn iterate<I: burn_tensor::backend::Backend>(
+    specs: &[Spec],
+    parameters: &[Tensor<I, 2>],
+    singular: &mut [Tensor<I, 2>],
+) {
+    let weights = specs.iter().zip(parameters);
+    let weights = weights.filter(|(spec, _)| is_weight(spec));
+    for ((_, weight), right) in weights.zip(singular) {
+        let left = unit(right.clone().matmul(weight.clone().transpose()));
+        *right = unit(left.matmul(weight.clone()));
     }
+}
 
-    /// Parameters (tracked or not) with each weight divided by its largest singular value; as they
-    /// are without spectral normalisation. The singular vectors count as constants, the value does
-    /// not.
-    pub(super) fn normalised(&self, parameters: &[Tensor<B, 2>]) -> Vec<Tensor<B, 2>> {
-        let mut singular = self.singular.iter();
-        let pairs = self.specs.iter().zip(parameters);
-        pairs
-            .map(|(spec, parameter)| {
-                let vector = if is_weight(spec) {
-                    singular.next()
-                } else {
-                    None
-                };
-                let Some(right) = vector else {
-                    return parameter.clone();
-                };
-                let left = unit(right.clone().matmul(parameter.clone().inner().transpose()));
-                let (left, right) = (Tensor::from_inner(left), Tensor::from_inner(right.clone()));
-                let largest = left.matmul(parameter.clone()) * right;
-                parameter.clone() / (largest.sum() + GUARD).unsqueeze()
-            })
-            .collect()
-    }
+/// Parameters (tracked or not) with each weight divided by its largest singular value; as they
+/// are without spectral normalisation. The singular vectors count as constants, the value does
+/// not.
+pub(super) fn normalised<B: TrainBackend>(
+    specs: &[Spec],
+    parameters: &[Tensor<B, 2>],
+    singular: &[Tensor<B::InnerBackend, 2>],
+) -> Vec<Tensor<B, 2>> {
+    let mut singular = singular.iter();
+    let pairs = specs.iter().zip(parameters);
+    pairs
+        .map(|(spec, parameter)| {
+            let vector = if is_weight(spec) {
+                singular.next()
+            } else {
+                None
+            };
+            let Some(right) = vector else {
+                return parameter.clone();
+            };
+            let left = unit(right.clone().matmul(parameter.clone().inner().transpose()));
+            let (left, right) = (Tensor::from_inner(left), Tensor::from_inner(right.clone()));
+            let largest = left.matmul(parameter.clone()) * right;
+            parameter.clone() / (largest.sum() + GUARD).unsqueeze()
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::adam::AdamConfig;
-    use crate::train::net::Start;
+    use crate::train::net::{Start, initial};
     use crate::train::ops::values;
-    use crate::train::rng::Purpose;
-    use crate::train::trainer::network_state::Wanted;
+    use crate::train::rng::{Purpose, rng};
     use burn_autodiff::Autodiff;
     use burn_flex::Flex;
     use ndarray::{Array1, Array2};
@@ -95,23 +98,14 @@ mod tests {
             spec("d.dense0.weight", [7, 4], Start::Uniform(2.0)),
             spec("d.dense0.bias", [1, 4], Start::Uniform(1.0)),
         ];
-        let wanted = Wanted {
-            seed: 3,
-            purpose: Purpose::DiscriminatorWeights,
-            adam: AdamConfig {
-                beta1: 0.5,
-                beta2: 0.9,
-                epsilon: 1e-8,
-            },
-            average: false,
-            spectral_norm: true,
-        };
-        let mut state = NetworkState::<Autodiff<Flex>>::new(specs, wanted, &Default::default());
+        let mut random = rng(3, Purpose::DiscriminatorWeights, 0);
+        let parameters = initial::<Flex>(&specs, &mut random, &Default::default());
+        let mut singular = start(&specs, &mut random, &Default::default());
         for _ in 0..200 {
-            state.iterate();
+            iterate(&specs, &parameters, &mut singular);
         }
-        let constant = state.constant();
-        let found = state.normalised(&constant);
+        let constant: Vec<_> = parameters.into_iter().map(Tensor::from_inner).collect();
+        let found = normalised::<Autodiff<Flex>>(&specs, &constant, &singular);
         assert_eq!(values(&found[1]), values(&constant[1]));
         let weight = Array2::from_shape_vec((7, 4), values(&found[0])).unwrap();
         // The largest gain over the eigenvectors of a fine power iteration of its own.

@@ -4,16 +4,19 @@
 //! How pictures are grouped depends on sizes alone, never on the number of threads, so sums come
 //! out equal to the bit.
 
+mod grouped;
+mod moves;
+mod rounding;
+mod rows;
+mod tensor;
+
 use std::sync::Arc;
 
-use burn_flex::{Flex, FlexTensor, Layout};
-use burn_tensor::{Bytes, DType, Shape};
+use burn_flex::{Flex, FlexTensor};
 use rayon::prelude::*;
 
-use super::flex_grouped;
-use super::flex_moves;
-use super::flex_rounding;
-use super::flex_rows;
+use tensor::{PARTS, tensor};
+
 use super::matrix::{Matrix, multiply};
 use super::{
     Activation, Geometry, Grid, Kernels, NormGradients, Normalised, Origins, Rounded, Table,
@@ -22,15 +25,12 @@ use super::{
 /// Floats of columns that one group may have: 512 KiB, about half of a core's second cache.
 const GROUP: usize = 1 << 17;
 
-/// Partial sums of a weight gradient.
-pub(super) const PARTS: usize = 16;
-
 impl Kernels for Flex {
     fn gather(large: FlexTensor, weight: FlexTensor, g: Geometry) -> FlexTensor {
         let (large, weight) = (large.to_contiguous(), weight.to_contiguous());
         let (input, weight) = (large.storage::<f32>(), weight.storage::<f32>());
         if g.groups > 1 {
-            return tensor(flex_grouped::gather(input, weight, g), g.small.len());
+            return tensor(grouped::gather(input, weight, g), g.small.len());
         }
         let sizes = Sizes::new(g);
         let mut output = vec![0.0; input.len() / sizes.large * sizes.small];
@@ -50,7 +50,7 @@ impl Kernels for Flex {
         let (small, weight) = (small.to_contiguous(), weight.to_contiguous());
         let (input, weight) = (small.storage::<f32>(), weight.storage::<f32>());
         if g.groups > 1 {
-            return tensor(flex_grouped::scatter(input, weight, g), g.large.len());
+            return tensor(grouped::scatter(input, weight, g), g.large.len());
         }
         let sizes = Sizes::new(g);
         let mut output = vec![0.0; input.len() / sizes.small * sizes.large];
@@ -75,7 +75,7 @@ impl Kernels for Flex {
         let (large, small) = (large.storage::<f32>(), small.storage::<f32>());
         let [rows, columns] = g.weight();
         if g.groups > 1 {
-            return tensor(flex_grouped::weight_gradient(large, small, g), columns);
+            return tensor(grouped::weight_gradient(large, small, g), columns);
         }
         let sizes = Sizes::new(g);
         let pictures = large.len() / sizes.large;
@@ -106,15 +106,15 @@ impl Kernels for Flex {
     }
 
     fn relocate(input: FlexTensor, origins: &Arc<Origins>) -> FlexTensor {
-        flex_moves::relocate(input, origins)
+        moves::relocate(input, origins)
     }
 
     fn relocate_gradient(gradient: FlexTensor, origins: &Arc<Origins>) -> FlexTensor {
-        flex_moves::relocate_gradient(gradient, origins)
+        moves::relocate_gradient(gradient, origins)
     }
 
     fn activate(input: FlexTensor, bias: FlexTensor, activation: Activation) -> FlexTensor {
-        flex_rows::activate(input, bias, activation)
+        rows::activate(input, bias, activation)
     }
 
     fn activate_gradient(
@@ -123,7 +123,7 @@ impl Kernels for Flex {
         channels: usize,
         activation: Activation,
     ) -> (FlexTensor, FlexTensor) {
-        flex_rows::activate_gradient(output, gradient, channels, activation)
+        rows::activate_gradient(output, gradient, channels, activation)
     }
 
     fn normalise(
@@ -132,7 +132,7 @@ impl Kernels for Flex {
         bias: FlexTensor,
         activation: Activation,
     ) -> Normalised<FlexTensor> {
-        flex_rows::normalise(input, scale, bias, activation)
+        rows::normalise(input, scale, bias, activation)
     }
 
     fn normalise_gradient(
@@ -142,7 +142,7 @@ impl Kernels for Flex {
         gradient: FlexTensor,
         activation: Activation,
     ) -> NormGradients<FlexTensor> {
-        flex_rows::normalise_gradient(input, scale, done, gradient, activation)
+        rows::normalise_gradient(input, scale, done, gradient, activation)
     }
 
     fn round(
@@ -151,19 +151,12 @@ impl Kernels for Flex {
         scale: FlexTensor,
         grid: Grid,
     ) -> Rounded<FlexTensor> {
-        flex_rounding::round(input, bias, scale, grid)
+        rounding::round(input, bias, scale, grid)
     }
 
     fn look_up(input: FlexTensor, table: &Table) -> Rounded<FlexTensor> {
-        flex_rounding::look_up(input, table)
+        rounding::look_up(input, table)
     }
-}
-
-/// Values row by row as a tensor of so many columns.
-pub(super) fn tensor(values: Vec<f32>, columns: usize) -> FlexTensor {
-    let rows = values.len() / columns.max(1);
-    let layout = Layout::contiguous(Shape::new([rows, columns]));
-    FlexTensor::new(Bytes::from_elems(values), layout, DType::F32)
 }
 
 /// Lengths that follow from a geometry.

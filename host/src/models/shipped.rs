@@ -2,9 +2,9 @@
 //!
 //! The figures are those of each folder's metrics.json, where `thumbgen export` and `thumbgen evaluate --out` wrote them.
 
-use crate::files::{FileError, read_at_most};
-use crate::model_folder::{IMAGE, METRICS, shipped};
-use crate::preview::{Model, PreviewError};
+use crate::models::folder::{IMAGE, METRICS, shipped};
+use crate::models::preview::{Model, PreviewError};
+use crate::system::files::{FileError, read_at_most};
 use serde_json::Value;
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
@@ -258,7 +258,7 @@ fn thousands(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repository;
+    use crate::system::repository;
     use serde_json::json;
 
     #[test]

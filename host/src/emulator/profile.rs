@@ -1,6 +1,6 @@
 //! What each layer of a picture costs on an emulated core, beside how much it multiplies.
 
-use crate::pack::inspect;
+use crate::inspect;
 use shared::image::Image;
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl Cost {
 pub struct Profile(pub Vec<Cost>);
 
 impl Profile {
-    /// Puts what [`profile`](crate::session::profile) measured, in ticks of so many instructions, beside an image's
+    /// Puts what [`profile`](crate::emulator::session::profile) measured, in ticks of so many instructions, beside an image's
     /// operations.
     pub fn new(image: &Image<'_>, ticks: &[u64], instructions_per_tick: u64) -> Self {
         let input = Cost {
@@ -107,7 +107,7 @@ impl fmt::Display for Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model_folder::ModelFiles;
+    use crate::models::folder::ModelFiles;
 
     #[test]
     fn ticks_stand_beside_their_layers() {

@@ -37,7 +37,7 @@ fn is_executable(file: &Path) -> bool {
 pub(crate) fn fake(path: &Path, script: &str) {
     std::fs::write(path.with_added_extension("sh"), script).unwrap();
     if !path.exists() {
-        let stub = crate::repository::root()
+        let stub = crate::system::repository::root()
             .unwrap()
             .join("tests/data/program");
         std::os::unix::fs::symlink(stub, path).unwrap();

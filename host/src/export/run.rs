@@ -2,10 +2,10 @@
 
 use crate::dataset::{Dataset, DatasetError, Source};
 use crate::export::{ExportReport, pictures};
-use crate::files::{self, FileError};
-use crate::model_folder::{CONFIG, METRICS, SAMPLES};
+use crate::models::folder::{CONFIG, METRICS, SAMPLES};
 use crate::picture::{GrayImage, Grid, PictureError, grid};
 use crate::quantize::calibrate::points;
+use crate::system::files::{self, FileError};
 use crate::train::samples::real_pictures;
 use crate::train::{Config, ConfigError};
 use serde_json::{Value, json};

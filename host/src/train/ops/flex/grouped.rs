@@ -5,8 +5,8 @@
 
 use rayon::prelude::*;
 
-use super::Geometry;
-use super::flex::PARTS;
+use super::super::Geometry;
+use super::tensor::PARTS;
 
 /// One pixel of each picture and the weights of one place of the kernel, a large channel of the
 /// group a row.
@@ -45,7 +45,7 @@ fn is_depthwise(g: Geometry) -> bool {
     g.large_group() == 1 && g.small_group() == 1
 }
 
-/// See [`super::Kernels::gather`].
+/// See [`super::super::Kernels::gather`].
 pub(super) fn gather(input: &[f32], weight: &[f32], g: Geometry) -> Vec<f32> {
     let mut output = vec![0.0; input.len() / g.large.len() * g.small.len()];
     let pictures = output.par_chunks_mut(g.small.len());
@@ -67,7 +67,7 @@ pub(super) fn gather(input: &[f32], weight: &[f32], g: Geometry) -> Vec<f32> {
     output
 }
 
-/// See [`super::Kernels::scatter`].
+/// See [`super::super::Kernels::scatter`].
 pub(super) fn scatter(input: &[f32], weight: &[f32], g: Geometry) -> Vec<f32> {
     let mut output = vec![0.0; input.len() / g.small.len() * g.large.len()];
     let pictures = output.par_chunks_mut(g.large.len());
@@ -89,7 +89,7 @@ pub(super) fn scatter(input: &[f32], weight: &[f32], g: Geometry) -> Vec<f32> {
     output
 }
 
-/// See [`super::Kernels::weight_gradient`].
+/// See [`super::super::Kernels::weight_gradient`].
 pub(super) fn weight_gradient(large: &[f32], small: &[f32], g: Geometry) -> Vec<f32> {
     let [rows, columns] = g.weight();
     let part = (large.len() / g.large.len()).div_ceil(PARTS).max(1);

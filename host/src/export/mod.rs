@@ -5,24 +5,27 @@
 
 mod card;
 pub mod integers;
+pub mod run;
 
 use crate::evaluate::classifier::FromFile;
-use crate::files::{FileError, read_at_most, write_atomically};
-use crate::forward;
 use crate::graph::Network;
 use crate::graph::{Bits, QuantizedNetwork};
+use crate::inspect::arena::ArenaMap;
+use crate::models::folder as names;
+use crate::onnx::ReadOptions;
 use crate::onnx::fidelity;
 use crate::onnx::qdq::{self, Outputs};
-use crate::onnx::read::{ReadOptions, from_bytes};
+use crate::onnx::read::from_bytes;
 use crate::onnx::{MAX_FILE_LEN, OnnxError};
-use crate::pack::arena::ArenaMap;
+use crate::ops::forward;
+use crate::pack::PackError;
 use crate::pack::golden::{FILE_VECTORS, GoldenFile, image_vectors, vectors};
 use crate::pack::image::pack;
-use crate::pack::{PackError, names};
 use crate::quantize::calibrate::{CALIBRATION_POINTS, Calibration, float_inputs, integer_inputs};
 use crate::quantize::report::{MEASURING_POINTS, QuantizationReport, float_grey, measure};
 use crate::quantize::widths::Choice;
 use crate::quantize::{Prepared, QuantizeError, oracle};
+use crate::system::files::{FileError, read_at_most, write_atomically};
 use crate::train::qat::distill::DistillOptions;
 use integers::{Integers, Training, integers};
 use ndarray::ArrayView1;

@@ -1,8 +1,8 @@
 //! What the device computes and draws, computed and drawn on the host by the firmware's own code.
 
-use crate::files::{self, FileError};
 use crate::firmware_build::Display;
 use crate::picture::{ColorImage, GrayImage};
+use crate::system::files::{self, FileError};
 use embedded_graphics::draw_target::DrawTarget;
 use firmware::app::{View, draw};
 use firmware::draw::FromGrey;

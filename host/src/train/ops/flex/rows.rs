@@ -7,8 +7,8 @@
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::flex::tensor;
-use super::{Activation, NORM_EPSILON, NormGradients, Normalised};
+use super::super::{Activation, NORM_EPSILON, NormGradients, Normalised};
+use super::tensor::tensor;
 
 /// Floats of a block.
 const BLOCK: usize = 1 << 14;
@@ -93,7 +93,7 @@ fn floats(values: &[f64]) -> Vec<f32> {
     values.iter().map(|value| *value as f32).collect()
 }
 
-/// See [`super::Kernels::activate`].
+/// See [`super::super::Kernels::activate`].
 pub(super) fn activate(input: FlexTensor, bias: FlexTensor, activation: Activation) -> FlexTensor {
     let (mut input, bias) = (input.to_contiguous(), bias.to_contiguous());
     let bias = bias.storage::<f32>();
@@ -118,7 +118,7 @@ pub(super) fn activate(input: FlexTensor, bias: FlexTensor, activation: Activati
     })
 }
 
-/// See [`super::Kernels::activate_gradient`].
+/// See [`super::super::Kernels::activate_gradient`].
 pub(super) fn activate_gradient(
     output: FlexTensor,
     gradient: FlexTensor,
@@ -162,7 +162,7 @@ pub(super) fn activate_gradient(
     (input, bias)
 }
 
-/// See [`super::Kernels::normalise`].
+/// See [`super::super::Kernels::normalise`].
 pub(super) fn normalise(
     input: FlexTensor,
     scale: FlexTensor,
@@ -232,7 +232,7 @@ pub(super) fn normalise(
     }
 }
 
-/// See [`super::Kernels::normalise_gradient`].
+/// See [`super::super::Kernels::normalise_gradient`].
 pub(super) fn normalise_gradient(
     input: FlexTensor,
     scale: FlexTensor,

@@ -3,13 +3,13 @@
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::flex::tensor;
-use super::{Grid, Rounded, Table};
+use super::super::{Grid, Rounded, Table};
+use super::tensor::tensor;
 
 /// Floats of a block.
 const BLOCK: usize = 1 << 14;
 
-/// See [`super::Kernels::round`].
+/// See [`super::super::Kernels::round`].
 pub(super) fn round(
     input: FlexTensor,
     bias: FlexTensor,
@@ -64,7 +64,7 @@ pub(super) fn round(
     }
 }
 
-/// See [`super::Kernels::look_up`].
+/// See [`super::super::Kernels::look_up`].
 pub(super) fn look_up(input: FlexTensor, table: &Table) -> Rounded<FlexTensor> {
     let input = input.to_contiguous();
     let columns = input.layout().shape()[1];

@@ -1,6 +1,6 @@
 //! A description of any ONNX graph, node by node: for those that are no float generator, as generator.int8.onnx.
 
-use super::inspect::{Description, LayerRow};
+use super::description::{Description, LayerRow};
 use crate::onnx::OnnxError;
 use crate::onnx::limits;
 use crate::onnx::proto::{ModelProto, TensorProto};
@@ -89,11 +89,12 @@ fn size(tensor: &TensorProto) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::read::{ReadOptions, from_bytes};
+    use crate::onnx::ReadOptions;
+    use crate::onnx::read::from_bytes;
 
     #[test]
     fn the_integer_generator_is_described() {
-        let path = crate::repository::root()
+        let path = crate::system::repository::root()
             .unwrap()
             .join("models/cgan/generator.int8.onnx");
         let bytes = std::fs::read(path).unwrap();

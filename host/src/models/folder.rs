@@ -1,12 +1,29 @@
 //! Model folders: everything of one trained and exported model, by these file names.
 
-use crate::preview::{Model, PreviewError};
-use crate::repository;
+use crate::models::preview::{Model, PreviewError};
+use crate::system::repository;
 use std::path::{Path, PathBuf};
 
-pub use crate::pack::names::{
-    CARD, CONFIG, FLOAT_ONNX, GOLDEN, IMAGE, INT8_ONNX, METRICS, REPORT, SAMPLES, UINT8_ONNX,
-};
+/// The float model, as it came.
+pub const FLOAT_ONNX: &str = "generator.onnx";
+/// The integer model for ONNX runtimes.
+pub const INT8_ONNX: &str = "generator.int8.onnx";
+/// The float model as torch-fidelity takes it: noise in, pictures of bytes out.
+pub const UINT8_ONNX: &str = "generator.uint8.onnx";
+/// The model image for the firmware.
+pub const IMAGE: &str = "model.tgm";
+/// Golden vectors for hosts and runtimes.
+pub const GOLDEN: &str = "golden.json";
+/// What quantization measured.
+pub const REPORT: &str = "report.json";
+/// The resolved config of the training; not there for an ONNX file from elsewhere.
+pub const CONFIG: &str = "config.toml";
+/// Figures of the training and of the export.
+pub const METRICS: &str = "metrics.json";
+/// Real pictures beside float and integer samples.
+pub const SAMPLES: &str = "samples.png";
+/// The card, for people.
+pub const CARD: &str = "README.md";
 
 /// A trained classifier, which stays on the host.
 pub const CLASSIFIER_ONNX: &str = "classifier.onnx";

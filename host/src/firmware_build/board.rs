@@ -1,9 +1,9 @@
 //! The boards that firmware is built for, and their limits: read from `firmware/budgets/NAME.toml`, the one place that
 //! knows them.
 
-use crate::files::{self, FileError};
 use crate::firmware_build::{BOARDS, BoardBuild, Operators, Segment};
-use crate::repository::{self, NoRepository};
+use crate::system::files::{self, FileError};
+use crate::system::repository::{self, NoRepository};
 use firmware::slot::{Limits, Record};
 use serde::Deserialize;
 use shared::image::Image;

@@ -2,8 +2,8 @@
 
 use crate::emulator::pico::Pico;
 use crate::emulator::{Button, EmulatorError, Machine, Panel, Qemu};
+use crate::models::preview::{Model, PreviewError};
 use crate::picture::ColorImage;
-use crate::preview::{Model, PreviewError};
 use firmware::app::View;
 use shared::latent::Point;
 use std::time::{Duration, Instant};

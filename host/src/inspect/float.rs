@@ -1,6 +1,6 @@
 //! A description of a float network: its layers with shapes, weights and multiplications.
 
-use super::inspect::{Description, LayerRow, input_fact};
+use super::description::{Description, LayerRow, input_fact};
 use crate::graph::{Float, Network, Node, Op};
 use crate::ops;
 use crate::quantize::fold::fold;

@@ -3,13 +3,13 @@
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::Origins;
-use super::flex::tensor;
+use super::super::Origins;
+use super::tensor::tensor;
 
 /// Floats that one thread moves at least.
 const LEAST: usize = 1 << 14;
 
-/// See [`super::Kernels::relocate`].
+/// See [`super::super::Kernels::relocate`].
 pub(super) fn relocate(input: FlexTensor, origins: &Origins) -> FlexTensor {
     let input = input.to_contiguous();
     let input = input.storage::<f32>();
@@ -27,7 +27,7 @@ pub(super) fn relocate(input: FlexTensor, origins: &Origins) -> FlexTensor {
     tensor(output, outputs)
 }
 
-/// See [`super::Kernels::relocate_gradient`].
+/// See [`super::super::Kernels::relocate_gradient`].
 pub(super) fn relocate_gradient(gradient: FlexTensor, origins: &Origins) -> FlexTensor {
     let gradient = gradient.to_contiguous();
     let gradient = gradient.storage::<f32>();
