@@ -1,7 +1,7 @@
 //! `thumbgen export`.
 
 use crate::evaluate::classifier::FromFile;
-use crate::export::integers::{ALL_LAYERS, SCHEME_KEY};
+use crate::export::integers::ALL_LAYERS;
 use crate::export::run;
 use crate::export::{ExportError, ExportOptions, ExportReport, export};
 use crate::firmware_build::LM3S6965EVB;
@@ -10,6 +10,7 @@ use crate::graph::Bits;
 use crate::graph::Network;
 use crate::models::folder::{CLASSIFIER_ONNX, CONFIG, FLOAT_ONNX};
 use crate::onnx::Role;
+use crate::onnx::names::SCHEME_KEY;
 use crate::onnx::write::{self, WriteOptions};
 use crate::quantize::QuantizeError;
 use crate::system::console::{Console, print};

@@ -2,8 +2,8 @@
 
 use super::classifier::tests::Quarters;
 use super::*;
+use crate::graph::random::Random;
 use crate::picture::GrayImage;
-use crate::synthetic::Random;
 use std::path::Path;
 
 /// Rows and columns of the pictures.

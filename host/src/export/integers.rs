@@ -4,6 +4,7 @@
 use super::{ExportError, ExportOptions, card};
 use crate::evaluate::drift::Drift;
 use crate::graph::{Bits, QuantizedNetwork};
+use crate::onnx::names::SCHEME_KEY;
 use crate::pack::golden::image_vectors;
 use crate::pack::image::packed_len;
 use crate::quantize::report::{MEASURING_POINTS, picture_sqnr};
@@ -13,9 +14,6 @@ use crate::train::qat::distill;
 use crate::train::qat::distill::{DistillOptions, Progress};
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// The key of an ONNX file's metadata under which a generator that was trained for integers states its [`Scheme`].
-pub const SCHEME_KEY: &str = "quantization";
 
 /// Stands for all layers that are not named, in [`ExportOptions::bits`].
 pub const ALL_LAYERS: &str = "*";
@@ -157,6 +155,7 @@ mod tests {
     use super::super::export;
     use super::*;
     use crate::graph::Shape;
+    use crate::onnx::names::SCHEME_KEY;
     use crate::onnx::write::{WriteOptions, to_bytes};
     use crate::quantize::calibrate::Calibration;
     use crate::quantize::fixed::on_grid;

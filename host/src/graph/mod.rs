@@ -17,6 +17,7 @@ pub mod linear;
 pub mod op;
 pub mod phase;
 pub mod query;
+pub mod random;
 pub mod shape;
 pub mod window;
 

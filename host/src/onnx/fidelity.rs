@@ -155,10 +155,11 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::random::Random;
     use crate::graph::{Float, Function, InputSpec, Op, Shape, Source};
     use crate::ops::forward;
     use crate::runtime::{Runtime, Tensor, ort, tract};
-    use crate::synthetic::{self, Random};
+    use crate::synthetic;
     use ndarray::{Array1, Array2};
 
     /// tract always; ONNX Runtime where `ORT_DYLIB_PATH` names it.

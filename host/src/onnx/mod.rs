@@ -58,4 +58,6 @@ pub mod names {
     pub const LOGITS: &str = "logits";
     /// The name of the free dimension.
     pub const BATCH: &str = "N";
+    /// The key of an ONNX file's metadata under which a generator that was trained for integers states its [`Scheme`].
+    pub const SCHEME_KEY: &str = "quantization";
 }

@@ -2,6 +2,7 @@
 
 use super::lower::{LowerError, byte_pair};
 use super::{MoveNode, MoveOperator};
+use crate::graph::random::Random;
 use crate::graph::shape::Place;
 use crate::graph::{GraphError, Move, Op, Shape};
 use crate::onnx::build::{int as int_of, ints, text as text_of};
@@ -10,7 +11,6 @@ use crate::onnx::importer::{Importer, Value, clean, int, text, wrong};
 use crate::onnx::proto::NodeProto;
 use crate::onnx::tensors::{Emitter, Tensor};
 use crate::onnx::windows::{dims, pictures};
-use crate::synthetic::Random;
 use shared::op::{self, BlockOrder, Kind};
 
 /// Sides of blocks are bytes in a model image.

@@ -181,8 +181,8 @@ pub fn conv_transpose_of_rows<T: Copy>(rows: ArrayView2<T>, window: Window) -> A
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::random::Random;
     use crate::ops;
-    use crate::synthetic::Random;
     use ndarray::Array1;
 
     #[test]

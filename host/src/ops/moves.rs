@@ -3,9 +3,9 @@
 use super::depth_to_space::Blocks;
 use super::lower::LowerError;
 use super::{depth_to_space, pad, reshape, slice, space_to_depth, transpose, upsample};
+use crate::graph::random::Random;
 use crate::graph::{Around, Float, GraphError, Integer, Move, Node, Shape};
 use crate::onnx::tensors::{Emitter, FloatWriter, IntegerWriter, Tensor, output_name, picture};
-use crate::synthetic::Random;
 use ndarray::{Array2, ArrayView2, LinalgScalar};
 use shared::op::Kind;
 

@@ -2,6 +2,7 @@
 
 use super::lower::{LowerError, u16_of};
 use super::{MoveNode, MoveOperator};
+use crate::graph::random::Random;
 use crate::graph::shape::Place;
 use crate::graph::{Around, GraphError, Move, Op, Shape};
 use crate::onnx::axes::{Axes, OF_PICTURES};
@@ -10,7 +11,6 @@ use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, attribute, clean, text, wrong};
 use crate::onnx::proto::NodeProto;
 use crate::onnx::tensors::Emitter;
-use crate::synthetic::Random;
 use shared::op::{self, Kind, PadMode};
 
 /// A tensor with something around it; axes are rows, columns, channels.

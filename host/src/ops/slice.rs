@@ -2,6 +2,7 @@
 
 use super::lower::{LowerError, u16_of};
 use super::{MoveNode, MoveOperator};
+use crate::graph::random::Random;
 use crate::graph::shape::Place;
 use crate::graph::{GraphError, Move, Op, Shape};
 use crate::onnx::axes::{Axes, OF_PICTURES};
@@ -11,7 +12,6 @@ use crate::onnx::importer::{Importer, Value, attribute, known, wrong};
 use crate::onnx::proto::NodeProto;
 use crate::onnx::tensor::Constant;
 use crate::onnx::tensors::Emitter;
-use crate::synthetic::Random;
 use shared::op::{self, Kind};
 
 /// Steps are bytes in a model image.

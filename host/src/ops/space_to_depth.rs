@@ -3,6 +3,7 @@
 use super::depth_to_space::{Blocks, block_size};
 use super::lower::{LowerError, byte_pair};
 use super::{MoveNode, MoveOperator};
+use crate::graph::random::Random;
 use crate::graph::shape::Place;
 use crate::graph::{GraphError, Move, Op, Shape};
 use crate::onnx::error::NodeFault;
@@ -10,7 +11,6 @@ use crate::onnx::importer::{Importer, Value, wrong};
 use crate::onnx::proto::NodeProto;
 use crate::onnx::tensors::Emitter;
 use crate::onnx::windows::{dims, pictures};
-use crate::synthetic::Random;
 use shared::op::{self, BlockOrder, Kind};
 
 /// Each block of pixels becomes the channels of one.

@@ -2,6 +2,7 @@
 
 use super::lower::LowerError;
 use super::{MoveNode, MoveOperator, depth_to_space, space_to_depth};
+use crate::graph::random::Random;
 use crate::graph::shape::Place;
 use crate::graph::{GraphError, Move, Op, Shape};
 use crate::onnx::axes::{Axes, OF_PICTURES};
@@ -12,7 +13,6 @@ use crate::onnx::importer::{Importer, Value, attribute, wrong};
 use crate::onnx::proto::NodeProto;
 use crate::onnx::tensors::Emitter;
 use crate::onnx::turn;
-use crate::synthetic::Random;
 use shared::op::{self, Kind};
 
 /// Axis `i` of the output (rows, columns, channels) is this axis of the input.

@@ -170,7 +170,7 @@ fn largest_first(blocks: &[Block]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthetic::Random;
+    use crate::graph::random::Random;
 
     #[test]
     fn nothing_that_is_alive_at_the_same_time_shares_a_byte() {

@@ -1,8 +1,7 @@
-//! Pictures on the host, grey ones above all: tiles in a grid, PNG files, and the plot of a training run.
+//! Pictures on the host, grey ones above all: tiles in a grid, and PNG files.
 
 mod color;
 mod grid;
-pub mod plot;
 pub mod terminal;
 
 use std::path::Path;
@@ -175,7 +174,7 @@ impl GrayImage {
 }
 
 /// PNG bytes of raw pixels.
-fn encode(
+pub(crate) fn encode(
     width: usize,
     height: usize,
     pixels: &[u8],

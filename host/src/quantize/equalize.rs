@@ -236,6 +236,7 @@ mod tests {
     use super::super::simulate;
     use super::*;
     use crate::graph::Shape;
+    use crate::graph::random::Random;
     use crate::synthetic;
 
     #[test]
@@ -252,7 +253,7 @@ mod tests {
             },
         );
         let before = fold(&network).unwrap();
-        let mut random = synthetic::Random::new(8);
+        let mut random = Random::new(8);
         let inputs = Array2::from_shape_simple_fn((300, 13), || f64::from(random.normal()));
         let run = |folded: &Graph<Folded>| simulate::all_folded(folded, inputs.view());
         let expected = run(&before);
@@ -290,7 +291,7 @@ mod tests {
         for seed in 0..150 {
             let network = synthetic::any_graph(seed);
             let input = network.input;
-            let mut random = synthetic::Random::new(seed);
+            let mut random = Random::new(seed);
             let inputs =
                 Array2::from_shape_simple_fn((20, input.len()), || f64::from(random.normal()));
             let before = fold(&network).unwrap();

@@ -32,7 +32,7 @@ pub fn cholesky(h: &Array2<f64>) -> Option<Array2<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthetic::Random;
+    use crate::graph::random::Random;
     use ndarray::array;
 
     #[test]

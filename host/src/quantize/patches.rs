@@ -109,9 +109,9 @@ fn chosen(total: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::random::Random;
     use crate::graph::{LinearKind, Shape, Window};
     use crate::ops;
-    use crate::synthetic::Random;
 
     fn any_taps(random: &mut Random) -> Option<Taps> {
         let groups = 1 + random.below(3);

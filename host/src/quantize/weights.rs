@@ -234,7 +234,7 @@ fn descend(q: &mut [f64], error: Vec<f64>, h: &Array2<f64>, step: f64, (low, hig
 mod tests {
     use super::super::hessian::DAMPING;
     use super::*;
-    use crate::synthetic::Random;
+    use crate::graph::random::Random;
     use ndarray::{Array1, Axis};
 
     fn problem(seed: u64) -> (Array1<f64>, Array2<f64>) {

@@ -1,6 +1,7 @@
 //! Random networks that are graphs, with every kind of layer.
 
-use super::Random;
+use super::layers::{batch_norm, dense};
+use crate::graph::random::Random;
 use crate::graph::{Float, InputSpec, Network, Op, Shape, Source, Window};
 use crate::ops;
 use ndarray::{Array1, Array2, Array4};
@@ -46,7 +47,7 @@ impl Builder {
     }
 
     pub(super) fn dense(&mut self, outputs: usize, gain: f32) {
-        let layer = self.random.dense(self.shape.len(), outputs, gain);
+        let layer = dense(&mut self.random, self.shape.len(), outputs, gain);
         self.push("dense", vec![self.head], layer, Shape::vector(outputs));
     }
 
@@ -155,7 +156,7 @@ impl Builder {
     }
 
     fn batch_norm(&mut self) {
-        let layer = self.random.batch_norm(self.shape.channels);
+        let layer = batch_norm(&mut self.random, self.shape.channels);
         self.push("norm", vec![self.head], layer, self.shape);
     }
 

@@ -2,61 +2,14 @@
 
 mod combine;
 mod graph;
+mod layers;
 
 pub use combine::any_choice;
 pub use graph::{any_graph, any_groups, conv_generator};
 
-use crate::graph::{BatchNorm, Float, InputSpec, Network, Op, Shape};
-use ndarray::{Array1, Array2};
-use shared::latent::pcg::{Pcg32, split_mix_64};
-
-/// A source of seeded random floats.
-pub struct Random(Pcg32);
-
-impl Random {
-    /// The same seed gives the same numbers on every machine.
-    pub fn new(seed: u64) -> Self {
-        Self(Pcg32::new(split_mix_64(seed), 0x7379_6e74))
-    }
-
-    /// Uniform on `low..high`.
-    pub fn uniform(&mut self, low: f32, high: f32) -> f32 {
-        // 24 bits: exact in a float.
-        let unit = (self.0.next_u32() >> 8) as f32 / (1u32 << 24) as f32;
-        low + unit * (high - low)
-    }
-
-    /// Nearly normal, mean 0 and variance 1: the sum of twelve uniform numbers.
-    pub fn normal(&mut self) -> f32 {
-        (0..12).map(|_| self.uniform(-0.5, 0.5)).sum()
-    }
-
-    /// One of `0..n`; 0 where there is nothing to choose from.
-    pub fn below(&mut self, n: usize) -> usize {
-        // The bias of a remainder does not matter for tests.
-        self.0.next_u32() as usize % n.max(1)
-    }
-
-    fn dense(&mut self, inputs: usize, outputs: usize, gain: f32) -> Op<Float> {
-        // He, Zhang, Ren, Sun, "Delving Deep into Rectifiers" (2015), section 2.2.
-        let deviation = gain * (2.0 / inputs as f32).sqrt();
-        let weight = Array2::from_shape_simple_fn((outputs, inputs), || self.normal() * deviation);
-        let bias = Array1::from_shape_simple_fn(outputs, || self.normal() * 0.1);
-        Op::dense(weight, bias)
-    }
-
-    fn batch_norm(&mut self, channels: usize) -> Op<Float> {
-        let mut draw =
-            |low, high| Array1::from_shape_simple_fn(channels, || self.uniform(low, high));
-        Op::Norm(BatchNorm {
-            scale: draw(0.5, 1.5),
-            bias: draw(-0.5, 0.3),
-            mean: draw(-0.3, 0.3),
-            variance: draw(0.5, 2.5),
-            epsilon: 1e-5,
-        })
-    }
-}
+use crate::graph::random::Random;
+use crate::graph::{InputSpec, Network, Op, Shape};
+use layers::{batch_norm, dense};
 
 /// A dense generator as the presets train it: hidden layers with batch normalisation and LeakyReLU 0.25, then tanh.
 pub fn generator(
@@ -71,13 +24,17 @@ pub fn generator(
     let mut inputs = latent + classes;
     for (index, &outputs) in hidden.iter().enumerate() {
         let shape = Shape::vector(outputs);
-        let dense = random.dense(inputs, outputs, 1.0);
+        let dense = dense(&mut random, inputs, outputs, 1.0);
         layers.push((format!("dense{index}"), dense, shape));
-        layers.push((format!("norm{index}"), random.batch_norm(outputs), shape));
+        layers.push((
+            format!("norm{index}"),
+            batch_norm(&mut random, outputs),
+            shape,
+        ));
         layers.push((format!("activation{index}"), Op::leaky_relu(0.25), shape));
         inputs = outputs;
     }
-    let last = random.dense(inputs, output.len(), 1.0);
+    let last = dense(&mut random, inputs, output.len(), 1.0);
     let shape = Shape::vector(output.len());
     layers.push((format!("dense{}", hidden.len()), last, shape));
     layers.push(("tanh".to_owned(), Op::TANH, shape));
@@ -117,11 +74,15 @@ pub fn any_network(seed: u64) -> Network {
         let shape = Shape::vector(outputs);
         layers.push((
             format!("fc{index}"),
-            random.dense(inputs, outputs, gain),
+            dense(&mut random, inputs, outputs, gain),
             shape,
         ));
         if random.below(2) == 0 {
-            layers.push((format!("bn{index}"), random.batch_norm(outputs), shape));
+            layers.push((
+                format!("bn{index}"),
+                batch_norm(&mut random, outputs),
+                shape,
+            ));
         }
         let activations = match random.below(if last { 8 } else { 7 }) {
             0 => vec![Op::RELU],

@@ -14,6 +14,7 @@ mod error;
 pub mod metrics;
 pub mod net;
 pub mod ops;
+mod plot;
 pub mod progress;
 pub mod qat;
 pub mod qat_run;

@@ -16,6 +16,7 @@ use super::device::{self, Backend, Choice, DeviceError};
 use super::metrics::{self, Measures, Watch, spread};
 use super::net::Spec;
 use super::ops::TrainBackend;
+use super::plot;
 use super::progress::Progress;
 use super::qat_run;
 use super::run_info::RunInfo;
@@ -24,7 +25,6 @@ use super::sums::Sums;
 use super::trainer::Trainer;
 use crate::dataset::{Dataset, Source};
 use crate::graph::Network;
-use crate::picture::plot;
 use crate::system::files::write_atomically;
 
 /// Any error of the caller's function.

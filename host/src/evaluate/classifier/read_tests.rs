@@ -2,12 +2,12 @@
 
 use super::Classifier;
 use super::read::{ReadError, from_bytes};
+use crate::graph::random::Random;
 use crate::onnx::build::{floats, int, int64s, node, opset, value};
 use crate::onnx::proto::{
     AttributeProto, AttributeType, GraphProto, ModelProto, NodeProto, TensorProto, data_type,
 };
 use crate::runtime::{Runtime, Tensor, tract::Tract};
-use crate::synthetic::Random;
 use ndarray::Array2;
 use prost::Message;
 

@@ -215,7 +215,7 @@ pub fn two_nearest(rows: &Pixels<'_>, columns: &Pixels<'_>, same: bool) -> Vec<N
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthetic::Random;
+    use crate::graph::random::Random;
 
     fn features(seed: u64, rows: usize, columns: usize) -> Array2<f64> {
         let mut random = Random::new(seed);

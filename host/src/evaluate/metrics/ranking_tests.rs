@@ -5,7 +5,7 @@ use super::frechet::{Moments, Reference};
 use super::memorisation::{ToTraining, memorisation};
 use super::neighbours::Pixels;
 use super::{classes, density_coverage, duplicates, inception, kernel, labels, precision_recall};
-use crate::synthetic::Random;
+use crate::graph::random::Random;
 use ndarray::{Array2, ArrayView2, Axis};
 
 const N: usize = 1000;

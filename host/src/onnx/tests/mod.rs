@@ -14,6 +14,7 @@ use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, data_type}
 use super::read::{Import, from_bytes};
 use super::tensor::TensorFault;
 use super::write::{WriteOptions, to_bytes};
+use crate::graph::random::Random;
 use crate::graph::{Float, Network, Op, Shape};
 use crate::ops::forward;
 use crate::synthetic;
@@ -147,7 +148,7 @@ fn change(edit: impl FnOnce(&mut GraphProto)) -> ModelProto {
 }
 
 fn same_pictures(a: &Network, b: &Network) {
-    let mut random = synthetic::Random::new(1);
+    let mut random = Random::new(1);
     let inputs = Array2::from_shape_simple_fn((5, 9), || random.normal());
     let (a, b) = (
         forward::run(a, inputs.view()),

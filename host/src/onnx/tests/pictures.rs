@@ -1,5 +1,6 @@
 //! Files with pictures in them, as PyTorch and TensorFlow export them: windows, resizing, branches.
 
+use crate::graph::random::Random;
 use crate::graph::{Network, Op, Shape, Source};
 use crate::onnx::ReadOptions;
 use crate::onnx::build::{floats, int, ints, node, opset, text, value};
@@ -8,7 +9,6 @@ use crate::onnx::read::from_bytes;
 use crate::onnx::{OnnxError, Role};
 use crate::ops::forward;
 use crate::runtime::{Runtime, Tensor, ort, tract::Tract};
-use crate::synthetic::Random;
 use ndarray::Array2;
 use prost::Message;
 

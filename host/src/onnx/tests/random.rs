@@ -1,8 +1,9 @@
 //! Seeded random graphs of every layer, as a reader gives them: without needless reshapes, each node read by another.
 
+use crate::graph::random::Random;
 use crate::graph::{BatchNorm, Float, InputSpec, Move, Network, Op, Shape, Source, Window};
 use crate::ops;
-use crate::synthetic::{Random, any_groups};
+use crate::synthetic::any_groups;
 use ndarray::{Array1, Array2, Array4};
 
 /// No tensor of these graphs is larger.

@@ -1,11 +1,12 @@
 //! Random networks of integers.
 
+use crate::graph::random::Random;
 use crate::graph::{
     Alignment, Bits, Combine, InputSpec, Integer, IntegerNote, Linear, LinearKind, Op as GraphOp,
     Picture, QuantizedLinear, QuantizedNetwork, Shape, Source, Window,
 };
 use crate::ops;
-use crate::synthetic::{Random, any_groups};
+use crate::synthetic::any_groups;
 use ndarray::Array2;
 use shared::arithmetic::Activation;
 use shared::image::{PIXEL_EXPONENT, PixelRange};

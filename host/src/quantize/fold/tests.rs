@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::graph::query::value;
+use crate::graph::random::Random;
 use crate::graph::{
     BatchNorm, Float, Function, Graph, InputSpec, LinearKind, Shape, Source, Window,
 };
 use crate::ops::forward;
 use crate::quantize::{QuantizeError, simulate};
-use crate::synthetic::{self, Random};
+use crate::synthetic;
 use ndarray::{Array1, Array2, Array4};
 use shared::arithmetic::Activation;
 

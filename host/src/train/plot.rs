@@ -11,9 +11,9 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Line, PrimitiveStyle, Rectangle};
 use embedded_graphics::text::{Alignment, Text, TextStyleBuilder};
 
-use super::PictureError;
+use super::metrics::{Measures, Record};
+use crate::picture::{self, PictureError};
 use crate::system::files::write_atomically;
-use crate::train::metrics::{Measures, Record};
 
 /// Size of the picture in pixels.
 const SIZE: Size = Size::new(960, 640);
@@ -69,7 +69,7 @@ pub fn write(records: &[Record], path: &Path) -> Result<(), PictureError> {
     let health = series(records, Measures::health);
     panel(&mut canvas, 0, half, records, &losses);
     panel(&mut canvas, half, half, records, &health);
-    let png = super::encode(
+    let png = picture::encode(
         SIZE.width as usize,
         SIZE.height as usize,
         &canvas.pixels,
