@@ -14,9 +14,10 @@ use host::models::folder::ModelFiles;
 use host::models::preview::Model;
 use host::system::repository;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 /// The models under `models/`.
 pub const MODELS: [&str; 7] = [
@@ -74,11 +75,26 @@ pub fn firmware(board: &Board, image: &Path) -> FirmwareBuild {
     firmware_with(board, board.operators(), image)
 }
 
-/// A board's firmware with a model image and these operators.
+/// A board's firmware with a model image and these operators. Each is built once, however many
+/// tests ask for it: cargo keeps one program a board, so tests that take turns with their models
+/// would have it built again and again.
 pub fn firmware_with(board: &Board, operators: Operators, image: &Path) -> FirmwareBuild {
+    type Key = (&'static str, Operators, Vec<u8>);
+    type Builds = Mutex<HashMap<Key, Arc<OnceLock<FirmwareBuild>>>>;
+    static BUILDS: LazyLock<Builds> = LazyLock::new(Default::default);
+
+    let bytes = std::fs::read(image).unwrap_or_else(|error| panic!("{error}"));
+    let key = (board.build.name, operators, Sha256::digest(bytes).to_vec());
+    let build = {
+        let mut builds = BUILDS.lock().unwrap_or_else(PoisonError::into_inner);
+        builds.entry(key).or_default().clone()
+    };
     let root = repository::root().unwrap_or_else(|error| panic!("{error}"));
-    firmware_build::build(&root, board.build, operators, image, &mut |_| ())
-        .unwrap_or_else(|error| panic!("{error}"))
+    let built = build.get_or_init(|| {
+        firmware_build::build(&root, board.build, operators, image, &mut |_| ())
+            .unwrap_or_else(|error| panic!("{error}"))
+    });
+    built.clone()
 }
 
 /// A model image's board in QEMU, as it was switched on.

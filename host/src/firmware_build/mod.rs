@@ -111,7 +111,7 @@ pub enum FirmwareBuildError {
 }
 
 /// Which operators a program has: what it has none of, it refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
 pub enum Operators {
     /// Those of the model that it is built with: the smallest program.
     Model,

@@ -4,54 +4,13 @@ use super::arena::ArenaMap;
 use super::description::{Description, LayerRow, input_fact};
 use shared::arithmetic::Activation;
 use shared::image::Image;
-use shared::op::{Kind, Region, Window};
+use shared::op::Region;
 
 fn shape_of(region: &Region) -> String {
     if region.height == 1 && region.width == 1 {
         region.channels.to_string()
     } else {
         format!("{}x{}x{}", region.channels, region.height, region.width)
-    }
-}
-
-/// What an operation computes, without its activation.
-fn kind_of(kind: &Kind<'_>) -> String {
-    let pair = |name: &str, [rows, columns]: [u8; 2]| format!("{name} {rows}x{columns}");
-    let windowed = |name: &str, window: &Window, groups: u16| {
-        let mut text = pair(&(pair(name, window.kernel) + " stride"), window.stride);
-        if window.dilation != [1, 1] {
-            text = pair(&(text + " dilation"), window.dilation);
-        }
-        if groups > 1 {
-            text += &format!(" in {groups} groups");
-        }
-        text
-    };
-    match kind {
-        Kind::Conv(conv) => windowed(kind.name(), &conv.window, conv.groups),
-        Kind::ConvTranspose(conv) => windowed(kind.name(), &conv.window, conv.groups),
-        Kind::AveragePool(pool) => windowed(kind.name(), &pool.window, 1),
-        Kind::Upsample(upsample) => pair(kind.name(), upsample.factor),
-        Kind::DepthToSpace(blocks) => pair(kind.name(), blocks.block),
-        Kind::SpaceToDepth(blocks) => pair(kind.name(), blocks.block),
-        Kind::Copy(copy) => format!("copy to channel {}", copy.channel_offset),
-        Kind::Gather(gather) => format!("gather of {} rows", gather.count),
-        Kind::Repeat(repeat) => format!(
-            "repeat {} operations {} times",
-            repeat.block.body, repeat.block.count
-        ),
-        Kind::Dense(_)
-        | Kind::Table(_)
-        | Kind::Embedding(_)
-        | Kind::Add(_)
-        | Kind::Mul(_)
-        | Kind::MatMul(_)
-        | Kind::Transpose(_)
-        | Kind::Slice(_)
-        | Kind::Pad(_)
-        | Kind::ArgMax(_)
-        | Kind::Noise(_) => kind.name().to_owned(),
-        Kind::Never(never, _) => match *never {},
     }
 }
 
@@ -72,7 +31,7 @@ pub fn image(image: &Image<'_>) -> Description {
         let (from, to) = (image.inputs_of(&op), image.region(op.output));
         let mut row = LayerRow {
             name: op.name.to_owned(),
-            kind: kind_of(&op.kind),
+            kind: op.kind.to_string(),
             output: shape_of(&to),
             work: op.kind.work(&from, &to),
             exponent: Some(to.exponent),

@@ -177,23 +177,52 @@ impl LinearKind {
     }
 }
 
+/// Runs an expression with the operator of a combination, for what is generic in its type: the one
+/// list of them.
+macro_rules! with_combine {
+    ($combine:expr, |$operator:ident| $body:expr) => {{
+        use $crate::graph::Combine;
+        use $crate::ops::{add, argmax, average_pool, concat, mat_mul, mul};
+        match $combine {
+            Combine::Concat => {
+                let $operator = concat::Concat;
+                $body
+            }
+            Combine::Add => {
+                let $operator = add::Add;
+                $body
+            }
+            Combine::Mul => {
+                let $operator = mul::Mul;
+                $body
+            }
+            Combine::MatMul { transposed } => {
+                let $operator = mat_mul::MatMul { transposed };
+                $body
+            }
+            Combine::AveragePool {
+                window,
+                count_include_pad,
+            } => {
+                let $operator = average_pool::AveragePool {
+                    window,
+                    count_include_pad,
+                };
+                $body
+            }
+            Combine::Argmax => {
+                let $operator = argmax::Argmax;
+                $body
+            }
+        }
+    }};
+}
+pub(crate) use with_combine;
+
 impl Combine {
     /// What belongs to this operator alone.
     pub fn operator(&self) -> Box<dyn CombineOperator> {
-        match *self {
-            Self::Concat => Box::new(concat::Concat),
-            Self::Add => Box::new(add::Add),
-            Self::Mul => Box::new(mul::Mul),
-            Self::MatMul { transposed } => Box::new(mat_mul::MatMul { transposed }),
-            Self::AveragePool {
-                window,
-                count_include_pad,
-            } => Box::new(average_pool::AveragePool {
-                window,
-                count_include_pad,
-            }),
-            Self::Argmax => Box::new(argmax::Argmax),
-        }
+        with_combine!(*self, |operator| Box::new(operator))
     }
 
     /// The output for a batch in real numbers, before any activation.

@@ -13,6 +13,7 @@ pub mod device;
 mod error;
 pub mod metrics;
 pub mod net;
+mod operators;
 pub mod ops;
 mod plot;
 pub mod progress;

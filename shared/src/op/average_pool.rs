@@ -2,6 +2,7 @@
 
 use super::{OpFault, Operator, Record, Region, Sink, Window, elements, operand, window};
 use crate::arithmetic::MAX_SHIFT;
+use core::fmt;
 
 /// The mean of the elements under a window, a channel at a time:
 /// `y = saturate(rhe(reciprocal(count) * sum of x, shift))`.
@@ -70,6 +71,10 @@ impl<'a> Operator<'a> for AveragePool {
     fn encode(&self, sink: &mut dyn Sink) -> Option<()> {
         window::encode(&self.window, 1, sink)?;
         sink.put(&[u8::from(self.counts_padding), self.shift, 0, 0])
+    }
+
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        window::attributes(&self.window, 1, f)
     }
 
     fn work(&self, from: &[Region], to: &Region) -> u64 {

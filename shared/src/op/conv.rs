@@ -4,6 +4,7 @@ use super::record::put_weights;
 use super::{
     OpFault, Operator, Record, Region, Sink, WeightShape, Weights, Window, operand, window,
 };
+use core::fmt;
 
 /// A convolution (in the sense of neural networks: a cross-correlation) with stride `s`, dilation `d` and padding `p`:
 /// `y[r][c][o] = requantize(b[o] + sum over i, j, n of x[r*s + i*d - p][c*s + j*d - p][n] * w[o][i][j][n])`.
@@ -50,6 +51,10 @@ impl<'a> Operator<'a> for Conv<'a> {
     fn weights(&self, from: &[Region], to: &Region) -> Option<(Weights<'a>, WeightShape)> {
         let shape = WeightShape::conv(&self.window, self.groups, &operand(from, 0), to);
         Some((self.weights, shape))
+    }
+
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        window::attributes(&self.window, self.groups, f)
     }
 
     fn work(&self, from: &[Region], to: &Region) -> u64 {

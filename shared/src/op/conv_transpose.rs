@@ -4,6 +4,7 @@ use super::record::put_weights;
 use super::{
     OpFault, Operator, Record, Region, Sink, WeightShape, Weights, Window, operand, window,
 };
+use core::fmt;
 
 /// A transposed convolution: each element of `x` adds its products with the kernel to `y` where
 /// `y_row + p = x_row * s + i * d` (padding `p`, stride `s`, dilation `d`), and likewise along the columns; then bias,
@@ -48,6 +49,10 @@ impl<'a> Operator<'a> for ConvTranspose<'a> {
     fn weights(&self, from: &[Region], to: &Region) -> Option<(Weights<'a>, WeightShape)> {
         let shape = WeightShape::conv(&self.window, self.groups, &operand(from, 0), to);
         Some((self.weights, shape))
+    }
+
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        window::attributes(&self.window, self.groups, f)
     }
 
     fn work(&self, from: &[Region], to: &Region) -> u64 {

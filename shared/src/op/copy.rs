@@ -3,6 +3,7 @@
 use super::record::put_halves;
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
 use crate::arithmetic::MAX_SHIFT;
+use core::fmt;
 
 /// Copies the input's channels behind the first `channel_offset` channels of the output: a part of a concatenation.
 ///
@@ -44,6 +45,10 @@ impl<'a> Operator<'a> for Copy {
     fn encode(&self, sink: &mut dyn Sink) -> Option<()> {
         put_halves(&[self.channel_offset], sink)?;
         sink.put(&[self.shift, 0])
+    }
+
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " to channel {}", self.channel_offset)
     }
 
     fn work(&self, from: &[Region], to: &Region) -> u64 {

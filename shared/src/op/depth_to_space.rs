@@ -1,6 +1,7 @@
 //! Channels that become pixels.
 
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
+use core::fmt;
 
 /// Each pixel's channels become a block of pixels: `y[r * b + i][c * b + j][n] = x[r][c][channel(i, j, n)]`, with the
 /// channel by [`BlockOrder`]. Both regions have one exponent.
@@ -85,6 +86,11 @@ impl<'a> Operator<'a> for DepthToSpace {
 
     fn encode(&self, sink: &mut dyn Sink) -> Option<()> {
         self.order.encode(self.block, sink)
+    }
+
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [rows, columns] = self.block;
+        write!(f, " {rows}x{columns}")
     }
 
     fn work(&self, _: &[Region], to: &Region) -> u64 {

@@ -2,6 +2,7 @@
 
 use super::record::put_halves;
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
+use core::fmt;
 
 /// A row of a table, chosen by an index of one byte: a step, a label, a token. `y = rows[min(x, count - 1)]`.
 ///
@@ -39,6 +40,10 @@ impl<'a> Operator<'a> for Gather<'a> {
 
     fn table(&self) -> Option<&'a [u8]> {
         Some(self.rows)
+    }
+
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " of {} rows", self.count)
     }
 
     fn work(&self, _: &[Region], to: &Region) -> u64 {

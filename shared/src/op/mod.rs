@@ -5,7 +5,7 @@
 //! regions that it reads and writes; activations lie channels last, see [`Region`]. Operators that multiply share
 //! [`Weights`], convolutions share [`Window`].
 //!
-//! A new operator is a file here and a line in the list.
+//! A new operator is a file here, and a line in this one for its module, its name and the list.
 
 mod add;
 mod arg_max;
@@ -19,7 +19,7 @@ mod embedding;
 mod fault;
 mod gather;
 mod inputs;
-mod list;
+mod kind;
 mod mat_mul;
 mod mul;
 mod noise;
@@ -47,7 +47,7 @@ pub use embedding::Embedding;
 pub use fault::{Name, OpFault};
 pub use gather::Gather;
 pub use inputs::{InputRegions, Inputs, MAX_INPUTS};
-pub use list::{Kind, OPERATORS};
+pub use kind::{Kind, OPERATORS};
 pub use mat_mul::MatMul;
 pub use mul::Mul;
 pub use noise::Noise;
@@ -62,6 +62,40 @@ pub use transpose::Transpose;
 pub use upsample::Upsample;
 pub use weights::{Layout, WeightShape, Weights, first_overflow, unpack_int4};
 pub use window::{Axis, Taps, Window};
+
+use core::fmt;
+
+/// Calls a macro with every operator and its code. A new operator is a line here.
+///
+/// A program for a device may be built for some operators alone (`build.rs`), so what the macro makes of each stands under
+/// `#[cfg(any(not(chosen_operators), operator = $code))]`.
+#[macro_export]
+macro_rules! for_each_operator {
+    ($then:ident) => {
+        $then! {
+            "1" Dense<'a>,
+            "2" Table<'a>,
+            "3" Conv<'a>,
+            "4" ConvTranspose<'a>,
+            "5" Upsample,
+            "6" Copy,
+            "7" Embedding<'a>,
+            "8" Add,
+            "9" Mul,
+            "10" MatMul,
+            "11" DepthToSpace,
+            "12" SpaceToDepth,
+            "13" Transpose,
+            "14" Slice,
+            "15" Pad,
+            "16" AveragePool,
+            "17" Gather<'a>,
+            "18" ArgMax,
+            "19" Noise,
+            "20" Repeat
+        }
+    };
+}
 
 /// Where an operator's data starts, in the image and in memory: at multiples of this.
 pub const DATA_ALIGNMENT: usize = 16;
@@ -120,6 +154,15 @@ pub trait Operator<'a>: Sized {
     fn channels_written(&self, from: &[Region], to: &Region) -> [u16; 2] {
         let _ = from;
         [0, to.channels]
+    }
+
+    /// Writes its attributes for tables that people read, each behind a space: they follow its name.
+    ///
+    /// # Errors
+    /// Those of the formatter.
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _ = f;
+        Ok(())
     }
 
     /// The operations behind it that run several times, where it stands before such a block.

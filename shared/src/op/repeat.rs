@@ -1,6 +1,7 @@
 //! Blocks of operations that run several times.
 
 use super::{OpFault, Operator, Record, Region, Sink};
+use core::fmt;
 
 /// Runs the operations behind it several times: a denoiser's steps, a text's tokens.
 ///
@@ -43,6 +44,11 @@ impl<'a> Operator<'a> for Repeat {
 
     fn encode(&self, sink: &mut dyn Sink) -> Option<()> {
         super::record::put_halves(&[self.block.count, self.block.body], sink)
+    }
+
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Block { count, body } = self.block;
+        write!(f, " {body} operations {count} times")
     }
 
     fn work(&self, _: &[Region], _: &Region) -> u64 {

@@ -2,6 +2,7 @@
 
 use super::depth_to_space::blocks_fit;
 use super::{BlockOrder, OpFault, Operator, Record, Region, Sink, elements, operand};
+use core::fmt;
 
 /// Each block of pixels becomes the channels of one: `y[r][c][channel(i, j, n)] = x[r * b + i][c * b + j][n]`, with the
 /// channel by [`BlockOrder`]. Both regions have one exponent.
@@ -28,6 +29,11 @@ impl<'a> Operator<'a> for SpaceToDepth {
 
     fn encode(&self, sink: &mut dyn Sink) -> Option<()> {
         self.order.encode(self.block, sink)
+    }
+
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [rows, columns] = self.block;
+        write!(f, " {rows}x{columns}")
     }
 
     fn work(&self, _: &[Region], to: &Region) -> u64 {

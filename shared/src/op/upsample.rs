@@ -1,6 +1,7 @@
 //! Nearest-neighbour enlargement.
 
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
+use core::fmt;
 
 /// Nearest-neighbour enlargement by whole factors: `y[r][c] = x[r / f][c / f]`. Both regions have one exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,11 @@ impl<'a> Operator<'a> for Upsample {
     fn encode(&self, sink: &mut dyn Sink) -> Option<()> {
         sink.put(&self.factor)?;
         sink.put(&[0; 2])
+    }
+
+    fn attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [rows, columns] = self.factor;
+        write!(f, " {rows}x{columns}")
     }
 
     fn work(&self, _: &[Region], to: &Region) -> u64 {

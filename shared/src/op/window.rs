@@ -6,6 +6,7 @@
 
 use super::record::put_halves;
 use super::{OpFault, Record, Region, Sink};
+use core::fmt;
 
 /// Kernel, stride, padding and dilation of a convolution or a transposed one; each of the rows first, then of the columns.
 ///
@@ -138,6 +139,21 @@ pub(super) fn meetings(window: &Window, transposed: bool, from: &Region, to: &Re
         (0..u32::from(to)).map(|at| u64::from(taps(at).count)).sum()
     };
     count(window.rows(), from.height, to.height) * count(window.columns(), from.width, to.width)
+}
+
+/// Writes what a kernel is and how it moves, and its groups where there are several.
+pub(super) fn attributes(window: &Window, groups: u16, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let ([rows, columns], [down, right]) = (window.kernel, window.stride);
+    write!(f, " {rows}x{columns} stride {down}x{right}")?;
+    if let [down, right] = window.dilation
+        && window.dilation != [1, 1]
+    {
+        write!(f, " dilation {down}x{right}")?;
+    }
+    match groups {
+        0 | 1 => Ok(()),
+        several => write!(f, " in {several} groups"),
+    }
 }
 
 /// Multiplications of a convolution: each tap that meets an element, for each pair of channels of a group.

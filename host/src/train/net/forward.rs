@@ -3,9 +3,8 @@
 use burn_tensor::Tensor;
 
 use super::{Given, LinearParameters, NormParameters, Trainable, walk};
-use crate::graph::{Combine, Graph, LinearKind, Op, Shape, Source};
-use crate::train::ops::combine::{self, Product};
-use crate::train::ops::pool;
+use crate::graph::{Graph, LinearKind, Op, Shape, Source};
+use crate::train::operators::{self, At};
 use crate::train::ops::{
     self, Activation, Geometry, Kernels, NORM_EPSILON, activate, conv, conv_transpose,
 };
@@ -50,7 +49,8 @@ impl Graph<Trainable> {
         let nodes = walk(self, given, |index, node, mut inputs| match &node.op {
             Op::Combine(combine, ()) => {
                 let shapes = self.input_shapes(node);
-                combined(*combine, inputs, &shapes, node.shape)
+                let (shapes, to) = (shapes.as_slice(), node.shape);
+                operators::forward(*combine, inputs, At { shapes, to })
             }
             op => {
                 // Every other operation has one input.
@@ -120,7 +120,7 @@ fn linear<B: Kernels>(
         LinearKind::ConvTranspose(window) => {
             conv_transpose(x, weight, Geometry::of(window, to, from))
         }
-        LinearKind::Gather { .. } => combine::rows_of(weight, x),
+        LinearKind::Gather { .. } => operators::rows_of(weight, x),
     };
     match own.bias {
         Some(bias) => activate(y, parameters[bias].clone(), function),
@@ -152,38 +152,4 @@ fn norm<B: Kernels>(
     let scaled = (x.reshape([rows, own.channels]) - moments.mean.clone()) * factor;
     let output = activate(scaled, bias, function).reshape(dims);
     (output, moments.clone())
-}
-
-/// Several tensors, or elements of one without weights.
-fn combined<B: Kernels>(
-    combine: Combine,
-    inputs: Vec<Tensor<B, 2>>,
-    shapes: &[Shape],
-    to: Shape,
-) -> Tensor<B, 2> {
-    let mut inputs = inputs;
-    match combine {
-        Combine::Concat => combine::concat(inputs, to),
-        Combine::Add => {
-            let others = inputs.split_off(1);
-            combine::add(inputs.swap_remove(0), others, to.channels)
-        }
-        Combine::Mul => {
-            let b = inputs.swap_remove(1);
-            combine::mul(inputs.swap_remove(0), b, to.channels)
-        }
-        Combine::MatMul { transposed } => {
-            let product = Product::of(shapes[0], shapes[1], transposed);
-            let b = inputs.swap_remove(1);
-            combine::matmul(inputs.swap_remove(0), b, product)
-        }
-        Combine::AveragePool {
-            window,
-            count_include_pad,
-        } => {
-            let g = Geometry::of(window.each_channel(to.channels), shapes[0], to);
-            pool::average_pool(inputs.swap_remove(0), g, count_include_pad)
-        }
-        Combine::Argmax => combine::argmax(inputs.swap_remove(0), shapes[0].channels),
-    }
 }

@@ -4,9 +4,8 @@
 use burn_tensor::{Tensor, activation};
 
 use super::{Given, Outputs, Trainable};
-use crate::graph::{Combine, Graph, LinearKind, Node, Op, Source};
-use crate::train::ops::combine::{self, Product};
-use crate::train::ops::pool;
+use crate::graph::{Graph, LinearKind, Op, Source};
+use crate::train::operators::{self, At};
 use crate::train::ops::{Activation, Geometry, Kernels, NORM_EPSILON, conv, conv_transpose};
 
 impl Graph<Trainable> {
@@ -112,52 +111,17 @@ impl Graph<Trainable> {
             Op::Norm(own) => {
                 let deviation = outputs.moments[own.moments].variance.clone() + NORM_EPSILON;
                 let factor = parameters[own.scale].clone() / deviation.detach().sqrt();
-                combine::scaled(gradient, factor)
+                operators::scaled(gradient, factor)
             }
             Op::Pointwise(function) => slope(*function, outputs.nodes[index].clone(), gradient),
             Op::Move(_) => match &node.note {
                 Some(moved) => moved.adjoint(gradient),
                 None => gradient,
             },
-            Op::Combine(combine, ()) => self.combined(*combine, node, place, gradient, value),
-        }
-    }
-
-    fn combined<B: Kernels>(
-        &self,
-        combine: Combine,
-        node: &Node<Trainable>,
-        place: usize,
-        gradient: Tensor<B, 2>,
-        value: impl Fn(usize) -> Tensor<B, 2>,
-    ) -> Tensor<B, 2> {
-        let (shapes, to) = (self.input_shapes(node), node.shape);
-        let own = shapes[place];
-        match combine {
-            Combine::Concat => {
-                let before = shapes[..place].iter().map(|shape| shape.channels).sum();
-                combine::channels(gradient, to.channels, before, own.channels)
+            Op::Combine(combine, ()) => {
+                let shapes = &self.input_shapes(node);
+                operators::input_gradient(*combine, place, gradient, &value, At { shapes, to })
             }
-            Combine::Add => combine::as_vector(gradient, own, to),
-            Combine::Mul => {
-                let product = combine::mul(gradient, value(1 - place), to.channels);
-                combine::as_vector(product, own, to)
-            }
-            Combine::MatMul { transposed } => {
-                let product = Product::of(shapes[0], shapes[1], transposed);
-                match place {
-                    0 => combine::matmul_left(gradient, value(1), product),
-                    _ => combine::matmul_right(value(0), gradient, product),
-                }
-            }
-            Combine::AveragePool {
-                window,
-                count_include_pad,
-            } => {
-                let g = Geometry::of(window.each_channel(to.channels), own, to);
-                pool::average_pool_adjoint(gradient, g, count_include_pad)
-            }
-            Combine::Argmax => value(0).zeros_like(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::train::rng::{Purpose, normal, rng};
 type A = Autodiff<Flex>;
 
 /// Numbers of the standard normal distribution.
-pub(super) fn random(rows: usize, columns: usize, seed: u64) -> Tensor<Flex, 2> {
+pub(crate) fn random(rows: usize, columns: usize, seed: u64) -> Tensor<Flex, 2> {
     let values = normal(&mut rng(seed, Purpose::Latents, 0), rows * columns);
     tensor(values, [rows, columns], &Default::default())
 }
@@ -30,7 +30,7 @@ pub(super) fn close(found: &[f32], expected: &[f32], what: &str) {
 }
 
 /// Checks the gradients of a function of some tensors by central differences.
-pub(super) fn differentiates(
+pub(crate) fn differentiates(
     inputs: Vec<Tensor<Flex, 2>>,
     function: impl Fn(&[Tensor<A, 2>]) -> Tensor<A, 2>,
     what: &str,

@@ -111,7 +111,7 @@ impl Geometry {
 
     /// Calls with each pair of pixels that a place of the kernel joins: pixel of the small picture,
     /// pixel of the large one, place in the kernel.
-    pub(super) fn taps(&self, mut visit: impl FnMut(usize, usize, usize)) {
+    pub(crate) fn taps(&self, mut visit: impl FnMut(usize, usize, usize)) {
         let [rows, columns] = self.kernel;
         for y in 0..self.small.height {
             for row in 0..rows {

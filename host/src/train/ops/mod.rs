@@ -8,18 +8,16 @@
 //! [`Kernels::weight_gradient`] serves both; so each is the other's derivative.
 //!
 //! [`portable`] and [`moves`] write them in the backend's own tensor operations; `flex` has faster
-//! ones for the CPU; `autodiff` makes them differentiable on any backend. [`combine`] and [`pool`]
-//! have what needs no way of its own.
+//! ones for the CPU; `autodiff` makes them differentiable on any backend. What needs no way of its
+//! own is in `train::operators`.
 
 mod autodiff;
 #[cfg(test)]
-mod checks;
-pub mod combine;
+pub(crate) mod checks;
 mod flex;
 mod geometry;
 mod matrix;
 pub mod moves;
-pub mod pool;
 pub mod portable;
 mod rounding;
 

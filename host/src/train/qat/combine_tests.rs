@@ -8,6 +8,7 @@ use rand::RngExt;
 
 use super::*;
 use crate::graph::{Alignment, Combine, Shape, Window};
+use crate::train::operators::{self, At};
 use crate::train::ops::{Kernels, tensor, values};
 use crate::train::rng::{Purpose, rng};
 use shared::arithmetic::Activation;
@@ -70,22 +71,11 @@ fn real<B: Kernels>(
     shapes: &[Shape],
     to: Shape,
 ) -> Tensor<B, 2> {
-    use crate::train::ops::combine as ops;
-    let first = x.remove(0);
-    match combine {
-        Combine::Add => first * 4.0 + x.remove(0),
-        Combine::Mul => ops::mul(first, x.remove(0), to.channels),
-        Combine::MatMul { transposed } => {
-            let product = ops::Product::of(shapes[0], shapes[1], transposed);
-            ops::matmul(first, x.remove(0), product)
-        }
-        Combine::AveragePool { window, .. } => {
-            let window = window.each_channel(to.channels);
-            let g = crate::train::ops::Geometry::of(window, shapes[0], to);
-            crate::train::ops::pool::average_pool(first, g, true)
-        }
-        Combine::Argmax | Combine::Concat => unreachable!("not in this test"),
+    if combine == Combine::Add {
+        let first = x.remove(0);
+        return first * 4.0 + x.remove(0);
     }
+    operators::forward(combine, x, At { shapes, to })
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::Parameters;
 use crate::graph::{Linear, LinearKind, QuantizedLinear, Shape};
 use crate::quantize::exponents::power;
 use crate::train::net::{Spec, Start};
-use crate::train::ops::combine::rows_of;
+use crate::train::operators::rows_of;
 use crate::train::ops::{Geometry, Grid, Kernels, conv, conv_transpose, round, tensor};
 use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation};
 

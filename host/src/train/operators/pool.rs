@@ -2,7 +2,64 @@
 
 use burn_tensor::Tensor;
 
-use super::{Geometry, Kernels, conv, conv_transpose, tensor};
+use super::{At, Scales, TrainableCombine};
+use crate::ops::average_pool::AveragePool;
+use crate::train::ops::{Geometry, Kernels, conv, conv_transpose, tensor};
+use shared::op::reciprocal;
+
+impl TrainableCombine for AveragePool {
+    fn forward<B: Kernels>(&self, mut inputs: Vec<Tensor<B, 2>>, at: At<'_>) -> Tensor<B, 2> {
+        average_pool(
+            inputs.swap_remove(0),
+            geometry(self, at),
+            self.count_include_pad,
+        )
+    }
+
+    fn input_gradient<B: Kernels>(
+        &self,
+        _: usize,
+        gradient: Tensor<B, 2>,
+        _: &dyn Fn(usize) -> Tensor<B, 2>,
+        at: At<'_>,
+    ) -> Tensor<B, 2> {
+        average_pool_adjoint(gradient, geometry(self, at), self.count_include_pad)
+    }
+
+    fn scales(&self, shifts: &[u8], at: At<'_>) -> Option<Scales> {
+        let (&[shift], [_]) = (shifts, at.shapes) else {
+            return None;
+        };
+        let counts = window_counts(geometry(self, at), self.count_include_pad);
+        let factors = counts.iter().flat_map(|count| {
+            // At most 2^16, and a power of two times it.
+            let count = u32::try_from(*count).unwrap_or(u32::MAX);
+            let factor = reciprocal(count) as f32 * super::down(shift);
+            std::iter::repeat_n(factor, at.to.channels)
+        });
+        Some(Scales {
+            inputs: vec![1.0],
+            output: factors.collect(),
+        })
+    }
+
+    fn exact<B: Kernels>(
+        &self,
+        mut inputs: Vec<Tensor<B, 2>>,
+        _: &[f32],
+        at: At<'_>,
+    ) -> Tensor<B, 2> {
+        window_sums(inputs.swap_remove(0), geometry(self, at))
+    }
+}
+
+fn geometry(pool: &AveragePool, at: At<'_>) -> Geometry {
+    Geometry::of(
+        pool.window.each_channel(at.to.channels),
+        at.shapes[0],
+        at.to,
+    )
+}
 
 /// Sums over a window of each channel: (batch, large) to (batch, small). The geometry has a group a
 /// channel.
@@ -57,10 +114,10 @@ pub fn average_pool_adjoint<B: Kernels>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::{differentiates, random};
-    use super::super::values;
     use super::*;
     use crate::graph::Shape;
+    use crate::train::ops::checks::{differentiates, random};
+    use crate::train::ops::values;
 
     fn pool(before: [usize; 2]) -> Geometry {
         let shape = |height, width| Shape {

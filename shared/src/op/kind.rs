@@ -1,38 +1,7 @@
-//! The one list of operators, and the enumeration that is made of it.
+//! The enumeration that is made of the list of operators.
 
 use super::*;
-
-/// Calls a macro with every operator and its code. A new operator is a line here.
-///
-/// A program for a device may be built for some operators alone (`build.rs`), so what the macro makes of each stands under
-/// `#[cfg(any(not(chosen_operators), operator = $code))]`.
-#[macro_export]
-macro_rules! for_each_operator {
-    ($then:ident) => {
-        $then! {
-            "1" Dense<'a>,
-            "2" Table<'a>,
-            "3" Conv<'a>,
-            "4" ConvTranspose<'a>,
-            "5" Upsample,
-            "6" Copy,
-            "7" Embedding<'a>,
-            "8" Add,
-            "9" Mul,
-            "10" MatMul,
-            "11" DepthToSpace,
-            "12" SpaceToDepth,
-            "13" Transpose,
-            "14" Slice,
-            "15" Pad,
-            "16" AveragePool,
-            "17" Gather<'a>,
-            "18" ArgMax,
-            "19" Noise,
-            "20" Repeat
-        }
-    };
-}
+use core::fmt;
 
 macro_rules! kinds {
     ($($code:literal $name:ident $(<$lifetime:lifetime>)?),+) => {
@@ -179,10 +148,21 @@ macro_rules! kinds {
                 }
             }
         }
+
+        /// Its name and its attributes, for tables that people read.
+        impl fmt::Display for Kind<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())?;
+                match self {
+                    $(#[cfg(any(not(chosen_operators), operator = $code))] Self::$name(operator) => operator.attributes(f),)+
+                    Self::Never(never, _) => match *never {},
+                }
+            }
+        }
     };
 }
 
-for_each_operator!(kinds);
+crate::for_each_operator!(kinds);
 
 #[cfg(test)]
 mod tests {
