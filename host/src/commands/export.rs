@@ -10,7 +10,6 @@ use crate::graph::Bits;
 use crate::graph::Network;
 use crate::models::folder::{CLASSIFIER_ONNX, CONFIG, FLOAT_ONNX};
 use crate::onnx::Role;
-use crate::onnx::names::SCHEME_KEY;
 use crate::onnx::write::{self, WriteOptions};
 use crate::quantize::QuantizeError;
 use crate::system::console::{Console, print};
@@ -204,12 +203,8 @@ pub fn export_run(
 
 /// Writes the network of a training run as generator.onnx into its folder, for integers with their scheme.
 pub fn write_generator(network: &Network, run: &Path) -> Result<(), BoxError> {
-    let scheme = crate::train::qat_run::scheme(run)?;
     let options = WriteOptions {
-        metadata: scheme
-            .map(|json| (SCHEME_KEY.to_owned(), json))
-            .into_iter()
-            .collect(),
+        scheme: crate::train::qat_run::scheme(run)?,
         ..WriteOptions::default()
     };
     let bytes = write::to_bytes(network, &options)?;

@@ -97,6 +97,7 @@ pub fn float(
     let points = points(first_seed(seed), count, network.input.classes);
     let range = pixel_range(&network);
     let (height, width) = (network.output.height, network.output.width);
+    let channels = network.output.channels.max(1);
     let images: Vec<Vec<u8>> = points
         .par_chunks(BATCH)
         .map(|part| {
@@ -105,7 +106,7 @@ pub fn float(
             done(part.len());
             let rows = outputs.rows().into_iter();
             // Of several channels, the first, as the device shows it.
-            rows.flat_map(|row| row.iter().take(height * width).copied().collect::<Vec<_>>())
+            rows.flat_map(|row| row.iter().step_by(channels).copied().collect::<Vec<_>>())
                 .map(|value| float_grey(range, value))
                 .collect()
         })

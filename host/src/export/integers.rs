@@ -4,7 +4,6 @@
 use super::{ExportError, ExportOptions, card};
 use crate::evaluate::drift::Drift;
 use crate::graph::{Bits, QuantizedNetwork};
-use crate::onnx::names::SCHEME_KEY;
 use crate::pack::golden::image_vectors;
 use crate::pack::image::packed_len;
 use crate::quantize::report::{MEASURING_POINTS, picture_sqnr};
@@ -13,7 +12,6 @@ use crate::quantize::{Prepared, QuantizeError, QuantizeOptions, Scheme};
 use crate::train::qat::distill;
 use crate::train::qat::distill::{DistillOptions, Progress};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// Stands for all layers that are not named, in [`ExportOptions::bits`].
 pub const ALL_LAYERS: &str = "*";
@@ -41,10 +39,10 @@ pub(super) struct Integers {
     pub training: Option<Training>,
 }
 
-/// Quantizes as the options and the file's metadata say.
+/// Quantizes as the options say, and `trained`: the scheme of a file whose integers were trained.
 pub(super) fn integers(
     prepared: &Prepared<'_>,
-    metadata: &BTreeMap<String, String>,
+    trained: Option<Result<Scheme, QuantizeError>>,
     options: &ExportOptions,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Integers, ExportError> {
@@ -58,10 +56,9 @@ pub(super) fn integers(
         packed_len(network, &card::line(network), goldens).unwrap_or(usize::MAX)
     };
     let asked_for = !options.bits.is_empty() || options.distill.is_some();
-    if let Some(json) = metadata.get(SCHEME_KEY).filter(|_| !asked_for) {
-        let scheme = Some(Scheme::from_json(json).map_err(quantizing)?);
+    if let Some(scheme) = trained.filter(|_| !asked_for) {
         let by_scheme = QuantizeOptions {
-            scheme,
+            scheme: Some(scheme.map_err(quantizing)?),
             ..Default::default()
         };
         let network = prepared.quantize(&by_scheme).map_err(quantizing)?;
@@ -155,7 +152,6 @@ mod tests {
     use super::super::export;
     use super::*;
     use crate::graph::Shape;
-    use crate::onnx::names::SCHEME_KEY;
     use crate::onnx::write::{WriteOptions, to_bytes};
     use crate::quantize::calibrate::Calibration;
     use crate::quantize::fixed::on_grid;
@@ -225,9 +221,8 @@ mod tests {
         let grid = on_grid(prepared.folded(), &trained.quantized);
         let network = &trained.network;
         let on_grid = unfold(&network.name, &grid, network.output).unwrap();
-        let scheme = Scheme::of(&trained.quantized).to_json();
         let write = WriteOptions {
-            metadata: vec![(SCHEME_KEY.to_owned(), scheme)],
+            scheme: Some(Scheme::of(&trained.quantized)),
             ..Default::default()
         };
         let onnx = folder.path().join("trained.onnx");

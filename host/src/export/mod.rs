@@ -219,6 +219,7 @@ pub fn export(
         ..Default::default()
     };
     let import = from_bytes(&float_onnx, &read).map_err(onnx)?;
+    let trained = import.scheme();
     let network = import.network;
     let stated = match import.metadata.get("prior").map(String::as_str) {
         Some("uniform") => Prior::Uniform,
@@ -235,7 +236,7 @@ pub fn export(
     let prepared = Prepared::new(&network, &calibration).map_err(quantizing)?;
     let golden_count = image_vectors(network.input.classes);
     progress("quantizing");
-    let made = integers(&prepared, &import.metadata, options, progress)?;
+    let made = integers(&prepared, trained, options, progress)?;
     let Integers {
         network: quantized,
         choice,
@@ -247,8 +248,7 @@ pub fn export(
     progress("recording golden vectors");
     let golden = vectors(&quantized, FILE_VECTORS, |input| {
         oracle::all_nodes(&quantized, input)
-    })
-    .map_err(packing)?;
+    });
     progress("packing");
     let in_image = golden.get(..golden_count).unwrap_or(&golden);
     let image = pack(&quantized, &card::line(&quantized), in_image).map_err(packing)?;
@@ -328,7 +328,7 @@ pub fn export(
 pub struct Pictures {
     /// What was asked for.
     pub point: Point,
-    /// Grey levels of the float network's picture, channels, rows, columns.
+    /// Grey levels of the float network's picture, rows, columns, channels.
     pub float: Vec<u8>,
     /// Grey levels of the integer network's picture.
     pub integer: Vec<u8>,

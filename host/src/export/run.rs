@@ -76,12 +76,11 @@ pub fn complete(
         report.quantized.output.width,
         report.quantized.output.height,
     );
-    let tile = |pixels: &[u8]| {
-        GrayImage::new(
-            width,
-            height,
-            pixels.iter().take(width * height).copied().collect(),
-        )
+    // Of several channels, the first, as the device shows it.
+    let channels = report.quantized.output.channels.max(1);
+    let tile = |elements: &[u8]| {
+        let pixels = elements.iter().step_by(channels).copied();
+        GrayImage::new(width, height, pixels.collect())
     };
     let layout = Grid {
         columns,

@@ -23,7 +23,8 @@ impl InputSpec {
 
 /// Channels, height, width.
 ///
-/// How a tensor's elements lie is the matter of [`Shape::index`] and [`Shape::place`] alone.
+/// A tensor's elements lie rows, columns, channels, the last fastest. This is the matter of
+/// [`Shape::index`] and [`Shape::place`] alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// 1 for grey.
@@ -123,26 +124,26 @@ impl Shape {
 
     /// Index of the element at a place.
     pub const fn index(&self, place: Place) -> usize {
-        (place.channel * self.height + place.row) * self.width + place.column
+        (place.row * self.width + place.column) * self.channels + place.channel
     }
 
     /// The place of an element. The shape must have elements.
     pub const fn place(&self, index: usize) -> Place {
         Place {
-            row: index / self.width % self.height,
-            column: index % self.width,
-            channel: index / self.pixels(),
+            row: index / self.channels / self.width,
+            column: index / self.channels % self.width,
+            channel: index % self.channels,
         }
     }
 
     /// The channel of an element. The shape must have elements.
     pub const fn channel(&self, index: usize) -> usize {
-        index / self.pixels()
+        index % self.channels
     }
 
     /// Index of a channel's element at a pixel, pixels counted row by row.
     pub const fn at(&self, channel: usize, pixel: usize) -> usize {
-        channel * self.pixels() + pixel
+        pixel * self.channels + channel
     }
 }
 

@@ -234,7 +234,7 @@ mod tests {
                 } else {
                     0
                 };
-                let value = floats[[sample, channel * pixels + at % pixels]];
+                let value = floats[[sample, output.at(channel, at % pixels)]];
                 let exact = match range {
                     PixelRange::Signed => f64::from(value) * 128.0 + 128.0,
                     PixelRange::Unit => f64::from(value) * 255.0,

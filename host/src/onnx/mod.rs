@@ -4,17 +4,25 @@
 //! [`mod@write`] makes generator.onnx from a float [`Network`](crate::graph::Network); [`read`] makes a network from a
 //! file of either origin; [`qdq`] makes generator.int8.onnx from a quantized network, [`fidelity`] generator.uint8.onnx
 //! from a float one. [`proto`] is the file format, [`tensor`] its constants, [`limits`] the guard before decoding.
+//!
+//! Files have channels, rows, columns; every graph outside of this folder has rows, columns,
+//! channels. [`layout`] turns graphs, once behind the importer and once before each writer.
 
 pub mod axes;
 pub mod build;
+mod chains;
 pub mod constants;
+mod conversion;
+mod demands;
 pub mod error;
 pub mod fidelity;
 pub mod importer;
 mod inputs;
+pub mod layout;
 pub mod limits;
 mod options;
 mod order;
+mod permute;
 pub mod proto;
 pub mod qdq;
 pub mod read;
@@ -58,6 +66,7 @@ pub mod names {
     pub const LOGITS: &str = "logits";
     /// The name of the free dimension.
     pub const BATCH: &str = "N";
-    /// The key of an ONNX file's metadata under which a generator that was trained for integers states its [`Scheme`].
+    /// The key of an ONNX file's metadata under which a generator that was trained for integers
+    /// states its scheme, outputs in the file's order.
     pub const SCHEME_KEY: &str = "quantization";
 }

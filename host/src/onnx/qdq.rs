@@ -14,6 +14,7 @@
 //! `s.int8`. int4 weights are stored as INT8, which every runtime reads.
 
 use super::build::{self, entry, int8s, value};
+use super::layout::{self, Layout};
 use super::names::{LATENT, PICTURE};
 use super::proto::{ModelProto, data_type};
 use super::tensors::{Emitter, IntegerWriter, Tensor, output_name, picture};
@@ -34,6 +35,8 @@ pub enum Outputs {
 
 /// The bytes of generator.int8.onnx: the same network always gives the same bytes.
 pub fn to_bytes(network: &QuantizedNetwork, outputs: Outputs) -> Vec<u8> {
+    let turned = layout::turn(network, Layout::ChannelsFirst);
+    let network = &turned.graph;
     let input = network.input;
     let reads_all = |node: &Node<Integer>| node.inputs.contains(&Source::Input);
     let mut writer = IntegerWriter {

@@ -6,12 +6,15 @@
 use super::error::{NodeFault, OnnxError};
 use super::importer::{Data, Importer, Value, canonical, clean, node_name};
 use super::inputs::Inputs;
+use super::layout::{self, Layout};
+use super::names::SCHEME_KEY;
 use super::options::ReadOptions;
 use super::proto::{GraphProto, ModelProto, NodeProto};
 use super::tensor::Constant;
-use super::{MAX_FILE_LEN, Role, constants, limits, order, shape, turn};
+use super::{MAX_FILE_LEN, Role, chains, constants, limits, order, shape, turn};
 use crate::graph::{Network, Shape, Source};
 use crate::ops;
+use crate::quantize::{QuantizeError, Scheme};
 use crate::system::files::read_at_most;
 use prost::Message;
 use std::collections::BTreeMap;
@@ -27,6 +30,21 @@ pub struct Import {
     pub metadata: BTreeMap<String, String>,
     /// Who wrote it.
     pub producer: String,
+    /// For each layer whose outputs the file has in another order, by name, which of the file's
+    /// each one is.
+    pub rows: BTreeMap<String, Vec<usize>>,
+}
+
+impl Import {
+    /// The scheme of integers that were trained, where the file states one, for the network's order
+    /// of outputs.
+    ///
+    /// # Errors
+    /// [`QuantizeError::Scheme`] where it is damaged.
+    pub fn scheme(&self) -> Option<Result<Scheme, QuantizeError>> {
+        let json = self.metadata.get(SCHEME_KEY)?;
+        Some(Scheme::from_json(json).map(|scheme| scheme.in_order(&self.rows)))
+    }
 }
 
 /// Reads a file.
@@ -104,6 +122,11 @@ pub fn from_bytes(bytes: &[u8], options: &ReadOptions) -> Result<Import, OnnxErr
         about: (),
     };
     network.check()?;
+    let names = network.nodes.iter().map(|node| node.name.clone()).collect();
+    let turned = layout::turn(&network, Layout::ChannelsLast);
+    drop(network);
+    let network = chains::shorten(turned.graph, &names);
+    network.check()?;
     let metadata = model
         .metadata_props
         .iter()
@@ -115,6 +138,7 @@ pub fn from_bytes(bytes: &[u8], options: &ReadOptions) -> Result<Import, OnnxErr
         network,
         metadata,
         producer,
+        rows: turned.rows,
     })
 }
 

@@ -7,11 +7,13 @@
 
 use super::Role;
 use super::build::{self, entry, value};
-use super::names::{LATENT, LOGITS, PICTURE};
+use super::layout::{self, Layout};
+use super::names::{LATENT, LOGITS, PICTURE, SCHEME_KEY};
 use super::proto::{GraphProto, ModelProto, data_type};
 use super::tensors::{Emitter, FloatWriter, Tensor, dims, picture};
 use crate::graph::{Float, GraphError, Move, Network, Node, Op, Source};
 use crate::ops::{activations, batch_norm};
+use crate::quantize::Scheme;
 use prost::Message;
 use shared::latent::Prior;
 
@@ -22,8 +24,8 @@ pub struct WriteOptions {
     pub doc: String,
     /// What latent vectors are drawn from.
     pub prior: Prior,
-    /// More lines of metadata, key and value.
-    pub metadata: Vec<(String, String)>,
+    /// The widths and exponents by which the network becomes the integers that were trained.
+    pub scheme: Option<Scheme>,
     /// What the network is for.
     pub role: Role,
 }
@@ -50,6 +52,8 @@ pub(super) fn to_model(
     options: &WriteOptions,
 ) -> Result<ModelProto, GraphError> {
     network.check()?;
+    let turned = layout::turn(network, Layout::ChannelsFirst);
+    let network = &turned.graph;
     let input = Tensor::new(LATENT, &[network.input.latent]);
     // A classifier is given pictures as they are.
     let (first, input) = match (options.role, pictures(network)) {
@@ -88,12 +92,10 @@ pub(super) fn to_model(
         ],
         Role::Classifier => vec![],
     };
-    metadata_props.extend(
-        options
-            .metadata
-            .iter()
-            .map(|(key, value)| entry(key, value)),
-    );
+    if let Some(scheme) = &options.scheme {
+        let scheme = scheme.clone().in_order(&turned.rows);
+        metadata_props.push(entry(SCHEME_KEY, scheme.to_json()));
+    }
     Ok(ModelProto {
         ir_version: build::IR_VERSION,
         producer_name: "thumbgen".to_owned(),
@@ -153,10 +155,37 @@ fn finish(mut writer: FloatWriter<'_>) -> GraphProto {
 mod tests {
     use super::*;
     use crate::graph::Shape;
+    use crate::graph::random::Random;
     use crate::onnx::ReadOptions;
     use crate::onnx::read::from_bytes;
     use crate::onnx::tests::random::any_graph;
+    use crate::ops::forward;
     use crate::synthetic;
+    use ndarray::Array2;
+
+    /// Equal, but for what reshapes are called; or the same function where a vector that no layer
+    /// gives becomes a picture: transpositions are then added.
+    fn same(found: &Network, network: &Network) {
+        let transposed = |node: &Node<Float>| matches!(node.op, Op::Move(Move::Transpose { .. }));
+        if !found.nodes.iter().any(transposed) {
+            let mut found = found.clone();
+            for (own, node) in found.nodes.iter_mut().zip(&network.nodes) {
+                if own.op == Op::reshape() {
+                    own.name.clone_from(&node.name);
+                }
+            }
+            assert_eq!(found, *network, "{}", network.name);
+            return;
+        }
+        let mut random = Random::new(4);
+        let x = Array2::from_shape_simple_fn((3, network.input.len()), || random.normal());
+        let (a, b) = (
+            forward::run(found, x.view()),
+            forward::run(network, x.view()),
+        );
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-5 * b.abs().max(1.0);
+        assert!(a.iter().zip(&b).all(near), "{}", network.name);
+    }
 
     #[test]
     fn what_is_written_reads_back_equal() {
@@ -171,7 +200,7 @@ mod tests {
         for network in networks {
             let bytes = to_bytes(&network, &WriteOptions::default()).unwrap();
             let import = from_bytes(&bytes, &ReadOptions::default()).unwrap();
-            assert_eq!(import.network, network, "{}", network.name);
+            same(&import.network, &network);
             assert_eq!(import.metadata["latent"], network.input.latent.to_string());
             assert_eq!(bytes, to_bytes(&network, &WriteOptions::default()).unwrap());
         }
@@ -195,7 +224,7 @@ mod tests {
                 ..Default::default()
             };
             let import = from_bytes(&bytes, &options).unwrap();
-            assert_eq!(import.network, network, "{}", network.name);
+            same(&import.network, &network);
             read += 1;
         }
         assert!(read > 20, "{read}");

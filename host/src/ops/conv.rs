@@ -37,16 +37,8 @@ pub fn sums<T: LinalgScalar + Send + Sync>(
     to: Shape,
 ) -> Array2<T> {
     groups::sums(window, x, weight, bias, (from, to), |part| {
-        let kernel = conv_of_rows(part.weight, part.window);
-        let sides = part.to.sides();
-        kernels::conv(
-            part.x,
-            kernel.view(),
-            part.bias,
-            part.from,
-            sides,
-            part.window,
-        )
+        let (from, sides) = (part.from, part.to.sides());
+        kernels::conv(part.x, part.weight, part.bias, from, sides, part.window)
     })
 }
 

@@ -12,7 +12,8 @@ pub fn all_layers(network: &Network, inputs: ArrayView2<f32>) -> Vec<Array2<f32>
     run_nodes(network, inputs, true)
 }
 
-/// The last node's output for a batch, shape (batch, channels * height * width). See [`all_layers`].
+/// The last node's output for a batch, shape (batch, height * width * channels). See
+/// [`all_layers`].
 pub fn run(network: &Network, inputs: ArrayView2<f32>) -> Array2<f32> {
     run_nodes(network, inputs, false).pop().unwrap_or_default()
 }

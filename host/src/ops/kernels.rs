@@ -9,97 +9,112 @@ use ndarray::{
 };
 use rayon::prelude::*;
 
-/// For each position of the kernel on the small picture (a convolution's output) and each of its elements, the element of
-/// the large picture that it meets: `visit(element of the kernel, place in small, place in large)`.
-fn meetings(
+/// A sample's patches: shape (output places, kernel * channels), columns in the order kernel row,
+/// kernel column, channel.
+fn patches<T: LinalgScalar>(x: &[T], from: Shape, to: [usize; 2], window: Window) -> Array2<T> {
+    let (channels, columns) = (from.channels, window.kernel[1] * from.channels);
+    let places = to[0] * to[1];
+    let mut patches = vec![T::zero(); places * window.kernel[0] * columns];
+    let rows = patches.chunks_exact_mut((window.kernel[0] * columns).max(1));
+    for (place, patch) in rows.enumerate() {
+        let (i, j) = (place / to[1], place % to[1]);
+        for (u, patch) in patch.chunks_exact_mut(columns).enumerate() {
+            let Some(row) = window.large(0, i, u, from.height) else {
+                continue;
+            };
+            for (v, patch) in patch.chunks_exact_mut(channels).enumerate() {
+                if let Some(column) = window.large(1, j, v, from.width) {
+                    let pixel = row * from.width + column;
+                    patch.copy_from_slice(&x[pixel * channels..][..channels]);
+                }
+            }
+        }
+    }
+    let dim = (places, window.kernel[0] * columns);
+    Array2::from_shape_vec(dim, patches).expect("as many elements as places times columns")
+}
+
+/// A convolution of a batch (batch, elements of `from`), weights (outputs, kernel * inputs); gives
+/// (batch, `to` * outputs).
+///
+/// The shapes must fit, as in a network that passed its check; others panic.
+pub fn conv<T: LinalgScalar + Send + Sync>(
+    x: ArrayView2<T>,
+    weight: ArrayView2<T>,
+    bias: ArrayView1<T>,
+    from: Shape,
+    to: [usize; 2],
     window: Window,
+) -> Array2<T> {
+    let outputs = weight.nrows();
+    each(x, to[0] * to[1] * outputs, |sample, mut y| {
+        let patches = patches(sample, from, to, window);
+        let mut y = as_pixels(&mut y, outputs);
+        y.assign(&bias);
+        general_mat_mul(T::one(), &patches, &weight.t(), T::one(), &mut y);
+    })
+}
+
+/// A transposed convolution of a batch (batch, elements of `from`), weights (outputs, kernel *
+/// inputs); gives (batch, `to` * outputs).
+///
+/// The shapes must fit, as in a network that passed its check; others panic.
+pub fn conv_transpose<T: LinalgScalar + Send + Sync>(
+    x: ArrayView2<T>,
+    weight: ArrayView2<T>,
+    bias: ArrayView1<T>,
+    from: Shape,
+    to: [usize; 2],
+    window: Window,
+) -> Array2<T> {
+    let (inputs, outputs) = (from.channels, weight.nrows());
+    // A column for each element of the kernel and each output.
+    let spread = Array2::from_shape_fn((inputs, window.area() * outputs), |(input, at)| {
+        weight[(at % outputs, at / outputs * inputs + input)]
+    });
+    let small = from.sides();
+    each(x, to[0] * to[1] * outputs, |sample, mut y| {
+        let sample = ArrayView2::from_shape((small[0] * small[1], inputs), sample);
+        let products = sample
+            .expect("a sample has as many elements as its shape")
+            .dot(&spread);
+        as_pixels(&mut y, outputs).assign(&bias);
+        let products = products.as_slice().unwrap_or_default();
+        fold(products, small, y, to, (window, outputs));
+    })
+}
+
+/// Adds the products of each input with the kernel, shape (places, kernel * outputs), to the
+/// outputs that they lie on. An output's come in the order of the kernel.
+fn fold<T: LinalgScalar>(
+    products: &[T],
     small: [usize; 2],
-    large: [usize; 2],
-    mut visit: impl FnMut(usize, usize, usize),
+    y: &mut [T],
+    to: [usize; 2],
+    (window, outputs): (Window, usize),
 ) {
+    let len = window.area() * outputs;
     for u in 0..window.kernel[0] {
         for v in 0..window.kernel[1] {
             let element = u * window.kernel[1] + v;
             for i in 0..small[0] {
-                let Some(row) = window.large(0, i, u, large[0]) else {
+                let Some(row) = window.large(0, i, u, to[0]) else {
                     continue;
                 };
                 for j in 0..small[1] {
-                    if let Some(column) = window.large(1, j, v, large[1]) {
-                        visit(element, i * small[1] + j, row * large[1] + column);
+                    let Some(column) = window.large(1, j, v, to[1]) else {
+                        continue;
+                    };
+                    let place = i * small[1] + j;
+                    let products = &products[place * len + element * outputs..][..outputs];
+                    let sums = &mut y[(row * to[1] + column) * outputs..][..outputs];
+                    for (sum, &product) in sums.iter_mut().zip(products) {
+                        *sum = *sum + product;
                     }
                 }
             }
         }
     }
-}
-
-/// A sample of `from` (channels, rows, columns) as columns of patches: shape (channels * kernel, output places).
-pub fn unfold<T: LinalgScalar>(x: &[T], from: Shape, to: [usize; 2], window: Window) -> Array2<T> {
-    let kernel = window.kernel[0] * window.kernel[1];
-    let mut columns = Array2::zeros((from.channels * kernel, to[0] * to[1]));
-    let pixels = from.height * from.width;
-    meetings(window, to, from.sides(), |element, place, pixel| {
-        for channel in 0..from.channels {
-            columns[(channel * kernel + element, place)] = x[channel * pixels + pixel];
-        }
-    });
-    columns
-}
-
-/// A convolution of a batch (batch, elements of `from`), weights (outputs, inputs, rows, columns); gives (batch,
-/// outputs * `to`).
-///
-/// The shapes must fit, as in a network that passed its check; others panic.
-pub fn conv<T: LinalgScalar + Send + Sync>(
-    x: ArrayView2<T>,
-    weight: ArrayView4<T>,
-    bias: ArrayView1<T>,
-    from: Shape,
-    to: [usize; 2],
-    window: Window,
-) -> Array2<T> {
-    let (outputs, inputs, rows, columns) = weight.dim();
-    let weight = weight.to_shape((outputs, inputs * rows * columns));
-    let weight = weight.expect("a kernel has as many elements as its parts");
-    each(x, outputs * to[0] * to[1], |sample, mut y| {
-        let patches = unfold(sample, from, to, window);
-        let mut y = as_channels(&mut y, outputs);
-        spread(bias, &mut y);
-        general_mat_mul(T::one(), &weight, &patches, T::one(), &mut y);
-    })
-}
-
-/// A transposed convolution of a batch (batch, elements of `from`), weights (inputs, outputs, rows, columns); gives
-/// (batch, outputs * `to`).
-///
-/// The shapes must fit, as in a network that passed its check; others panic.
-pub fn conv_transpose<T: LinalgScalar + Send + Sync>(
-    x: ArrayView2<T>,
-    weight: ArrayView4<T>,
-    bias: ArrayView1<T>,
-    from: Shape,
-    to: [usize; 2],
-    window: Window,
-) -> Array2<T> {
-    let (inputs, outputs, rows, columns) = weight.dim();
-    let kernel = rows * columns;
-    let weight = weight.to_shape((inputs, outputs * kernel));
-    let weight = weight.expect("a kernel has as many elements as its parts");
-    let (small, pixels) = ([from.height, from.width], to[0] * to[1]);
-    each(x, outputs * pixels, |sample, mut y| {
-        let sample = ArrayView2::from_shape((inputs, small[0] * small[1]), sample);
-        let products = weight
-            .t()
-            .dot(&sample.expect("a sample has as many elements as its shape"));
-        spread(bias, &mut as_channels(&mut y, outputs));
-        meetings(window, small, to, |element, place, pixel| {
-            for channel in 0..outputs {
-                let sum = &mut y[channel * pixels + pixel];
-                *sum = *sum + products[(channel * kernel + element, place)];
-            }
-        });
-    })
 }
 
 /// Runs `one` for each sample of a batch, on all cores.
@@ -119,15 +134,9 @@ fn each<T: LinalgScalar + Send + Sync>(
     Array2::from_shape_vec((samples, len), y).expect("as many elements as samples times length")
 }
 
-fn as_channels<'a, T>(y: &'a mut &mut [T], channels: usize) -> ArrayViewMut2<'a, T> {
+fn as_pixels<'a, T>(y: &'a mut &mut [T], channels: usize) -> ArrayViewMut2<'a, T> {
     let pixels = y.len() / channels.max(1);
-    ArrayViewMut2::from_shape((channels, pixels), y).expect("whole channels")
-}
-
-fn spread<T: LinalgScalar>(bias: ArrayView1<T>, y: &mut ArrayViewMut2<T>) {
-    for (mut row, bias) in y.rows_mut().into_iter().zip(bias) {
-        row.fill(*bias);
-    }
+    ArrayViewMut2::from_shape((pixels, channels), y).expect("whole pixels")
 }
 
 /// The rows of a convolution's kernel, (outputs, inputs, rows, columns): columns are kernel row, kernel column, channel.

@@ -3,7 +3,6 @@
 //!
 //! The image carries the first few; golden.json holds all of them, for hosts and other runtimes.
 
-use super::PackError;
 use super::program::{Op, Program};
 use crate::graph::QuantizedNetwork;
 use crate::quantize::calibrate::{integer_inputs, points};
@@ -107,17 +106,14 @@ impl GoldenFile {
     }
 }
 
-/// Records `count` vectors at seeds 0, 1, 2..., labels in turn. `run` gives every node's output for an input, in the
-/// host's order.
-///
-/// # Errors
-/// [`PackError`] where the network has no program for the device.
+/// Records `count` vectors at seeds 0, 1, 2..., labels in turn. `run` gives every node's output for
+/// an input.
 pub fn vectors(
     network: &QuantizedNetwork,
     count: usize,
     run: impl Fn(&[i8]) -> Vec<Vec<i8>>,
-) -> Result<Vec<GoldenVector>, PackError> {
-    let program = Program::new(network)?;
+) -> Vec<GoldenVector> {
+    let program = Program::new(network);
     let points = points(0, count, network.input.classes);
     let inputs = integer_inputs(&points, network.input, network.about.prior);
     let record = |(point, input): (&Point, ndarray::ArrayView1<i8>)| {
@@ -127,25 +123,16 @@ pub fn vectors(
             let output = outputs.get(op.node).map_or(&[][..], |output| output);
             checksum::of_activations(&program.observed(network, op, output))
         };
-        let picture = outputs.last().zip(program.orders.last());
+        let picture = outputs.last();
         GoldenVector {
             seed: point.seed,
             label: point.label,
             input: checksum::of_activations(&input),
             layers: program.ops.iter().map(observed).collect(),
-            picture: picture.map_or(vec![], |(output, order)| order.apply(output)),
+            picture: picture.cloned().unwrap_or_default(),
         }
     };
-    Ok(points.iter().zip(inputs.rows()).map(record).collect())
-}
-
-/// Names of the operations whose outputs have checksums, in order.
-///
-/// # Errors
-/// As [`vectors`].
-pub fn layers(network: &QuantizedNetwork) -> Result<Vec<String>, PackError> {
-    let ops = Program::new(network)?.ops;
-    Ok(ops.into_iter().map(|op| op.name).collect())
+    points.iter().zip(inputs.rows()).map(record).collect()
 }
 
 /// A checksum as eight hexadecimal digits.

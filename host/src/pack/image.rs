@@ -1,14 +1,13 @@
 //! The model image: weights in the layout and the order that the kernels read, in `shared`'s format.
 
 use super::golden::GoldenVector;
-use super::order::Order;
 use super::plan::Plan;
 use super::program::{Program, View};
 use super::{PackError, classes_of, u16_of};
 use crate::graph::{Bits, LinearKind, Op as GraphOp, QuantizedLinear, QuantizedNetwork};
 use crate::ops::activations;
 use crate::ops::lower::Lowering;
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
 use shared::arithmetic::Activation;
 use shared::image::{GoldenRepr, ImageRepr};
 use shared::op::{Inputs, Kind, Layout, MAX_INPUTS, Op, Region, Weights};
@@ -33,7 +32,7 @@ pub fn pack(
     card: &str,
     goldens: &[GoldenVector],
 ) -> Result<Vec<u8>, PackError> {
-    let program = Program::new(network)?;
+    let program = Program::new(network);
     with_repr(network, &program, card, goldens, |repr| {
         let mut image = vec![0; repr.buffer_len()];
         let len = repr.emit(&mut image)?;
@@ -51,7 +50,7 @@ pub fn packed_len(
     card: &str,
     goldens: usize,
 ) -> Result<usize, PackError> {
-    let program = Program::new(network)?;
+    let program = Program::new(network);
     let golden = GoldenVector {
         seed: 0,
         label: None,
@@ -76,11 +75,7 @@ fn with_repr<T>(
     let regions = regions.collect::<Result<Vec<_>, _>>()?;
     // A view is an index of 16 bits in the image; more views than that are more regions than it may have.
     u16_of("a number of regions", regions.len())?;
-    let bytes: Vec<Bytes> = program
-        .ops
-        .iter()
-        .map(|op| bytes(network, program, op))
-        .collect();
+    let bytes: Vec<Bytes> = program.ops.iter().map(|op| bytes(network, op)).collect();
     let mut ops = Vec::with_capacity(program.ops.len());
     for (op, bytes) in program.ops.iter().zip(&bytes) {
         let inputs = op.inputs.iter();
@@ -135,14 +130,12 @@ fn region(view: &View, plan: &Plan) -> Result<Region, PackError> {
     })
 }
 
-/// An operation's weights or entries, in the orders of what it reads and writes.
-fn bytes(network: &QuantizedNetwork, program: &Program, op: &super::program::Op) -> Bytes {
+/// An operation's weights or entries.
+fn bytes(network: &QuantizedNetwork, op: &super::program::Op) -> Bytes {
     let node = &network.nodes[op.node];
-    let to = &program.orders[op.node];
     match &node.op {
         GraphOp::Linear(kind @ LinearKind::Gather { .. }, linear) => {
-            let weights = linear.weights.select(Axis(0), to.indices());
-            let table = kind.operator().device_rows(weights.view());
+            let table = kind.operator().device_rows(linear.weights.view());
             Bytes::Weights {
                 // Bytes, whatever their width.
                 values: rows(table.view(), Bits::Eight),
@@ -150,16 +143,9 @@ fn bytes(network: &QuantizedNetwork, program: &Program, op: &super::program::Op)
                 shifts: Vec::new(),
             }
         }
-        GraphOp::Linear(kind, linear) if kind.window().is_none() => {
-            let columns = program.input_order(network, op);
-            let weights = linear.weights.select(Axis(1), columns.indices());
-            let weights = weights.select(Axis(0), to.indices());
-            let rows = kind.operator().device_rows(weights.view());
-            weights_of(linear, rows.view(), to)
-        }
-        GraphOp::Linear(_, linear) => {
-            let channels = Order::from_indices((0..linear.weights.nrows()).collect());
-            weights_of(linear, linear.weights.view(), &channels)
+        GraphOp::Linear(kind, linear) => {
+            let rows = kind.operator().device_rows(linear.weights.view());
+            weights_of(linear, rows.view())
         }
         GraphOp::Norm(norm) => match *norm {},
         // The same bits.
@@ -168,12 +154,11 @@ fn bytes(network: &QuantizedNetwork, program: &Program, op: &super::program::Op)
     }
 }
 
-fn weights_of(linear: &QuantizedLinear, values: ArrayView2<i8>, outputs: &Order) -> Bytes {
-    let bias = outputs.apply(&linear.bias);
+fn weights_of(linear: &QuantizedLinear, values: ArrayView2<i8>) -> Bytes {
     Bytes::Weights {
         values: rows(values, linear.bits),
-        bias: bias.iter().flat_map(|b| b.to_le_bytes()).collect(),
-        shifts: outputs.apply(&linear.shifts),
+        bias: linear.bias.iter().flat_map(|b| b.to_le_bytes()).collect(),
+        shifts: linear.shifts.clone(),
     }
 }
 

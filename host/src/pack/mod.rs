@@ -1,18 +1,17 @@
 //! From a quantized network to the model image and its golden vectors.
 //!
-//! [`program`] turns nodes into operations and chooses the [`order`] of each tensor's elements, [`plan`] gives each tensor
-//! its place in the arena, [`image`] lays out the weights and emits, [`golden`] records what every implementation must
-//! compute.
+//! [`program`] turns nodes into operations, [`plan`] gives each tensor its place in the arena,
+//! [`image`] lays out the weights and emits, [`golden`] records what every implementation must
+//! compute. Elements and weights lie as in the graph.
 
 pub mod golden;
 pub mod image;
-pub mod order;
 pub mod plan;
 pub mod program;
 #[cfg(test)]
 pub mod tests;
 
-use crate::graph::{InputSpec, Shape};
+use crate::graph::InputSpec;
 use crate::ops::lower::LowerError;
 use shared::image::WriteError;
 
@@ -38,16 +37,6 @@ pub enum PackError {
         layer: String,
         /// Its kind.
         kind: &'static str,
-    },
-    /// A reshape between pictures, or of the input into a picture of several channels.
-    #[error(
-        "layer {layer} needs its elements as a picture of {shape} lies, and they lie otherwise; the device does not move bytes for a reshape: put a dense layer in front of it"
-    )]
-    Order {
-        /// Name of the layer.
-        layer: String,
-        /// Channels and pixels.
-        shape: Shape,
     },
     /// The format refused it.
     #[error("the model image cannot be written: {0}")]

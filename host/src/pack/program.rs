@@ -1,11 +1,9 @@
-//! The device's program for a quantized network: its operations, what each reads and writes, and in which order the
-//! elements lie.
+//! The device's program for a quantized network: its operations, and what each reads and writes.
 //!
 //! Most nodes are one operation. A reshape is none: its output is another view of the same bytes. A concatenation is one
 //! copy a part. A table and a sum work in place where nobody reads their first input again.
 
 use super::PackError;
-use super::order::{Order, wanted};
 use super::plan::{Lifetime, Plan, plan};
 use crate::graph::{Integer, Node, Op as GraphOp, QuantizedNetwork, Shape, Source};
 use shared::latent;
@@ -52,16 +50,11 @@ pub struct Program {
     pub ops: Vec<Op>,
     /// Index of the picture's view.
     pub output: usize,
-    /// Order of the elements of each node's output.
-    pub orders: Vec<Order>,
 }
 
 impl Program {
     /// Lowers a network.
-    ///
-    /// # Errors
-    /// [`PackError::Order`] where a reshape would have to move bytes.
-    pub fn new(network: &QuantizedNetwork) -> Result<Self, PackError> {
+    pub fn new(network: &QuantizedNetwork) -> Self {
         let mut builder = Builder {
             network,
             program: Self {
@@ -69,7 +62,6 @@ impl Program {
                 buffers: Vec::new(),
                 ops: Vec::new(),
                 output: 0,
-                orders: orders(network)?,
             },
             sources: BTreeMap::new(),
         };
@@ -84,26 +76,12 @@ impl Program {
         // Every node makes a view.
         program.output = program.views.len() - 1;
         program.work_in_place(network);
-        Ok(program)
+        program
     }
 
-    /// The order of the elements that an operation reads.
-    pub fn input_order(&self, network: &QuantizedNetwork, op: &Op) -> Order {
-        let source = network
-            .nodes
-            .get(op.node)
-            .and_then(|node| node.inputs.get(op.part));
-        match source {
-            Some(&Source::Node(index)) if index < self.orders.len() => self.orders[index].clone(),
-            Some(&source) => Order::of(network.source_shape(source)),
-            None => Order::of(Shape::vector(0)),
-        }
-    }
-
-    /// What an observer sees of an operation's output, from the node's output in the host's order: the channels that are
-    /// not written yet are 0.
+    /// What an observer sees of an operation's output: the channels that are not written yet are 0.
     pub fn observed(&self, network: &QuantizedNetwork, op: &Op, output: &[i8]) -> Vec<i8> {
-        let Some((node, order)) = network.nodes.get(op.node).zip(self.orders.get(op.node)) else {
+        let Some(node) = network.nodes.get(op.node) else {
             return Vec::new();
         };
         let mut values = output.to_vec();
@@ -119,7 +97,7 @@ impl Program {
                 }
             }
         }
-        order.apply(&values)
+        values
     }
 
     /// Gives what works in place the buffer of its first input where that is not read again.
@@ -287,100 +265,4 @@ fn one_an_input(op: &GraphOp<Integer>) -> bool {
         GraphOp::Combine(combine, _) => combine.operator().one_an_input(),
         GraphOp::Linear(..) | GraphOp::Norm(_) | GraphOp::Pointwise(_) | GraphOp::Move(_) => false,
     }
-}
-
-/// Who decides how the elements of a node's output lie.
-enum Freedom {
-    /// It gives a vector, and can give it in any order.
-    Free,
-    /// They lie as those of its input.
-    AsInput,
-    /// Several vectors, one after the other.
-    Joined,
-    /// A picture's order.
-    Fixed,
-}
-
-fn freedom(node: &Node<Integer>) -> Freedom {
-    match &node.op {
-        GraphOp::Linear(kind, _) if kind.window().is_none() => Freedom::Free,
-        GraphOp::Norm(norm) => match *norm {},
-        GraphOp::Pointwise(_) => Freedom::AsInput,
-        GraphOp::Move(moved) if moved.operator().keeps_order() => Freedom::AsInput,
-        GraphOp::Combine(..) if one_an_input(&node.op) && node.shape.is_vector() => Freedom::Joined,
-        GraphOp::Linear(..) | GraphOp::Move(_) | GraphOp::Combine(..) => Freedom::Fixed,
-    }
-}
-
-/// The order of each node's output: what its readers want, as far as it can choose.
-fn orders(network: &QuantizedNetwork) -> Result<Vec<Order>, PackError> {
-    let wishes = wishes(network)?;
-    let mut orders: Vec<Order> = Vec::with_capacity(network.nodes.len());
-    for (node, wish) in network.nodes.iter().zip(wishes) {
-        let of = |source: &Source| match source {
-            Source::Node(index) => orders.get(*index).cloned(),
-            source => Some(Order::of(network.source_shape(*source))),
-        };
-        let parts: Vec<Order> = node.inputs.iter().filter_map(of).collect();
-        orders.push(match freedom(node) {
-            Freedom::Free => Order::of(wish.unwrap_or(Shape::vector(node.shape.len()))),
-            Freedom::AsInput => {
-                let from = parts.into_iter().next();
-                from.unwrap_or_else(|| Order::of(node.shape))
-            }
-            Freedom::Joined => Order::joined(&parts.iter().collect::<Vec<_>>()),
-            Freedom::Fixed => Order::of(node.shape),
-        });
-    }
-    Ok(orders)
-}
-
-/// What the readers of each node want its output to lie as; none where they take any order.
-fn wishes(network: &QuantizedNetwork) -> Result<Vec<Option<Shape>>, PackError> {
-    let mut wishes: Vec<Option<Shape>> = vec![None; network.nodes.len()];
-    if let Some(last) = wishes.last_mut() {
-        *last = Some(wanted(network.output));
-    }
-    // Readers come later, so each node's wish is whole when it is its turn.
-    for (index, node) in network.nodes.iter().enumerate().rev() {
-        let refuse = |shape: Shape| PackError::Order {
-            layer: node.name.clone(),
-            shape,
-        };
-        let wish = wishes[index];
-        let as_they_are = |source: &Source| (*source, Some(wanted(network.source_shape(*source))));
-        let (own, inputs): (Option<Shape>, Vec<(Source, Option<Shape>)>) = match freedom(node) {
-            Freedom::Free => (wish, vec![]),
-            Freedom::AsInput => (
-                wish,
-                node.inputs.iter().map(|source| (*source, wish)).collect(),
-            ),
-            Freedom::Joined => {
-                // Nobody asks, or its parts lie as they are.
-                let own = wish.map(|_| Shape::vector(node.shape.len()));
-                let part = |source: &Source| (*source, wish.and(as_they_are(source).1));
-                (own, node.inputs.iter().map(part).collect())
-            }
-            Freedom::Fixed => {
-                let own = Some(wanted(node.shape));
-                (own, node.inputs.iter().map(as_they_are).collect())
-            }
-        };
-        if let Some(wish) = wish.filter(|wish| own != Some(*wish)) {
-            return Err(refuse(wish));
-        }
-        for (source, shape) in inputs {
-            let Some(shape) = shape else { continue };
-            match source {
-                Source::Node(from) if from < index => match wishes[from] {
-                    Some(other) if other != shape => return Err(refuse(shape)),
-                    _ => wishes[from] = Some(shape),
-                },
-                // Nobody but the device's own generator writes the input: it lies as a vector.
-                _ if shape == Shape::vector(shape.len()) => {}
-                _ => return Err(refuse(shape)),
-            }
-        }
-    }
-    Ok(wishes)
 }

@@ -10,86 +10,15 @@ use super::exponents::{RANGE, power};
 use super::fold::fold;
 use super::label::{Fit, fit_label_columns};
 use super::rounding::{shift_of, small};
+use super::scheme::{Scheme, StepScheme, WeightScheme};
 use crate::graph::{
     Bits, Folded, Function, Graph, Integer, Linear, Network, Node, QuantizedLinear,
     QuantizedNetwork,
 };
 use crate::ops::Exponent;
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 use shared::arithmetic::ACCUMULATOR_LIMIT;
 use shared::latent::Prior;
-use std::collections::BTreeMap;
-
-/// Width and exponents of a node's weights.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WeightScheme {
-    /// Width of the weights.
-    pub bits: Bits,
-    /// One exponent an output.
-    pub exponents: Vec<i8>,
-}
-
-/// What is fixed of one node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StepScheme {
-    /// Exponent of the output.
-    pub exponent: i8,
-    /// Of the weights, where there are some.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<WeightScheme>,
-}
-
-/// All widths and exponents of a quantized network, by the nodes' names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Scheme {
-    /// One entry a node.
-    pub steps: BTreeMap<String, StepScheme>,
-}
-
-impl Scheme {
-    /// The scheme of a quantized network.
-    pub fn of(network: &QuantizedNetwork) -> Self {
-        let entry = |node: &Node<Integer>| {
-            let weights = node.op.linear().map(|linear| WeightScheme {
-                bits: linear.bits,
-                exponents: linear.weight_exponents.clone(),
-            });
-            let scheme = StepScheme {
-                exponent: node.note.exponent,
-                weights,
-            };
-            (node.name.clone(), scheme)
-        };
-        Self {
-            steps: network.nodes.iter().map(entry).collect(),
-        }
-    }
-
-    /// One line of JSON, as it stands in an ONNX file's metadata.
-    pub fn to_json(&self) -> String {
-        // Maps with strings for keys, lists and integers always serialise.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// Reads [`Scheme::to_json`].
-    ///
-    /// # Errors
-    /// [`QuantizeError::Scheme`] says where it is damaged.
-    pub fn from_json(json: &str) -> Result<Self, QuantizeError> {
-        serde_json::from_str(json)
-            .map_err(|error| QuantizeError::Scheme(format!("cannot be read: {error}")))
-    }
-
-    fn step(&self, name: &str) -> Result<&StepScheme, QuantizeError> {
-        self.steps
-            .get(name)
-            .ok_or_else(|| QuantizeError::Scheme(format!("says nothing of layer {name}")))
-    }
-}
 
 /// Quantizes a float network by a scheme.
 ///

@@ -107,7 +107,7 @@ mod tests {
     use super::super::fold::fold;
     use super::super::simulate;
     use super::*;
-    use crate::graph::{InputSpec, Network, Op, Shape, Window};
+    use crate::graph::{Float, InputSpec, Move, Network, Op, Shape, Window};
     use crate::synthetic;
     use ndarray::{Array1, Array4, array, s};
     use shared::latent::Prior;
@@ -151,34 +151,57 @@ mod tests {
                 Window::POINT,
             )
         };
-        let fitted = |channels: usize, height| {
+        let shape = |channels, height, width| Shape {
+            channels,
+            height,
+            width,
+        };
+        // The input in a shape, perhaps transposed, before a convolution of so many channels.
+        let fitted = |moves: Vec<(&str, Op<Float>, Shape)>| {
             let input = InputSpec {
                 latent: 3,
                 classes: 3,
             };
+            let picture = moves.last().map_or(shape(1, 1, 1), |(_, _, shape)| *shape);
             let output = Shape {
                 channels: 1,
-                height,
-                width: 1,
+                ..picture
             };
-            let picture = Shape { channels, ..output };
-            let layers = [
-                ("shape".to_owned(), Op::reshape(), picture),
-                ("conv".to_owned(), conv(channels), output),
-            ];
+            let layers = moves
+                .into_iter()
+                .chain([("conv", conv(picture.channels), output)]);
+            let layers = layers.map(|(name, op, shape)| (name.to_owned(), op, shape));
             let network = Network::chain("label", input, layers, output);
             let mut steps = fold(&network).unwrap();
             let factors = fit_label_columns(&mut steps, Fit::Centred)?;
-            let weight = steps.nodes[1].op.linear().unwrap().weight.clone();
+            let weight = steps
+                .nodes
+                .last()
+                .unwrap()
+                .op
+                .linear()
+                .unwrap()
+                .weight
+                .clone();
             Ok((factors, weight))
         };
-        let (factors, weight) = fitted(2, 3).unwrap();
+        // A row of latent values and a row of labels, which become channels.
+        let (factors, weight) = fitted(vec![
+            ("rows", Op::reshape(), shape(1, 2, 3)),
+            (
+                "channels",
+                Op::Move(Move::Transpose { order: [1, 2, 0] }),
+                shape(2, 3, 1),
+            ),
+        ])
+        .unwrap();
         let scale = label_value().recip();
-        assert_eq!(factors[0], Some(array![1.0, scale]));
+        assert_eq!(factors[1], Some(array![1.0, scale]));
         assert_eq!(weight, array![[1.0, scale]]);
         let refused = QuantizeError::Mixed {
             layer: "conv".into(),
         };
-        assert_eq!(fitted(3, 2), Err(refused));
+        let mixed = fitted(vec![("shape", Op::reshape(), shape(3, 2, 1))]);
+        assert_eq!(mixed, Err(refused));
     }
 }

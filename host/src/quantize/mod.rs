@@ -26,6 +26,7 @@ pub mod patches;
 pub mod prepared;
 pub mod report;
 pub mod rounding;
+pub mod scheme;
 pub mod simulate;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,6 @@ pub mod weights;
 pub mod widths;
 
 pub use error::QuantizeError;
-pub use fixed::Scheme;
 pub use prepared::{Prepared, QuantizeOptions};
+pub use scheme::Scheme;
 pub use weights::Method;

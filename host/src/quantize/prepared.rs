@@ -5,7 +5,6 @@ use super::calibrate::{Calibration, integer_inputs};
 use super::choose::{self, Choose, Site};
 use super::equalize::{Factors, equalize};
 use super::exponents::{self, power};
-use super::fixed::{self, Scheme};
 use super::flow::{Destination, destination};
 use super::fold::fold;
 use super::hessian::Hessian;
@@ -14,6 +13,7 @@ use super::patches;
 use super::rounding::{Met, Task};
 use super::simulate;
 use super::weights::{Method, covering_exponent};
+use super::{Scheme, fixed};
 use crate::graph::query::value;
 use crate::graph::{
     Bits, Folded, Function, Graph, Linear, Network, Op, QuantizedLinear, QuantizedNetwork, Source,

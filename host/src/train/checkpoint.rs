@@ -91,7 +91,7 @@ pub fn save<B: TrainBackend>(
         }
     }
     let metadata = HashMap::from([
-        ("format".to_owned(), "thumbgen checkpoint 2".to_owned()),
+        ("format".to_owned(), format(trainer).to_owned()),
         ("step".to_owned(), trainer.state.step.to_string()),
         ("config".to_owned(), identity.config.clone()),
         ("dataset".to_owned(), identity.dataset.clone()),
@@ -115,6 +115,16 @@ pub fn save<B: TrainBackend>(
         })?;
     }
     Ok(write_atomically(&path, &bytes)?)
+}
+
+/// The format of a trainer's checkpoints. That of integers has changed: weights before a picture
+/// had its channels first.
+fn format<B: TrainBackend>(trainer: &Trainer<B>) -> &'static str {
+    if trainer.learns_integers() {
+        "thumbgen checkpoint of integers 3"
+    } else {
+        "thumbgen checkpoint 2"
+    }
 }
 
 /// Whether a folder holds a checkpoint.
@@ -177,8 +187,10 @@ fn parse<B: TrainBackend>(
             .cloned()
             .ok_or_else(|| damaged(format!("no {key:?} in its header")))
     };
-    if entry("format")? != "thumbgen checkpoint 2" {
-        return Err(damaged("another format".to_owned()));
+    if entry("format")? != format(trainer) {
+        return Err(damaged(
+            "it has another format; start the run without --resume".to_owned(),
+        ));
     }
     let parts = [
         ("model, seed or batch size", "config", &identity.config),

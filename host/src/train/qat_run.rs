@@ -18,7 +18,6 @@ use crate::graph::Network;
 use crate::graph::{Bits, QuantizedNetwork};
 use crate::models::folder::FLOAT_ONNX;
 use crate::onnx::ReadOptions;
-use crate::onnx::names::SCHEME_KEY;
 use crate::onnx::read::read_file;
 use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::pack::golden::image_vectors;
@@ -29,7 +28,7 @@ use crate::quantize::fold::fold;
 use crate::quantize::label::{Fit, fit_label_columns};
 use crate::quantize::widths::{choose, choose_by};
 use crate::quantize::{Prepared, QuantizeError, QuantizeOptions, Scheme};
-use crate::system::files::{FileError, read_at_most, write_atomically};
+use crate::system::files::{read_at_most, write_atomically};
 use shared::latent::Prior;
 
 /// File name of the float generator that teaches.
@@ -44,17 +43,20 @@ pub(super) const MAX_SCHEME: u64 = 16 << 20;
 /// Bytes that the line about the model takes in its image, at most.
 const CARD: usize = 256;
 
-/// The scheme of a run folder, in one line; `None` where it is one of float weights.
+/// The scheme of a run folder; `None` where it is one of float weights.
 ///
 /// # Errors
-/// [`FileError`] where it is there and cannot be read.
-pub fn scheme(folder: &Path) -> Result<Option<String>, FileError> {
+/// [`TrainError`] where it is there and cannot be read.
+pub fn scheme(folder: &Path) -> Result<Option<Scheme>, TrainError> {
     let path = folder.join(SCHEME);
     if !path.is_file() {
         return Ok(None);
     }
     let bytes = read_at_most(&path, MAX_SCHEME)?;
-    Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
+    let scheme = Scheme::from_json(&String::from_utf8_lossy(&bytes));
+    Ok(Some(
+        scheme.map_err(|source| TrainError::Integers { path, source })?,
+    ))
 }
 
 /// A float training in a folder that held one of integers: its generator has no scheme.
@@ -91,16 +93,15 @@ pub(super) fn start<B: TrainBackend>(
         drop(prepared);
         let onnx = to_bytes(&teacher, &WriteOptions::default())?;
         write_atomically(&folder.join(TEACHER), &onnx)?;
-        let scheme = Scheme::of(&quantized).to_json() + "\n";
-        write_atomically(&folder.join(SCHEME), scheme.as_bytes())?;
+        let json = Scheme::of(&quantized).to_json() + "\n";
+        write_atomically(&folder.join(SCHEME), json.as_bytes())?;
         (student, teacher)
     };
     trainer.learn_integers(student, teacher);
     if !resume {
         // A run that is stopped before it has another can be resumed with this one.
-        let metadata = vec![(SCHEME_KEY.to_owned(), scheme(folder)?.unwrap_or_default())];
         let write = WriteOptions {
-            metadata,
+            scheme: scheme(folder)?,
             ..WriteOptions::default()
         };
         let onnx = to_bytes(&trainer.exported()?, &write)?;
@@ -119,17 +120,16 @@ fn again(folder: &Path) -> Result<(Student, Network), TrainError> {
     };
     let (grid, teacher) = (read(FLOAT_ONNX)?, read(TEACHER)?);
     let path = folder.join(SCHEME);
-    let bytes = read_at_most(&path, MAX_SCHEME)?;
-    let student = of_scheme(&grid, &String::from_utf8_lossy(&bytes));
-    let student = student.map_err(|source| TrainError::Integers { path, source })?;
+    let scheme = scheme(folder)?.unwrap_or_default();
+    let student =
+        of_scheme(&grid, &scheme).map_err(|source| TrainError::Integers { path, source })?;
     Ok((student, teacher))
 }
 
-fn of_scheme(grid: &Network, json: &str) -> Result<Student, QuantizeError> {
-    let scheme = Scheme::from_json(json)?;
+fn of_scheme(grid: &Network, scheme: &Scheme) -> Result<Student, QuantizeError> {
     let mut folded = fold(grid)?;
     fit_label_columns(&mut folded, Fit::Scaled)?;
-    let quantized = quantize_folded(&folded, Prior::Normal, &scheme)?;
+    let quantized = quantize_folded(&folded, Prior::Normal, scheme)?;
     Student::new(&folded, &quantized)
 }
 

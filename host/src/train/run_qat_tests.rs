@@ -5,7 +5,6 @@ use crate::evaluate::classifier::FromFile;
 use crate::export::{ExportOptions, export};
 use crate::graph::{Bits, Network};
 use crate::models::folder::FLOAT_ONNX;
-use crate::onnx::names::SCHEME_KEY;
 use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::quantize::Scheme;
 use crate::quantize::fixed;
@@ -34,10 +33,8 @@ fn config(preset: &str, pairs: &[&str]) -> Config {
 }
 
 fn write(network: &Network, folder: &Path) -> Result<(), BoxError> {
-    let scheme = scheme(folder)?;
-    let metadata = scheme.map(|json| (SCHEME_KEY.to_owned(), json));
     let options = WriteOptions {
-        metadata: metadata.into_iter().collect(),
+        scheme: scheme(folder)?,
         ..Default::default()
     };
     let bytes = to_bytes(network, &options)?;
@@ -98,8 +95,7 @@ fn integers_go_on_from_a_run_can_be_resumed_and_are_exported_as_they_are() {
             assert!(at("whole").join(file).is_file(), "{file}");
         }
 
-        let json = scheme(&at("whole")).unwrap().unwrap();
-        let scheme = Scheme::from_json(&json).unwrap();
+        let scheme = scheme(&at("whole")).unwrap().unwrap();
         let expected = fixed::quantize(&whole.network, Prior::Normal, &scheme).unwrap();
         let mut export_options = ExportOptions::new(at("whole").join(FLOAT_ONNX), at("model"));
         export_options.name = Some(whole.network.name.clone());

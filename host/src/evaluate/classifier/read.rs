@@ -83,8 +83,12 @@ pub fn from_bytes(bytes: &[u8]) -> Result<NetworkClassifier, ReadError> {
             (shape.height, shape.width)
         }
         Some((Op::Move(Move::Reshape), shape)) => {
+            // Channels come where the network has them by a transposition, behind which their
+            // picture has its shape.
+            let moves = network.nodes.iter();
+            let moves = moves.take_while(|node| matches!(node.op, Op::Move(_)));
             return Err(ReadError::Input {
-                found: shape.to_string(),
+                found: moves.last().map_or(shape, |node| node.shape).to_string(),
             });
         }
         _ => {

@@ -170,6 +170,14 @@ fn what_is_no_classifier_is_refused_with_its_node() {
     refused(&|g| g.nodes[3].input[0] = "picture".into(), "c2 (Conv)");
     refused(&|g| g.nodes.truncate(8), "logits");
     refused(&|g| g.input = vec![3, 10, 8], "c1 (Conv)");
+    refused(
+        &|g| {
+            g.input = vec![3, 10, 8];
+            g.constants.remove(0);
+            g.constant("w1", &[4, 3, 5, 3], -0.5, 0.5);
+        },
+        "3 x 10 x 8",
+    );
     refused(&|g| g.input = vec![1, usize::MAX / 2, 8], "picture");
     refused(&|g| g.constants.truncate(1), "c1 (Conv)");
     refused(&|g| g.constants[0].dims = vec![4, 1, 3, 3], "tensor w1");

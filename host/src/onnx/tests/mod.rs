@@ -3,6 +3,7 @@
 mod combine;
 mod labels;
 mod moves;
+mod orders;
 mod pictures;
 pub mod random;
 

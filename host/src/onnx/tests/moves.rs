@@ -5,13 +5,15 @@ use crate::graph::{Float, Network, Node, Op, Shape};
 use crate::onnx::build::{float, floats, int, int64s, ints, node, text};
 use crate::onnx::proto::{AttributeProto, ModelProto, NodeProto, TensorProto};
 
-/// What nodes give, from `z` (4, 4, 6) to `m`, behind which a convolution needs weights.
+/// What nodes give, from `x` (4, 4, 6) to `m`. A convolution stands before them, whose pictures
+/// have an order, and one behind them, which needs weights.
 fn file(nodes: Vec<NodeProto>, moved: [usize; 3], constants: Vec<TensorProto>) -> ModelProto {
     let [channels, rows, columns] = moved;
-    let mut nodes = nodes;
-    nodes.push(node("Conv", "last", &["m", "w"], "y", vec![]));
-    let weight: [(&str, &[usize]); 1] = [("w", &[1, channels, 1, 1])];
-    let mut model = graph(&[4, 4, 6], &[1, rows, columns], &weight, nodes);
+    let mut all = vec![node("Conv", "first", &["z", "v"], "x", vec![])];
+    all.extend(nodes);
+    all.push(node("Conv", "last", &["m", "w"], "y", vec![]));
+    let weights: [(&str, &[usize]); 2] = [("v", &[4, 4, 1, 1]), ("w", &[1, channels, 1, 1])];
+    let mut model = graph(&[4, 4, 6], &[1, rows, columns], &weights, all);
     model.graph.as_mut().unwrap().initializer.extend(constants);
     model
 }
@@ -20,7 +22,7 @@ fn one(op: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> Vec<NodePr
     vec![node(
         op,
         "moved",
-        &[&["z"], inputs].concat(),
+        &[&["x"], inputs].concat(),
         "m",
         attributes,
     )]
@@ -35,8 +37,8 @@ fn names(network: &Network) -> Vec<String> {
             .unwrap()
             .to_owned()
     });
-    // The input becomes a picture first, and the convolution comes last.
-    all.skip(1).filter(|name| name != "conv").collect()
+    let behind = all.skip_while(|name| name != "conv");
+    behind.filter(|name| name != "conv").collect()
 }
 
 fn same(model: &ModelProto) -> Network {
@@ -69,15 +71,16 @@ fn transposes_and_blocks() {
     }
     // tract has no SpaceToDepth: its definition by the other way round.
     let size = || vec![int("blocksize", 2)];
-    let mut nodes = vec![node("SpaceToDepth", "s", &["z"], "s", size())];
+    let mut nodes = vec![node("SpaceToDepth", "s", &["x"], "s", size())];
     nodes.push(node("DepthToSpace", "d", &["s"], "m", size()));
     let back = read(&file(nodes, [4, 4, 6], vec![])).unwrap();
     assert_eq!(names(&back), ["space", "depth"]);
     let x: Vec<f32> = (0..96).map(|at| at as f32).collect();
-    let from = back.nodes[0].shape;
-    let [_, there, again, ..] = &back.nodes[..] else {
+    let first = back.nodes.iter().position(|node| node.name == "first");
+    let [from, there, again, ..] = &back.nodes[first.unwrap()..] else {
         panic!("{back:?}")
     };
+    let from = from.shape;
     let apply = |node: &Node<Float>, x: &[f32], from: Shape| match &node.op {
         Op::Move(moved) => moved.apply(x, from, node.shape, -1.0),
         other => panic!("{other:?}"),
@@ -92,7 +95,7 @@ fn transposes_and_blocks() {
 fn blocks_and_shuffles_by_reshapes() {
     let reshaped = |split: &[i64], perm: &[usize], joined: &[i64], to: [usize; 3]| {
         let nodes = vec![
-            node("Reshape", "apart", &["z", "split"], "a", vec![]),
+            node("Reshape", "apart", &["x", "split"], "a", vec![]),
             node("Transpose", "moved", &["a"], "b", vec![ints("perm", perm)]),
             node("Reshape", "join", &["b", "joined"], "m", vec![]),
         ];
@@ -121,7 +124,7 @@ fn blocks_and_shuffles_by_reshapes() {
     );
     assert_eq!(spread, ["depth"]);
     let shuffled = reshaped(&[0, 2, 2, 4, 6], &[0, 2, 1, 3, 4], &[0, 4, 4, 6], [4, 4, 6]);
-    assert_eq!(shuffled, ["transpose", "reshape"]);
+    assert_eq!(shuffled, ["reshape", "transpose", "reshape"]);
 }
 
 #[test]
@@ -258,7 +261,8 @@ fn groups_and_dilation_with_every_way_to_pad() {
                 let constants: [(&str, &[usize]); 1] = [("w", &weight)];
                 let model = graph(&[4, 7, 8], &[6, side(0), side(1)], &constants, nodes);
                 let network = same_as_runtimes(&model, &[4, 7, 8], None);
-                let window = network.nodes[1].op.window().unwrap();
+                let window = network.nodes.iter().find_map(|node| node.op.window());
+                let window = window.unwrap();
                 assert_eq!((window.groups, window.dilation), (2, dilation));
                 count += 1;
             }

@@ -117,8 +117,7 @@ impl Folding<'_> {
                     // The label's scale ends before it: what is combined has one scale.
                     for input in &mut inputs {
                         if self.is_label(*input) {
-                            self.copy(index, *input)?;
-                            *input = self.values[index];
+                            *input = self.copied(index, *input)?;
                         }
                     }
                 }

@@ -9,7 +9,7 @@
 //! Parameters are one list of tensors of rank 2, so that the optimiser, the moving average and the
 //! checkpoint handle any graph. Nothing is initialised lazily and nothing is shared by a clone.
 //!
-//! Tensors have the channels last: an element of a sample is found by its row, its column, its
+//! An element of a sample is where [`Shape`](crate::graph::Shape) says: its row, its column, its
 //! channel.
 
 mod build;
@@ -25,7 +25,7 @@ mod walk;
 pub use build::Builder;
 pub use forward::{Moments, Outputs};
 pub use generator::{Generator, generator_layers};
-pub use moves::{Moved, from_graph_order, moved, to_graph_order};
+pub use moves::{Moved, moved};
 pub use parameters::{LinearParameters, NormParameters, Spec, Start, initial};
 pub use walk::{Given, walk};
 

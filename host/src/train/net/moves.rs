@@ -1,4 +1,4 @@
-//! Where the elements of a move come from, with the channels last.
+//! Where the elements of a move come from.
 
 use std::sync::Arc;
 
@@ -17,49 +17,13 @@ pub fn moved(movement: Move, from: Shape, to: Shape) -> Option<Moved> {
     if operator.keeps_order() {
         return None;
     }
-    let before = order(from);
-    let mut origins = vec![None; to.len()];
-    for (element, place) in order(to).into_iter().enumerate() {
-        let source = operator.source(from, to, element);
-        origins[place] = source.and_then(|source| before.get(source).copied());
-    }
+    let origin = |element| operator.source(from, to, element);
+    let origins = (0..to.len()).map(origin);
     Some(Moved(Arc::new(Origins::new(
         from.len(),
         movement.fill(),
         origins,
     ))))
-}
-
-/// For each element of a tensor in the order that [`Shape::index`] says, its place with the
-/// channels last.
-pub(super) fn order(shape: Shape) -> Vec<usize> {
-    let place = |element: usize| {
-        let place = shape.place(element);
-        (place.row * shape.width + place.column) * shape.channels + place.channel
-    };
-    (0..shape.len()).map(place).collect()
-}
-
-/// From the channels last to the order of the graph's tensors; none where both are the same.
-pub fn to_graph_order(shape: Shape) -> Option<Moved> {
-    in_order(order(shape))
-}
-
-/// From the order of the graph's tensors to the channels last; none where both are the same.
-pub fn from_graph_order(shape: Shape) -> Option<Moved> {
-    let mut places = vec![0; shape.len()];
-    for (element, place) in order(shape).into_iter().enumerate() {
-        places[place] = element;
-    }
-    in_order(places)
-}
-
-fn in_order(places: Vec<usize>) -> Option<Moved> {
-    if places.iter().enumerate().all(|(at, place)| at == *place) {
-        return None;
-    }
-    let origins = Origins::new(places.len(), 0.0, places.into_iter().map(Some));
-    Some(Moved(Arc::new(origins)))
 }
 
 impl Moved {

@@ -15,7 +15,6 @@ use crate::ops::forward;
 use crate::quantize::calibrate::{float_inputs, integer_inputs, points};
 use crate::quantize::{Prepared, QuantizeError, simulate};
 use crate::train::adam::{Adam, AdamConfig};
-use crate::train::net::from_graph_order;
 use crate::train::ops::{Kernels, tensor};
 use crate::train::progress::duration;
 use shared::image::PIXEL_EXPONENT;
@@ -151,7 +150,7 @@ pub fn distill(
         // Batches are far below 2^32.
         seed = seed.wrapping_add(options.batch as u32);
         let given = integer_inputs(&points, network.input, start.about.prior);
-        let wanted = pictures::<B>(taught(network, &given), network, &device);
+        let wanted = pictures::<B>(taught(network, &given), &device);
         let tracked: Vec<Tensor<B, 2>> = parameters
             .iter()
             .map(|parameter| Tensor::from_inner(parameter.clone()).require_grad())
@@ -195,21 +194,13 @@ pub fn distill(
     Ok(done)
 }
 
-/// A network's pictures as a tensor, channels last.
-pub fn pictures<B: Kernels>(
-    pictures: Array2<f32>,
-    network: &Network,
-    device: &B::Device,
-) -> Tensor<B, 2> {
+/// A network's pictures as a tensor.
+pub fn pictures<B: Kernels>(pictures: Array2<f32>, device: &B::Device) -> Tensor<B, 2> {
     let shape = [pictures.nrows(), pictures.ncols()];
-    let pictures = tensor(pictures.into_iter().collect(), shape, device);
-    match from_graph_order(network.output) {
-        Some(moved) => moved.apply(pictures),
-        None => pictures,
-    }
+    tensor(pictures.into_iter().collect(), shape, device)
 }
 
-/// The float network's pictures, within what int8 pixels can show; channels first.
+/// The float network's pictures, within what int8 pixels can show.
 fn taught(network: &Network, given: &Array2<i8>) -> Array2<f32> {
     let step = 2f32.powi(i32::from(PIXEL_EXPONENT));
     let pictures = forward::run(network, float_inputs(given, network.input).view());

@@ -22,5 +22,5 @@ mod tests;
 pub use combine::IntegerCombine;
 pub use distill::{DistillOptions, Distilled, distill};
 pub use linear::IntegerLinear;
-pub use phase::{Order, Parameters, TrainableIntegers};
+pub use phase::{Parameters, TrainableIntegers};
 pub use student::Student;

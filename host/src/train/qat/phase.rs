@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use burn_tensor::Tensor;
 
 use super::{IntegerCombine, IntegerLinear};
-use crate::graph::{Folded, Function, Graph, Integer, LinearKind, Node, Op, Phase, Source};
+use crate::graph::{Folded, Function, Graph, Integer, Node, Op, Phase, Source};
 use crate::quantize::QuantizeError;
 use crate::quantize::exponents::power;
-use crate::train::net::{Given, Moved, Spec, from_graph_order, moved, to_graph_order, walk};
+use crate::train::net::{Given, Moved, Spec, moved, walk};
 use crate::train::ops::{Kernels, Table, look_up};
 
 /// In integers whose weights learn: operations say which parameters they have, and how they round.
@@ -20,17 +20,9 @@ impl Phase for TrainableIntegers {
     type Norm = Infallible;
     type Function = Box<Table>;
     type Combine = IntegerCombine;
-    type Note = Order;
+    /// Where the elements of a move come from.
+    type Note = Option<Moved>;
     type About = Parameters;
-}
-
-/// How elements are brought into the order that an operation wants, and back.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Order {
-    /// Of what is read; the operation itself where it is a move.
-    pub before: Option<Moved>,
-    /// Of what is given.
-    pub behind: Option<Moved>,
 }
 
 /// The parameters of a network of integers.
@@ -55,11 +47,7 @@ impl Graph<TrainableIntegers> {
         for (index, node) in network.nodes.iter().enumerate() {
             let float = folded.nodes.get(index).map(|node| &node.op);
             let (from, to) = (network.first_shape(node), node.shape);
-            let mut order = Order::default();
-            let mut in_graph_order = || {
-                order.before = to_graph_order(from);
-                order.behind = from_graph_order(to);
-            };
+            let mut note = None;
             let op = match &node.op {
                 Op::Linear(kind, linear) => {
                     let Some(Op::Linear(_, float)) = float else {
@@ -67,9 +55,6 @@ impl Graph<TrainableIntegers> {
                     };
                     if linear.weights.dim() != float.weight.dim() {
                         return Err(other(&node.name));
-                    }
-                    if *kind == LinearKind::Dense {
-                        in_graph_order();
                     }
                     let linear =
                         IntegerLinear::new(&node.name, *kind, linear, float, &mut graph.about);
@@ -88,10 +73,7 @@ impl Graph<TrainableIntegers> {
                     Op::Pointwise(Box::new(table(entries, node, function, input)))
                 }
                 Op::Move(movement) => {
-                    match moved(*movement, from, to) {
-                        None => in_graph_order(),
-                        found => order.before = found,
-                    }
+                    note = moved(*movement, from, to);
                     Op::Move(*movement)
                 }
                 Op::Combine(combine, alignment) => {
@@ -103,30 +85,26 @@ impl Graph<TrainableIntegers> {
                     Op::Combine(*combine, combine_in)
                 }
             };
-            graph.push(&node.name, op, node.inputs.clone(), to, order);
+            graph.push(&node.name, op, node.inputs.clone(), to, note);
         }
         Ok(graph)
     }
 
     /// Every node's output for integer inputs of shape (batch, latent + classes): whole numbers
-    /// from -128 to 127, channels last.
+    /// from -128 to 127.
     pub fn forward<B: Kernels>(
         &self,
         parameters: &[Tensor<B, 2>],
         inputs: Tensor<B, 2>,
     ) -> Vec<Tensor<B, 2>> {
-        let in_order = |order: &Option<Moved>, x: Tensor<B, 2>| match order {
-            Some(moved) => moved.apply(x),
-            None => x,
-        };
         walk(self, &Given::Whole(inputs), |_, node, mut inputs| {
             if let Op::Combine(combine, own) = &node.op {
                 let shapes = self.input_shapes(node);
                 return own.apply(*combine, inputs, &shapes, node.shape);
             }
             // Every other operation has one input.
-            let x = in_order(&node.note.before, inputs.swap_remove(0));
-            let y = match &node.op {
+            let x = inputs.swap_remove(0);
+            match &node.op {
                 Op::Linear(kind, own) => {
                     let (weight, bias) = own.rounded(parameters);
                     let shapes = [self.first_shape(node), node.shape];
@@ -135,9 +113,11 @@ impl Graph<TrainableIntegers> {
                 }
                 Op::Norm(norm) => match *norm {},
                 Op::Pointwise(table) => look_up(x, table),
-                Op::Move(_) | Op::Combine(..) => x,
-            };
-            in_order(&node.note.behind, y)
+                Op::Move(_) | Op::Combine(..) => match &node.note {
+                    Some(moved) => moved.apply(x),
+                    None => x,
+                },
+            }
         })
     }
 }

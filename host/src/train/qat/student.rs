@@ -8,7 +8,7 @@ use crate::graph::{Folded, Graph, InputSpec, Network, Op, QuantizedNetwork};
 use crate::quantize::QuantizeError;
 use crate::quantize::fixed::on_grid;
 use crate::quantize::fold::unfold;
-use crate::train::net::{Spec, from_graph_order, to_graph_order};
+use crate::train::net::Spec;
 use crate::train::ops::{Kernels, tensor, values};
 use shared::arithmetic::ACCUMULATOR_LIMIT;
 use shared::image::PIXEL_EXPONENT;
@@ -17,8 +17,8 @@ use shared::latent;
 /// A quantized network in training: operations of fixed exponents, whose weights and biases are
 /// parameters.
 ///
-/// Tensors have rank 2: (batch, elements), channels last; whole numbers in 32-bit floats, exact
-/// because every accumulator stays below 2^24.
+/// Tensors have rank 2, (batch, elements): whole numbers in 32-bit floats, exact because every
+/// accumulator stays below 2^24.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Student {
     network: QuantizedNetwork,
@@ -66,7 +66,7 @@ impl Student {
     }
 
     /// Every operation's output for integer inputs of shape (batch, latent + classes): whole
-    /// numbers from -128 to 127, channels last.
+    /// numbers from -128 to 127.
     pub fn all_steps<B: Kernels>(
         &self,
         parameters: &[Tensor<B, 2>],
@@ -75,24 +75,14 @@ impl Student {
         self.graph.forward(parameters, inputs)
     }
 
-    /// Pictures for integer inputs as real numbers, shape (batch, pixels), channels last.
+    /// Pictures for integer inputs as real numbers, shape (batch, elements).
     pub fn forward<B: Kernels>(
         &self,
         parameters: &[Tensor<B, 2>],
         inputs: Tensor<B, 2>,
     ) -> Tensor<B, 2> {
         let mut outputs = self.all_steps(parameters, inputs.clone());
-        let mut picture = outputs.pop().unwrap_or(inputs);
-        let output = self.graph.output;
-        let last = self.graph.nodes.last().map_or(output, |node| node.shape);
-        if last != output {
-            for moved in [to_graph_order(last), from_graph_order(output)] {
-                picture = match moved {
-                    Some(moved) => moved.apply(picture),
-                    None => picture,
-                };
-            }
-        }
+        let picture = outputs.pop().unwrap_or(inputs);
         picture * 2f32.powi(i32::from(PIXEL_EXPONENT))
     }
 

@@ -46,11 +46,16 @@ impl QatGenerator {
         let given = Array2::from_shape_vec((rows, spec.len()), integers).unwrap_or_default();
         let inputs = float_inputs(&given, self.student.network().input);
         let drawn = forward::run(&self.teacher, inputs.view());
-        pictures(drawn, &self.teacher, &device)
+        pictures(drawn, &device)
     }
 }
 
 impl<B: TrainBackend> Trainer<B> {
+    /// Whether integers are in the generator's place.
+    pub fn learns_integers(&self) -> bool {
+        self.qat.is_some()
+    }
+
     /// Puts integers in the generator's place, before their first step; the other network goes on
     /// as it is. `teacher` is the float network that they came from.
     pub fn learn_integers(&mut self, student: Student, teacher: Network) {
