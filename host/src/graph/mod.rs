@@ -24,7 +24,7 @@ pub mod window;
 pub use error::GraphError;
 pub use function::{BatchNorm, Function};
 pub use linear::{Bits, Linear, QuantizedLinear};
-pub use op::{Around, Combine, LinearKind, Move, Op};
+pub use op::{Around, Columns, Combine, LinearKind, Move, Op};
 pub use phase::{Alignment, Ending, Float, Folded, Integer, IntegerNote, Phase, Picture};
 pub use shape::{InputSpec, Shape, Source};
 pub use window::{Taps, Window};

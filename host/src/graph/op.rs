@@ -129,13 +129,45 @@ pub enum Combine {
     Argmax,
 }
 
+/// What the columns of an operation's weights stand for, which is all that the phases ask of most
+/// linear operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// The input's elements, each of which any column may be.
+    Elements,
+    /// Places of a kernel, and the channels of the input at each.
+    Kernel(Window),
+    /// Classes: one is on.
+    Classes,
+    /// Rows of a table, one of which is taken by its number. Nothing is multiplied or added.
+    Rows {
+        /// How many there are.
+        count: usize,
+    },
+}
+
 impl LinearKind {
+    /// What the columns of its weights stand for.
+    pub const fn columns(&self) -> Columns {
+        match self {
+            Self::Dense => Columns::Elements,
+            Self::Conv(window) | Self::ConvTranspose(window) => Columns::Kernel(*window),
+            Self::Embedding => Columns::Classes,
+            Self::Gather { rows } => Columns::Rows { count: *rows },
+        }
+    }
+
     /// How the kernel moves, where there is one.
     pub const fn window(&self) -> Option<Window> {
-        match self {
-            Self::Conv(window) | Self::ConvTranspose(window) => Some(*window),
-            Self::Dense | Self::Embedding | Self::Gather { .. } => None,
+        match self.columns() {
+            Columns::Kernel(window) => Some(window),
+            Columns::Elements | Columns::Classes | Columns::Rows { .. } => None,
         }
+    }
+
+    /// Whether one column alone counts, whose entries are not multiplied.
+    pub const fn is_table(&self) -> bool {
+        matches!(self.columns(), Columns::Classes | Columns::Rows { .. })
     }
 
     /// What meets what between these shapes, where a kernel moves.

@@ -1,7 +1,8 @@
 //! In which order each node of a graph needs the elements of its inputs, where it is turned to
 //! another layout.
 
-use crate::graph::{Combine, Graph, LinearKind, Move, Node, Op, Phase, Shape, Source};
+use crate::graph::{Columns, Graph, Node, Op, Phase, Shape, Source};
+use crate::ops::Vectors;
 
 /// Channels and pixels of the picture whose order a vector has in the other layout; none where its
 /// order is the same.
@@ -84,41 +85,27 @@ impl<'a, P: Phase> Demands<'a, P> {
         };
         let vector = node.shape.is_vector();
         match &node.op {
-            // Columns of weights can be in any order.
-            Op::Linear(LinearKind::Dense | LinearKind::Embedding, _) => Demand::Any,
-            Op::Linear(
-                LinearKind::Conv(_) | LinearKind::ConvTranspose(_) | LinearKind::Gather { .. },
-                _,
-            ) => Demand::Exactly(key(from)),
-            Op::Norm(_) | Op::Pointwise(_) => handed_on,
-            Op::Move(Move::Reshape) if vector => handed_on,
-            Op::Move(Move::Reshape) => Demand::Exactly(key(node.shape)),
-            Op::Move(
-                Move::Upsample { .. }
-                | Move::DepthToSpace { .. }
-                | Move::SpaceToDepth { .. }
-                | Move::Transpose { .. }
-                | Move::Slice { .. }
-                | Move::Pad { .. },
-            ) => Demand::Exactly(key(from)),
-            // Vectors are joined as they are where nobody minds.
-            Op::Combine(Combine::Concat, _) if vector => match wish {
-                None => Demand::Any,
-                Some(_) => Demand::Exactly(None),
+            Op::Linear(kind, _) => match kind.columns() {
+                // Columns of weights can be in any order.
+                Columns::Elements | Columns::Classes => Demand::Any,
+                Columns::Kernel(_) | Columns::Rows { .. } => Demand::Exactly(key(from)),
             },
-            // Any order, but the same of all.
-            Op::Combine(Combine::Add | Combine::Mul, _) if vector => {
-                Demand::Exactly(wish.or_else(|| self.fixed_of(node)).flatten())
-            }
-            Op::Combine(
-                Combine::Concat
-                | Combine::Add
-                | Combine::Mul
-                | Combine::MatMul { .. }
-                | Combine::AveragePool { .. }
-                | Combine::Argmax,
-                _,
-            ) => Demand::Exactly(key(from)),
+            Op::Norm(_) | Op::Pointwise(_) => handed_on,
+            Op::Move(moved) if moved.operator().keeps_order() => match vector {
+                true => handed_on,
+                false => Demand::Exactly(key(node.shape)),
+            },
+            Op::Move(_) => Demand::Exactly(key(from)),
+            Op::Combine(_, _) if !vector => Demand::Exactly(key(from)),
+            Op::Combine(combine, _) => match (combine.operator().vectors(), wish) {
+                (Vectors::Fixed, _) => Demand::Exactly(key(from)),
+                (Vectors::Alike, wish) => {
+                    Demand::Exactly(wish.or_else(|| self.fixed_of(node)).flatten())
+                }
+                // They are joined as they are where nobody minds.
+                (Vectors::Joined, None) => Demand::Any,
+                (Vectors::Joined, Some(_)) => Demand::Exactly(None),
+            },
         }
     }
 
@@ -132,34 +119,15 @@ impl<'a, P: Phase> Demands<'a, P> {
         let vector = node.shape.is_vector();
         match &node.op {
             // Rows of weights can be in any order.
-            Op::Linear(
-                LinearKind::Dense | LinearKind::Embedding | LinearKind::Gather { .. },
-                _,
-            ) => None,
+            Op::Linear(kind, _) if kind.window().is_none() => None,
             Op::Norm(_) | Op::Pointwise(_) => node.inputs.first().and_then(of),
-            Op::Move(Move::Reshape) if vector => node.inputs.first().and_then(of),
-            Op::Combine(Combine::Add | Combine::Mul, _) if vector => {
+            Op::Move(moved) if vector && moved.operator().keeps_order() => {
+                node.inputs.first().and_then(of)
+            }
+            Op::Combine(combine, _) if vector && combine.operator().vectors() == Vectors::Alike => {
                 node.inputs.iter().find_map(of)
             }
-            Op::Linear(LinearKind::Conv(_) | LinearKind::ConvTranspose(_), _)
-            | Op::Move(
-                Move::Reshape
-                | Move::Upsample { .. }
-                | Move::DepthToSpace { .. }
-                | Move::SpaceToDepth { .. }
-                | Move::Transpose { .. }
-                | Move::Slice { .. }
-                | Move::Pad { .. },
-            )
-            | Op::Combine(
-                Combine::Concat
-                | Combine::Add
-                | Combine::Mul
-                | Combine::MatMul { .. }
-                | Combine::AveragePool { .. }
-                | Combine::Argmax,
-                _,
-            ) => Some(key(node.shape)),
+            Op::Linear(..) | Op::Move(_) | Op::Combine(..) => Some(key(node.shape)),
         }
     }
 }

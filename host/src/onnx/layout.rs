@@ -11,7 +11,8 @@
 use super::conversion::Conversion;
 use super::demands::{Demand, Demands, Key, key};
 use super::permute::Permute;
-use crate::graph::{Combine, Graph, LinearKind, Move, Node, Op, Phase, Shape, Source};
+use crate::graph::{Columns, Graph, Move, Node, Op, Phase, Shape, Source};
+use crate::ops::Vectors;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -226,16 +227,9 @@ impl<P: Permute> Turning<'_, P> {
         let (first, from) = parts.first().cloned().unwrap_or_else(natural);
         let vector = node.shape.is_vector();
         match op {
-            Op::Linear(LinearKind::Conv(_) | LinearKind::ConvTranspose(_), _) => {
-                Held::As(key(node.shape))
-            }
+            Op::Linear(kind, _) if kind.window().is_some() => Held::As(key(node.shape)),
             Op::Linear(kind, linear) => {
-                let by_element = match kind {
-                    LinearKind::Dense | LinearKind::Embedding => true,
-                    // Its columns are a table's rows.
-                    LinearKind::Gather { .. } => false,
-                    LinearKind::Conv(_) | LinearKind::ConvTranspose(_) => false,
-                };
+                let by_element = matches!(kind.columns(), Columns::Elements | Columns::Classes);
                 if by_element && first != Held::As(None) {
                     P::columns(linear, &first.order(self.layout, from.len()));
                 }
@@ -255,26 +249,14 @@ impl<P: Permute> Turning<'_, P> {
                 }
                 first
             }
-            Op::Pointwise(_) | Op::Move(Move::Reshape) => first,
-            Op::Combine(Combine::Add | Combine::Mul, _) if vector => first,
-            Op::Combine(Combine::Concat, _) if vector => self.joined(parts),
-            Op::Move(
-                Move::Upsample { .. }
-                | Move::DepthToSpace { .. }
-                | Move::SpaceToDepth { .. }
-                | Move::Transpose { .. }
-                | Move::Slice { .. }
-                | Move::Pad { .. },
-            )
-            | Op::Combine(
-                Combine::Concat
-                | Combine::Add
-                | Combine::Mul
-                | Combine::MatMul { .. }
-                | Combine::AveragePool { .. }
-                | Combine::Argmax,
-                _,
-            ) => Held::As(key(node.shape)),
+            Op::Pointwise(_) => first,
+            Op::Move(moved) if moved.operator().keeps_order() => first,
+            Op::Combine(combine, _) if vector => match combine.operator().vectors() {
+                Vectors::Fixed => Held::As(key(node.shape)),
+                Vectors::Alike => first,
+                Vectors::Joined => self.joined(parts),
+            },
+            Op::Move(_) | Op::Combine(..) => Held::As(key(node.shape)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Functions of one element: LeakyRelu, Relu, Tanh, Sigmoid in ONNX, tables of 256 entries in integers.
 
-use crate::graph::{Float, Folded, Function, Integer, LinearKind, Node, Op, Phase};
+use crate::graph::{Columns, Float, Folded, Function, Integer, Node, Op, Phase};
 use crate::onnx::build::{float, int, int8s};
 use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, attribute};
@@ -55,7 +55,7 @@ pub fn of(op: &Op<Folded>) -> Option<Activation> {
 /// Where a folded operation keeps its activation, where it can have one.
 pub fn slot(op: &mut Op<Folded>) -> Option<&mut Activation> {
     match op {
-        Op::Linear(LinearKind::Gather { .. }, _) => None,
+        Op::Linear(kind, _) if matches!(kind.columns(), Columns::Rows { .. }) => None,
         Op::Linear(_, linear) => Some(&mut linear.activation),
         Op::Combine(combine, activation) => {
             combine.operator().takes_activation().then_some(activation)

@@ -2,7 +2,7 @@
 
 use super::divide::requantize;
 use super::lower::{LowerError, Lowering};
-use super::{CombineOperator, Exponent, batch_norm, broadcast};
+use super::{CombineOperator, Exponent, Vectors, batch_norm, broadcast};
 use crate::graph::{Alignment, Combine, Float, GraphError, Integer, Node, Op, Shape, Source};
 use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value, wrong};
@@ -79,6 +79,10 @@ impl CombineOperator for Add {
 
     fn check(&self, layer: &str, inputs: &[Shape], to: Shape) -> Result<(), GraphError> {
         broadcast::check(layer, inputs, to)
+    }
+
+    fn vectors(&self) -> Vectors {
+        Vectors::Alike
     }
 
     fn hands_on(&self) -> bool {

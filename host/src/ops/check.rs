@@ -2,8 +2,8 @@
 
 use super::{batch_norm, parameter};
 use crate::graph::{
-    Combine, Float, Graph, GraphError, LinearKind, MAX_ELEMENTS, MAX_NODES, MAX_SIDE, Network,
-    Node, Op, Phase, Shape, Source, Window,
+    Columns, Combine, Float, Graph, GraphError, MAX_ELEMENTS, MAX_NODES, MAX_SIDE, Network, Node,
+    Op, Phase, Shape, Source, Window,
 };
 use std::collections::BTreeSet;
 
@@ -17,9 +17,10 @@ impl Network {
     /// [`GraphError`] names the node.
     pub fn check(&self) -> Result<(), GraphError> {
         check_nodes(self, check_op)?;
-        let has_weights = self.nodes.iter().any(
-            |node| matches!(node.op.linear_kind(), Some(kind) if kind != LinearKind::Embedding),
-        );
+        let has_weights = self.nodes.iter().any(|node| {
+            let kind = node.op.linear_kind();
+            kind.is_some_and(|kind| kind.columns() != Columns::Classes)
+        });
         match self.nodes.last().map(|node| node.shape) {
             Some(last) if last == self.output && has_weights => Ok(()),
             Some(last) if has_weights => Err(GraphError::Picture {
@@ -82,16 +83,13 @@ fn input_shapes<P: Phase>(
     let order = || GraphError::Order {
         layer: node.name.clone(),
     };
-    if node.op.linear_kind() == Some(LinearKind::Embedding) && node.inputs != [Source::Label] {
-        return Err(order());
-    }
-    if let Some(LinearKind::Gather { rows }) = node.op.linear_kind()
-        && !is_number(graph, node, rows)
-    {
-        return Err(GraphError::Number {
-            layer: node.name.clone(),
-            rows,
-        });
+    match node.op.linear_kind().map(|kind| kind.columns()) {
+        Some(Columns::Classes) if node.inputs != [Source::Label] => return Err(order()),
+        Some(Columns::Rows { count }) if !is_number(graph, node, count) => {
+            let layer = node.name.clone();
+            return Err(GraphError::Number { layer, rows: count });
+        }
+        _ => {}
     }
     let shape = |source: &Source| match source {
         Source::Node(before) if *before >= index => Err(order()),
@@ -124,11 +122,10 @@ fn check_op(node: &Node<Float>, inputs: &[Shape]) -> Result<(), GraphError> {
             let dim = linear.weight.dim();
             kind.operator().check(name, dim, from, node.shape)?;
             parameter::check(name, "a bias", dim.0, &linear.bias)?;
-            let what = match kind {
-                LinearKind::Embedding | LinearKind::Gather { .. } => "an entry",
-                LinearKind::Dense | LinearKind::Conv(_) | LinearKind::ConvTranspose(_) => {
-                    "a weight"
-                }
+            let what = if kind.is_table() {
+                "an entry"
+            } else {
+                "a weight"
             };
             parameter::finite(name, what, linear.weight.iter())
         }

@@ -18,6 +18,17 @@ pub enum Exponent {
     Within(RangeInclusive<i32>),
 }
 
+/// In which order a combination of vectors takes their elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vectors {
+    /// In their own: an element's place counts.
+    Fixed,
+    /// In any, but the same of all; its output's is that, too.
+    Alike,
+    /// In any, each in its own: they lie one behind the other in the output.
+    Joined,
+}
+
 /// How several tensors become one.
 pub trait CombineOperator {
     /// As [`super::LinearOperator::name`].
@@ -40,6 +51,11 @@ pub trait CombineOperator {
 
     /// Whether each of the output's elements is one of an input's, at another exponent at most.
     fn hands_on(&self) -> bool;
+
+    /// In which order it takes the elements of vectors, where it gives one.
+    fn vectors(&self) -> Vectors {
+        Vectors::Fixed
+    }
 
     /// Where the output's elements come from, given where each input's do (those of foreign inputs have none). `None`
     /// where a factor of an input's element is not one of the output's.

@@ -1,7 +1,7 @@
 //! All inputs, one after the other along the channels: Concat.
 
 use super::lower::{LowerError, Lowering, u16_of};
-use super::{CombineOperator, Exponent};
+use super::{CombineOperator, Exponent, Vectors};
 use crate::graph::{Alignment, Combine, Float, GraphError, Integer, Node, Op, Shape, Source};
 use crate::onnx::build::int as int_of;
 use crate::onnx::constants;
@@ -107,6 +107,10 @@ impl CombineOperator for Concat {
             });
         }
         super::check::gives(layer, given, to)
+    }
+
+    fn vectors(&self) -> Vectors {
+        Vectors::Joined
     }
 
     fn hands_on(&self) -> bool {

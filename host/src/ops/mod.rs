@@ -42,7 +42,7 @@ pub mod space_to_depth;
 pub mod transpose;
 pub mod upsample;
 
-pub use combine::{CombineOperator, Exponent};
+pub use combine::{CombineOperator, Exponent, Vectors};
 
 use crate::graph::{
     Alignment, Combine, Float, GraphError, Integer, Linear, LinearKind, Node, QuantizedLinear,
@@ -146,16 +146,42 @@ pub trait LinearOperator {
     fn lower<'a>(&self, lowering: &Lowering<'a>) -> Result<Kind<'a>, LowerError>;
 }
 
+/// Runs an expression with the operator of a linear operation, for what is generic in its type: the
+/// one list of them.
+macro_rules! with_linear {
+    ($kind:expr, |$operator:ident| $body:expr) => {{
+        use $crate::graph::LinearKind;
+        use $crate::ops::{conv, conv_transpose, dense, embedding, gather};
+        match $kind {
+            LinearKind::Dense => {
+                let $operator = dense::Dense;
+                $body
+            }
+            LinearKind::Conv(window) => {
+                let $operator = conv::Conv(window);
+                $body
+            }
+            LinearKind::ConvTranspose(window) => {
+                let $operator = conv_transpose::ConvTranspose(window);
+                $body
+            }
+            LinearKind::Embedding => {
+                let $operator = embedding::Embedding;
+                $body
+            }
+            LinearKind::Gather { rows } => {
+                let $operator = gather::Gather { rows };
+                $body
+            }
+        }
+    }};
+}
+pub(crate) use with_linear;
+
 impl LinearKind {
     /// What belongs to this operator alone.
     pub fn operator(&self) -> Box<dyn LinearOperator> {
-        match *self {
-            Self::Dense => Box::new(dense::Dense),
-            Self::Conv(window) => Box::new(conv::Conv(window)),
-            Self::ConvTranspose(window) => Box::new(conv_transpose::ConvTranspose(window)),
-            Self::Embedding => Box::new(embedding::Embedding),
-            Self::Gather { rows } => Box::new(gather::Gather { rows }),
-        }
+        with_linear!(*self, |operator| Box::new(operator))
     }
 
     /// Sums of products, and the bias, for a batch of shape (batch, elements of `from`).

@@ -2,7 +2,7 @@
 
 use super::divide::requantize;
 use super::lower::{LowerError, Lowering};
-use super::{CombineOperator, Exponent, broadcast};
+use super::{CombineOperator, Exponent, Vectors, broadcast};
 use crate::graph::{Alignment, Combine, Float, GraphError, Integer, Node, Op, Shape, Source};
 use crate::onnx::error::NodeFault;
 use crate::onnx::importer::{Importer, Value};
@@ -61,6 +61,10 @@ impl CombineOperator for Mul {
 
     fn check(&self, layer: &str, inputs: &[Shape], to: Shape) -> Result<(), GraphError> {
         broadcast::check(layer, inputs, to)
+    }
+
+    fn vectors(&self) -> Vectors {
+        Vectors::Alike
     }
 
     fn hands_on(&self) -> bool {

@@ -4,7 +4,7 @@ use super::golden::GoldenVector;
 use super::plan::Plan;
 use super::program::{Program, View};
 use super::{PackError, classes_of, u16_of};
-use crate::graph::{Bits, LinearKind, Op as GraphOp, QuantizedLinear, QuantizedNetwork};
+use crate::graph::{Bits, Columns, Op as GraphOp, QuantizedLinear, QuantizedNetwork};
 use crate::ops::activations;
 use crate::ops::lower::Lowering;
 use ndarray::ArrayView2;
@@ -134,7 +134,7 @@ fn region(view: &View, plan: &Plan) -> Result<Region, PackError> {
 fn bytes(network: &QuantizedNetwork, op: &super::program::Op) -> Bytes {
     let node = &network.nodes[op.node];
     match &node.op {
-        GraphOp::Linear(kind @ LinearKind::Gather { .. }, linear) => {
+        GraphOp::Linear(kind, linear) if matches!(kind.columns(), Columns::Rows { .. }) => {
             let table = kind.operator().device_rows(linear.weights.view());
             Bytes::Weights {
                 // Bytes, whatever their width.

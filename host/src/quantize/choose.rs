@@ -6,7 +6,7 @@ use super::exponents;
 use super::rounding::small;
 use crate::graph::query::source_exponent;
 use crate::graph::{
-    Bits, Folded, Function, Graph, Integer, IntegerNote, Linear, LinearKind, Node, Op, Picture,
+    Bits, Columns, Folded, Function, Graph, Integer, IntegerNote, Linear, Node, Op, Picture,
     QuantizedLinear, QuantizedNetwork, Source,
 };
 use crate::ops::{Exponent, gather};
@@ -125,7 +125,7 @@ fn one(
         .collect();
     let first = inputs.first().copied().unwrap_or_default();
     Ok(match &site.node.op {
-        Op::Linear(kind @ LinearKind::Gather { .. }, rows) => {
+        Op::Linear(kind, rows) if matches!(kind.columns(), Columns::Rows { .. }) => {
             let (bits, exponent) = choose.rows(site, rows)?;
             let rows = gather::quantized(rows, bits, exponent);
             (Op::Linear(*kind, rows), exponent)

@@ -314,7 +314,7 @@ impl Folding<'_> {
     ) -> Result<(), QuantizeError> {
         if let Some(step) = self.open(source) {
             let taken_in = match &mut self.folded.nodes[step].op {
-                Op::Linear(LinearKind::Embedding | LinearKind::Gather { .. }, linear) => {
+                Op::Linear(kind, linear) if kind.is_table() => {
                     // One column is on: the function of the sum is the sum of the function.
                     for (mut row, bias) in
                         linear.weight.rows_mut().into_iter().zip(&mut linear.bias)

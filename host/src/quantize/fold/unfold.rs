@@ -73,10 +73,7 @@ fn single(op: &Op<Folded>) -> Op<Float> {
             // An embedding may have a bias, and folding makes one of every such layer.
             let kind = match kind {
                 LinearKind::Embedding => LinearKind::Dense,
-                LinearKind::Dense
-                | LinearKind::Conv(_)
-                | LinearKind::ConvTranspose(_)
-                | LinearKind::Gather { .. } => *kind,
+                kind => *kind,
             };
             let weight = linear.weight.mapv(|w| w as f32);
             Op::Linear(kind, Linear::new(weight, linear.bias.mapv(|b| b as f32)))

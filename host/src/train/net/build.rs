@@ -3,7 +3,8 @@
 use super::moves::moved;
 use super::{LinearParameters, NormParameters, Spec, Start, Trainable};
 use crate::graph::{Combine, Graph, InputSpec, LinearKind, Move, Op, Shape, Source};
-use crate::train::ops::{Activation, Geometry};
+use crate::train::operators;
+use crate::train::ops::Activation;
 
 /// A graph that grows.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl Builder {
         has_bias: bool,
     ) -> Source {
         let from = self.shape(source);
-        let (shape, fan_in) = weights(kind, from, to);
+        let (shape, fan_in) = operators::weights(kind, from, to);
         let start = Start::Uniform(1.0 / (fan_in as f32).sqrt());
         let weight = self.parameter(name, "weight", shape, start);
         let bias = has_bias.then(|| {
@@ -103,26 +104,5 @@ impl Builder {
         let specs = &mut self.graph.about;
         specs.push(Spec { name, shape, start });
         specs.len() - 1
-    }
-}
-
-/// Shape of an operation's weights, and inputs that one output sees. A transposed convolution
-/// spreads its kernel over `stride x stride` outputs; a table is as large at its start as what it
-/// will be multiplied with.
-fn weights(kind: LinearKind, from: Shape, to: Shape) -> ([usize; 2], usize) {
-    match kind {
-        LinearKind::Dense => ([from.len(), to.len()], from.len()),
-        LinearKind::Conv(window) => {
-            let weight = Geometry::of(window, from, to).weight();
-            (weight, weight[0])
-        }
-        LinearKind::ConvTranspose(window) => {
-            let g = Geometry::of(window, to, from);
-            let strides: usize = window.stride.iter().product();
-            let seen = window.area() * g.small_group() / strides.max(1);
-            (g.weight(), seen.max(1))
-        }
-        LinearKind::Embedding => ([from.len(), to.len()], to.len()),
-        LinearKind::Gather { rows } => ([rows, to.len()], to.len()),
     }
 }

@@ -7,7 +7,8 @@ use ndarray::{Array1, Array2};
 
 use super::{LinearParameters, Moments, NormParameters, Trainable};
 use crate::graph::{BatchNorm, Float, Function, Graph, Linear, LinearKind, Network, Op, Shape};
-use crate::train::ops::{Activation, Geometry, Kernels, NORM_EPSILON, values};
+use crate::train::operators;
+use crate::train::ops::{Activation, Kernels, NORM_EPSILON, values};
 
 impl Graph<Trainable> {
     /// The network of these parameters and moments.
@@ -48,26 +49,12 @@ fn linear<B: Kernels>(
     [from, to]: [Shape; 2],
 ) -> Linear<f32> {
     let parameter = &parameters[own.weight];
-    let ([rows, columns], weight) = (parameter.dims(), values(parameter));
-    let at = |row: usize, column: usize| weight[row * columns + column];
-    let weight = match kind {
-        LinearKind::Dense
-        | LinearKind::Embedding
-        | LinearKind::Gather { .. }
-        | LinearKind::Conv(_) => {
-            Array2::from_shape_fn((columns, rows), |(output, column)| at(column, output))
-        }
-        LinearKind::ConvTranspose(window) => {
-            let g = Geometry::of(window, to, from);
-            let (large, small) = (g.large_group(), g.small_group());
-            let shape = (to.channels, window.area() * small);
-            Array2::from_shape_fn(shape, |(output, column)| {
-                let (tap, input) = (column / small, column % small);
-                let group = output / large;
-                at(tap * large + output % large, group * small + input)
-            })
-        }
-    };
+    let ([_, columns], weight) = (parameter.dims(), values(parameter));
+    let shape = kind.operator().weight_dim(from, to);
+    let weight = Array2::from_shape_fn(shape, |(output, column)| {
+        let [row, column] = operators::place(kind, output, column, [from, to]);
+        weight[row * columns + column]
+    });
     let outputs = weight.nrows();
     let bias = match own.bias {
         None => Array1::zeros(outputs),

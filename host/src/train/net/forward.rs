@@ -5,9 +5,7 @@ use burn_tensor::Tensor;
 use super::{Given, LinearParameters, NormParameters, Trainable, walk};
 use crate::graph::{Graph, LinearKind, Op, Shape, Source};
 use crate::train::operators::{self, At};
-use crate::train::ops::{
-    self, Activation, Geometry, Kernels, NORM_EPSILON, activate, conv, conv_transpose,
-};
+use crate::train::ops::{self, Activation, Kernels, NORM_EPSILON, activate};
 
 /// Mean and variance of one normalisation's channels, each of shape (1, channels).
 #[derive(Debug, Clone)]
@@ -110,18 +108,11 @@ fn linear<B: Kernels>(
     own: LinearParameters,
     parameters: &[Tensor<B, 2>],
     x: Tensor<B, 2>,
-    [from, to]: [Shape; 2],
+    shapes: [Shape; 2],
     function: Activation,
 ) -> Tensor<B, 2> {
     let weight = parameters[own.weight].clone();
-    let y = match kind {
-        LinearKind::Dense | LinearKind::Embedding => x.matmul(weight),
-        LinearKind::Conv(window) => conv(x, weight, Geometry::of(window, from, to)),
-        LinearKind::ConvTranspose(window) => {
-            conv_transpose(x, weight, Geometry::of(window, to, from))
-        }
-        LinearKind::Gather { .. } => operators::rows_of(weight, x),
-    };
+    let y = operators::linear(kind, x, weight, shapes);
     match own.bias {
         Some(bias) => activate(y, parameters[bias].clone(), function),
         None => y,

@@ -5,6 +5,7 @@ use burn_tensor::Tensor;
 use super::{Builder, Given, Moments, Outputs, Spec, Trainable};
 use crate::graph::{Graph, InputSpec, LinearKind, Move, Network, Shape, Source};
 use crate::train::config::{Family, Model};
+use crate::train::operators;
 use crate::train::ops::{Activation, Geometry, Kernels, tensor, values};
 
 /// Latent vector and one-hot label -> picture.
@@ -169,15 +170,12 @@ impl Layers {
     fn push(&mut self, kind: LinearKind, to: Shape, norm: bool, function: Activation, shape: &str) {
         let (number, builder) = (self.count, &mut self.builder);
         self.count += 1;
-        let (prefix, flat) = match kind {
-            LinearKind::Conv(_) => ("conv", to),
-            LinearKind::ConvTranspose(_) => ("deconv", to),
-            // A dense layer gives a vector, which is then shaped to a picture: so batch
-            // normalisation folds into it.
-            LinearKind::Dense => ("dense", Shape::vector(to.len())),
-            LinearKind::Embedding | LinearKind::Gather { .. } => {
-                ("embedding", Shape::vector(to.len()))
-            }
+        let prefix = operators::linear_name(kind);
+        // What is no convolution gives a vector, which is then shaped to a picture: so batch
+        // normalisation folds into it.
+        let flat = match kind.window() {
+            Some(_) => to,
+            None => Shape::vector(to.len()),
         };
         let mut head = builder.linear(&format!("{prefix}{number}"), kind, self.head, flat, !norm);
         if norm {

@@ -4,9 +4,9 @@
 use burn_tensor::{Tensor, activation};
 
 use super::{Given, Outputs, Trainable};
-use crate::graph::{Graph, LinearKind, Op, Source};
+use crate::graph::{Graph, Op, Source};
 use crate::train::operators::{self, At};
-use crate::train::ops::{Activation, Geometry, Kernels, NORM_EPSILON, conv, conv_transpose};
+use crate::train::ops::{Activation, Kernels, NORM_EPSILON};
 
 impl Graph<Trainable> {
     /// The gradient of the score for the latent part of the input (a discriminator's pictures),
@@ -94,19 +94,7 @@ impl Graph<Trainable> {
         match &node.op {
             Op::Linear(kind, own) => {
                 let weight = parameters[own.weight].clone();
-                match kind {
-                    LinearKind::Dense | LinearKind::Embedding => {
-                        gradient.matmul(weight.transpose())
-                    }
-                    LinearKind::Conv(window) => {
-                        conv_transpose(gradient, weight, Geometry::of(*window, from, to))
-                    }
-                    LinearKind::ConvTranspose(window) => {
-                        conv(gradient, weight, Geometry::of(*window, to, from))
-                    }
-                    // Whole numbers go in.
-                    LinearKind::Gather { .. } => value(0).zeros_like(),
-                }
+                operators::linear_gradient(*kind, gradient, weight, [from, to])
             }
             Op::Norm(own) => {
                 let deviation = outputs.moments[own.moments].variance.clone() + NORM_EPSILON;

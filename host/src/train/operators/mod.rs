@@ -2,6 +2,8 @@
 //! round. The operators themselves, and all else that is known of them, are in [`crate::ops`].
 
 mod channels;
+mod convolution;
+mod dense;
 mod elementwise;
 mod matrix;
 mod pool;
@@ -10,11 +12,10 @@ mod rows;
 use burn_tensor::Tensor;
 
 pub use elementwise::scaled;
-pub use rows::rows_of;
 
 use super::ops::{Grid, Kernels, round, tensor};
-use crate::graph::{Combine, Shape};
-use crate::ops::with_combine;
+use crate::graph::{Combine, LinearKind, Shape};
+use crate::ops::{with_combine, with_linear};
 
 /// The shapes that an operation lies between.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +52,45 @@ fn down(shift: u8) -> f32 {
     2f32.powi(-i32::from(shift))
 }
 
+/// What weights meet. In training they have a shape of their own, in which a convolution and a
+/// transposed one are each other's derivative.
+pub trait TrainableLinear {
+    /// The first part of the names of its layers and parameters.
+    const NAME: &'static str;
+
+    /// Shape of the weights between these shapes, and how many inputs one output sees.
+    fn weights(&self, from: Shape, to: Shape) -> ([usize; 2], usize);
+
+    /// Where the graph's weight of an output and a column is in training: its row and its column.
+    fn place(&self, output: usize, column: usize, shapes: [Shape; 2]) -> [usize; 2] {
+        let _ = shapes;
+        [column, output]
+    }
+
+    /// The graph's weights, (outputs, columns), as training has them.
+    fn turned<B: Kernels>(&self, weight: Tensor<B, 2>, shapes: [Shape; 2]) -> Tensor<B, 2> {
+        let _ = shapes;
+        weight.transpose()
+    }
+
+    /// The output, without a bias, of an input of shape (batch, elements).
+    fn forward<B: Kernels>(
+        &self,
+        x: Tensor<B, 2>,
+        weight: Tensor<B, 2>,
+        shapes: [Shape; 2],
+    ) -> Tensor<B, 2>;
+
+    /// The gradient for the input from that for the output, made of operations that can be
+    /// differentiated again.
+    fn input_gradient<B: Kernels>(
+        &self,
+        gradient: Tensor<B, 2>,
+        weight: Tensor<B, 2>,
+        shapes: [Shape; 2],
+    ) -> Tensor<B, 2>;
+}
+
 /// How several tensors, each of shape (batch, elements), become one.
 pub trait TrainableCombine {
     /// The output.
@@ -85,6 +125,58 @@ pub trait TrainableCombine {
         });
         self.forward(scaled.collect(), at)
     }
+}
+
+/// See [`TrainableLinear::NAME`].
+pub fn linear_name(kind: LinearKind) -> &'static str {
+    fn name<L: TrainableLinear>(_: L) -> &'static str {
+        L::NAME
+    }
+    with_linear!(kind, |operator| name(operator))
+}
+
+/// See [`TrainableLinear::weights`].
+pub fn weights(kind: LinearKind, from: Shape, to: Shape) -> ([usize; 2], usize) {
+    with_linear!(kind, |operator| operator.weights(from, to))
+}
+
+/// See [`TrainableLinear::place`].
+pub fn place(kind: LinearKind, output: usize, column: usize, shapes: [Shape; 2]) -> [usize; 2] {
+    with_linear!(kind, |operator| operator.place(output, column, shapes))
+}
+
+/// See [`TrainableLinear::forward`].
+pub fn linear<B: Kernels>(
+    kind: LinearKind,
+    x: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    shapes: [Shape; 2],
+) -> Tensor<B, 2> {
+    with_linear!(kind, |operator| operator.forward(x, weight, shapes))
+}
+
+/// The same with the graph's weights, (outputs, columns).
+pub fn linear_turned<B: Kernels>(
+    kind: LinearKind,
+    x: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    shapes: [Shape; 2],
+) -> Tensor<B, 2> {
+    with_linear!(kind, |operator| {
+        let weight = operator.turned(weight, shapes);
+        operator.forward(x, weight, shapes)
+    })
+}
+
+/// See [`TrainableLinear::input_gradient`].
+pub fn linear_gradient<B: Kernels>(
+    kind: LinearKind,
+    gradient: Tensor<B, 2>,
+    weight: Tensor<B, 2>,
+    shapes: [Shape; 2],
+) -> Tensor<B, 2> {
+    with_linear!(kind, |operator| operator
+        .input_gradient(gradient, weight, shapes))
 }
 
 /// See [`TrainableCombine::forward`].

@@ -2,9 +2,43 @@
 
 use burn_tensor::{Int, Tensor, backend::Backend};
 
+use super::TrainableLinear;
+use crate::graph::Shape;
+use crate::ops::gather::Gather;
+use crate::train::ops::Kernels;
+
+impl TrainableLinear for Gather {
+    const NAME: &'static str = "embedding";
+
+    /// A table is as large at its start as what it will be multiplied with.
+    fn weights(&self, _: Shape, to: Shape) -> ([usize; 2], usize) {
+        ([self.rows, to.len()], to.len())
+    }
+
+    fn forward<B: Kernels>(
+        &self,
+        x: Tensor<B, 2>,
+        weight: Tensor<B, 2>,
+        _: [Shape; 2],
+    ) -> Tensor<B, 2> {
+        rows_of(weight, x)
+    }
+
+    /// Zero: whole numbers go in.
+    fn input_gradient<B: Kernels>(
+        &self,
+        gradient: Tensor<B, 2>,
+        _: Tensor<B, 2>,
+        [from, _]: [Shape; 2],
+    ) -> Tensor<B, 2> {
+        let [batch, _] = gradient.dims();
+        Tensor::zeros([batch, from.len()], &gradient.device())
+    }
+}
+
 /// Rows of a table (rows, columns) by their numbers (batch, 1); numbers past the end give the last
 /// row.
-pub fn rows_of<B: Backend>(table: Tensor<B, 2>, numbers: Tensor<B, 2>) -> Tensor<B, 2> {
+fn rows_of<B: Backend>(table: Tensor<B, 2>, numbers: Tensor<B, 2>) -> Tensor<B, 2> {
     let ([rows, _], [batch, _]) = (table.dims(), numbers.dims());
     // Tables have far fewer than 2^24 rows.
     let last = rows.saturating_sub(1) as f32;

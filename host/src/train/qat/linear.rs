@@ -3,11 +3,10 @@
 use burn_tensor::Tensor;
 
 use super::Parameters;
-use crate::graph::{Linear, LinearKind, QuantizedLinear, Shape};
+use crate::graph::{Columns, Linear, LinearKind, QuantizedLinear};
 use crate::quantize::exponents::power;
 use crate::train::net::{Spec, Start};
-use crate::train::operators::rows_of;
-use crate::train::ops::{Geometry, Grid, Kernels, conv, conv_transpose, round, tensor};
+use crate::train::ops::{Grid, Kernels, round, tensor};
 use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation};
 
 /// A trained weight starts at most so far from the integer that it rounds to, in steps of its grid.
@@ -85,7 +84,7 @@ impl IntegerLinear {
             output_scales: shifts.map(|shift| 2f32.powi(-shift)).collect(),
             activation: int8_grid(linear.activation),
             columns,
-            has_bias: !matches!(kind, LinearKind::Gather { .. }),
+            has_bias: !matches!(kind.columns(), Columns::Rows { .. }),
         };
         let mut weights = Vec::with_capacity(outputs * columns);
         for (output, row) in linear.weights.rows().into_iter().enumerate() {
@@ -144,30 +143,6 @@ impl IntegerLinear {
             weight,
             round(bias, Tensor::zeros(shape, &device), scales, grid),
         )
-    }
-
-    /// Sums of products: (batch, input) and weights (outputs, columns) -> (batch, output), channels
-    /// last.
-    pub(super) fn sums<B: Kernels>(
-        &self,
-        kind: LinearKind,
-        x: Tensor<B, 2>,
-        weight: Tensor<B, 2>,
-        [from, to]: [Shape; 2],
-    ) -> Tensor<B, 2> {
-        match kind {
-            LinearKind::Conv(window) => conv(x, weight.transpose(), Geometry::of(window, from, to)),
-            LinearKind::ConvTranspose(window) => {
-                let g = Geometry::of(window, to, from);
-                let weight = weight
-                    .reshape([g.groups, g.large_group(), window.area(), g.small_group()])
-                    .permute([2, 1, 0, 3])
-                    .reshape(g.weight());
-                conv_transpose(x, weight, g)
-            }
-            LinearKind::Dense | LinearKind::Embedding => x.matmul(weight.transpose()),
-            LinearKind::Gather { .. } => rows_of(weight.transpose(), x),
-        }
     }
 
     /// From accumulators to outputs.

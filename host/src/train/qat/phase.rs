@@ -9,6 +9,7 @@ use crate::graph::{Folded, Function, Graph, Integer, Node, Op, Phase, Source};
 use crate::quantize::QuantizeError;
 use crate::quantize::exponents::power;
 use crate::train::net::{Given, Moved, Spec, moved, walk};
+use crate::train::operators;
 use crate::train::ops::{Kernels, Table, look_up};
 
 /// In integers whose weights learn: operations say which parameters they have, and how they round.
@@ -108,7 +109,7 @@ impl Graph<TrainableIntegers> {
                 Op::Linear(kind, own) => {
                     let (weight, bias) = own.rounded(parameters);
                     let shapes = [self.first_shape(node), node.shape];
-                    let sums = own.sums(*kind, x, weight, shapes);
+                    let sums = operators::linear_turned(*kind, x, weight, shapes);
                     own.requantized(sums, bias)
                 }
                 Op::Norm(norm) => match *norm {},
