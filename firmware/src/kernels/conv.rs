@@ -106,16 +106,18 @@ mod tests {
 
     #[test]
     fn every_small_shape() {
-        let count = windows::every_small::<Conv<'_>>();
-        println!("{count} problems are equal");
-        assert_eq!(count, 394 * 394 * 72);
+        let count = windows::small::every_small::<Conv<'_>>();
+        println!("{count:?} are equal");
+        assert_eq!(count.problems, 394 * 394 * 8);
+        assert!(count.activated > 63 * 63 * 72, "{count:?}");
     }
 
     #[test]
     fn every_small_dilation_and_group() {
-        let count = windows::every_small_dilation::<Conv<'_>>();
-        println!("{count} problems are equal");
-        assert!(count > 100_000, "{count}");
+        let count = windows::small::every_small_dilation::<Conv<'_>>();
+        println!("{count:?} are equal");
+        assert_eq!(count.problems, 1_195_050);
+        assert!(count.activated > count.problems / 4, "{count:?}");
     }
 
     proptest! {

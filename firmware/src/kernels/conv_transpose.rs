@@ -116,16 +116,18 @@ mod tests {
 
     #[test]
     fn every_small_shape() {
-        let count = windows::every_small::<ConvTranspose<'_>>();
-        println!("{count} problems are equal");
-        assert_eq!(count, 760 * 760 * 72);
+        let count = windows::small::every_small::<ConvTranspose<'_>>();
+        println!("{count:?} are equal");
+        assert_eq!(count.problems, 760 * 760 * 8);
+        assert!(count.activated > 93 * 93 * 72, "{count:?}");
     }
 
     #[test]
     fn every_small_dilation_and_group() {
-        let count = windows::every_small_dilation::<ConvTranspose<'_>>();
-        println!("{count} problems are equal");
-        assert!(count > 100_000, "{count}");
+        let count = windows::small::every_small_dilation::<ConvTranspose<'_>>();
+        println!("{count:?} are equal");
+        assert_eq!(count.problems, 4_506_010);
+        assert!(count.activated > count.problems / 4, "{count:?}");
     }
 
     proptest! {

@@ -1,26 +1,14 @@
-//! Problems of windows: every small one, and random ones, for both convolutions.
-//!
-//! Every input of 1 to 4 rows and 1 to 4 columns, kernel of 1 to 5 by 1 to 5, stride of 1 to 3 by 1 to 3, padding of each of
-//! the four sides from 0 to less than the kernel, output padding less than the stride, 1 or 2 channels in and out, weights
-//! of 8 and 4 bits, and all nine activations. Padding behind the last row and column and output padding come in by the
-//! output's size, which is all that an operation says of them; two of them that give one size give one problem. That leaves
-//! 394 axes of a convolution and 760 of a transposed one, each for the rows with each for the columns:
-//! 394^2 * 72 = 11,176,992 and 760^2 * 72 = 41,587,200 problems. Nothing is left out by symmetry. Dilations and groups have
-//! smaller kernels, see [`every_small_dilation`].
-//!
-//! Weights, biases, shifts and inputs are drawn anew for each shape and width. The oracle's accumulators are computed once
-//! and rounded for each activation.
+//! Problems of windows, for both convolutions: every small one in [`small`], and random ones.
 extern crate std;
 
-use super::oracle::{Problem, outputs, requantize};
-use super::testing::{
-    ACTIVATIONS, LAYOUTS, Pool, arithmetic, guarded, must_not_panic, tensor, with_weights,
-};
+pub mod small;
+
+use super::oracle::Problem;
+use super::testing::{arithmetic, must_not_panic, tensor, with_weights};
 use proptest::prelude::*;
 use shared::arithmetic::Activation;
 use shared::op::{Axis, Kind, Layout, WeightShape, Weights, Window};
-use std::collections::BTreeSet;
-use std::{thread, vec, vec::Vec};
+use std::{vec, vec::Vec};
 
 /// A convolution or a transposed one.
 pub trait Layer {
@@ -32,161 +20,8 @@ pub trait Layer {
     fn sums(window: Window, groups: u16, weights: Weights<'_>, problem: &Problem<'_>) -> Vec<i64>;
 }
 
-/// One axis of a problem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct AxisCase {
-    input: u16,
-    kernel: u8,
-    stride: u8,
-    padding: u8,
-    dilation: u8,
-    output: u16,
-}
-
-/// Every axis up to these sizes, with the sizes by their formulas: ONNX, operators Conv and ConvTranspose.
-fn axis_cases(
-    transposed: bool,
-    [inputs, kernels, strides]: [u8; 3],
-    dilation: u8,
-) -> Vec<AxisCase> {
-    let mut cases = BTreeSet::new();
-    for (input, kernel, stride) in (1..=u16::from(inputs))
-        .flat_map(|input| (1..=kernels).map(move |kernel| (input, kernel)))
-        .flat_map(|(input, kernel)| (1..=strides).map(move |stride| (input, kernel, stride)))
-    {
-        let span = (kernel - 1) * dilation + 1;
-        for (padding, behind, output_padding) in (0..span)
-            .flat_map(|padding| (0..span).map(move |behind| (padding, behind)))
-            .flat_map(|(padding, behind)| (0..stride).map(move |extra| (padding, behind, extra)))
-        {
-            let [n, k, s] = [i32::from(input), i32::from(span), i32::from(stride)];
-            let pads = i32::from(padding) + i32::from(behind);
-            let output = if transposed {
-                (n - 1) * s + k + i32::from(output_padding) - pads
-            } else if n + pads >= k {
-                (n + pads - k) / s + 1
-            } else {
-                0
-            };
-            if output >= 1 {
-                cases.insert(AxisCase {
-                    input,
-                    kernel,
-                    stride,
-                    padding,
-                    dilation,
-                    output: output as u16,
-                });
-            }
-        }
-    }
-    cases.into_iter().collect()
-}
-
-/// All problems of one row case with every column case, for these channels in and out and groups; how many.
-fn with_rows<L: Layer>(
-    rows: AxisCase,
-    columns: &[AxisCase],
-    channels: &[[u16; 3]],
-    activations: &[Activation],
-    pool: &mut Pool,
-) -> u64 {
-    let mut count = 0;
-    let mut memory = Vec::new();
-    for &column in columns {
-        let window = Window {
-            kernel: [rows.kernel, column.kernel],
-            stride: [rows.stride, column.stride],
-            padding: [rows.padding, column.padding],
-            dilation: [rows.dilation, column.dilation],
-        };
-        for &[inputs, outputs_count, groups] in channels {
-            let from = tensor([rows.input, column.input, inputs]);
-            let to = tensor([rows.output, column.output, outputs_count]);
-            let x = pool.tensor(&from);
-            let shape = WeightShape::conv(&window, groups, &from, &to);
-            for layout in LAYOUTS {
-                let data = pool.weights(layout, shape);
-                let problem = Problem {
-                    from: &[from],
-                    to: &to,
-                    inputs: &[&x],
-                    before: &[],
-                };
-                let plain = data.weights(Activation::None);
-                let sums = L::sums(window, groups, plain, &problem);
-                for &activation in activations {
-                    let weights = data.weights(activation);
-                    let kind = L::kind(window, groups, weights);
-                    let found = guarded(&kind, &[from], &to, &[&x], &mut memory);
-                    let channels = weights.shifts.iter().cycle();
-                    let pairs = found.iter().zip(&sums).zip(channels);
-                    let equal = found.len() == sums.len()
-                        && pairs.into_iter().all(|((&found, &sum), &shift)| {
-                            found == requantize(sum, shift, activation)
-                        });
-                    assert!(
-                        equal,
-                        "{kind:?} from {from:?} to {to:?} of {x:?}: {found:?}, expected {:?}",
-                        outputs(&weights, &sums)
-                    );
-                    count += 1;
-                }
-            }
-        }
-    }
-    count
-}
-
-/// Work on every core: rows of like cost go to different workers.
-fn on_every_core(rows: &[AxisCase], work: impl Fn(AxisCase, &mut Pool) -> u64 + Sync) -> u64 {
-    let workers = thread::available_parallelism().map_or(2, usize::from);
-    let work = &work;
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers)
-            .map(|worker| {
-                scope.spawn(move || {
-                    let mut pool = Pool::new(worker as u64);
-                    let rows = rows.iter().skip(worker).step_by(workers);
-                    rows.map(|&rows| work(rows, &mut pool)).sum::<u64>()
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|why| std::panic::resume_unwind(why))
-            })
-            .sum()
-    })
-}
-
-/// All problems of the head of this file; how many.
-pub fn every_small<L: Layer>() -> u64 {
-    let cases = axis_cases(L::TRANSPOSED, [4, 5, 3], 1);
-    let channels = [[1, 1, 1], [1, 2, 1], [2, 1, 1], [2, 2, 1]];
-    on_every_core(&cases, |rows, pool| {
-        with_rows::<L>(rows, &cases, &channels, &ACTIVATIONS, pool)
-    })
-}
-
-/// Kernels of 1 to 3, strides of 1 to 3 and dilations of 1 to 3 along each axis, in up to three groups.
-pub fn every_small_dilation<L: Layer>() -> u64 {
-    let cases: Vec<AxisCase> = (1..=3)
-        .flat_map(|dilation| axis_cases(L::TRANSPOSED, [4, 3, 3], dilation))
-        .collect();
-    // Every fifth for the columns, from another start each time: each pair of kernels, strides and dilations is there.
-    let channels = [[1, 1, 1], [2, 2, 2], [4, 2, 2], [3, 3, 3], [2, 6, 2]];
-    on_every_core(&cases, |rows, pool| {
-        let start = pool.below(5);
-        let columns: Vec<AxisCase> = cases.iter().copied().skip(start).step_by(5).collect();
-        with_rows::<L>(rows, &columns, &channels, &ACTIVATIONS[..3], pool)
-    })
-}
-
-/// One random axis: size, kernel, stride, dilation, a number that chooses the padding and one that chooses the output's.
+/// One random axis: size, kernel, stride, dilation, a number that chooses the padding and one that
+/// chooses the output's.
 type AnyAxis = (u16, u8, u8, u8, usize, usize);
 
 /// A random problem: two axes, channels of a group, groups, arithmetic, seed.
