@@ -3,9 +3,9 @@
 //! `cargo run --release -p host --example rounding_methods [generator.onnx [classes]]`; without a file, an untrained
 //! network of the reference's shape, and with `conv` or `conv-large` in place of it, a convolutional one.
 
+use host::exchange::ReadOptions;
+use host::exchange::read::read_file;
 use host::graph::{Bits, Shape};
-use host::onnx::ReadOptions;
-use host::onnx::read::read_file;
 use host::quantize::calibrate::Calibration;
 use host::quantize::report::measure;
 use host::quantize::{Method, Prepared, QuantizeOptions};

@@ -1,7 +1,7 @@
 //! Everything the `thumbgen` command does, as a library.
 //!
 //! The way of the data, one direction only:
-//! [`dataset`] -> [`train`] -> generator.onnx -> [`onnx`] -> [`graph`] -> [`quantize`] (fold, calibrate, choose widths)
+//! [`dataset`] -> [`train`] -> generator.onnx -> [`exchange`] -> [`graph`] -> [`quantize`] (fold, calibrate, choose widths)
 //! -> [`pack`] -> model image -> [`firmware_build`] -> [`emulator`].
 //!
 //! Beside the way: [`models`] runs the firmware's own code on the host, [`runtime`] other people's
@@ -13,6 +13,7 @@ pub mod commands;
 pub mod dataset;
 pub mod emulator;
 pub mod evaluate;
+pub mod exchange;
 pub mod export;
 pub mod firmware_build;
 pub mod flash;

@@ -1,6 +1,7 @@
 //! `thumbgen export`.
 
 use crate::evaluate::classifier::FromFile;
+use crate::exchange::write::{self, WriteOptions};
 use crate::export::integers::ALL_LAYERS;
 use crate::export::run;
 use crate::export::{ExportError, ExportOptions, ExportReport, export};
@@ -10,7 +11,6 @@ use crate::graph::Bits;
 use crate::graph::Network;
 use crate::models::folder::{CLASSIFIER_ONNX, CONFIG, FLOAT_ONNX};
 use crate::onnx::Role;
-use crate::onnx::write::{self, WriteOptions};
 use crate::quantize::QuantizeError;
 use crate::system::console::{Console, print};
 use crate::system::failure::{Class, Failure, OrFail};

@@ -1,8 +1,8 @@
 //! `thumbgen inspect`.
 
+use crate::exchange::ReadOptions;
 use crate::inspect;
 use crate::models::folder::ModelFiles;
-use crate::onnx::ReadOptions;
 use crate::system::console::{Console, print};
 use crate::system::failure::{Class, Failure, OrFail};
 use std::path::{Path, PathBuf};

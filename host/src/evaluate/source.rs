@@ -3,9 +3,9 @@
 use super::EvaluateError;
 use super::pictures::Pictures;
 use crate::dataset::{Dataset, Source, folder, hex};
+use crate::exchange::ReadOptions;
+use crate::exchange::read::read_file;
 use crate::models::preview::Model;
-use crate::onnx::ReadOptions;
-use crate::onnx::read::read_file;
 use crate::ops::forward;
 use crate::quantize::calibrate::{float_inputs, integer_inputs, points};
 use crate::quantize::fold::pixel_range;

@@ -151,8 +151,8 @@ fn fixed_widths(
 mod tests {
     use super::super::export;
     use super::*;
+    use crate::exchange::write::{WriteOptions, to_bytes};
     use crate::graph::Shape;
-    use crate::onnx::write::{WriteOptions, to_bytes};
     use crate::quantize::calibrate::Calibration;
     use crate::quantize::fixed::on_grid;
     use crate::quantize::fold::unfold;

@@ -8,14 +8,14 @@ pub mod integers;
 pub mod run;
 
 use crate::evaluate::classifier::FromFile;
+use crate::exchange::ReadOptions;
+use crate::exchange::fidelity;
+use crate::exchange::qdq::{self, Outputs};
+use crate::exchange::read::from_bytes;
 use crate::graph::Network;
 use crate::graph::{Bits, QuantizedNetwork};
 use crate::inspect::arena::ArenaMap;
 use crate::models::folder as names;
-use crate::onnx::ReadOptions;
-use crate::onnx::fidelity;
-use crate::onnx::qdq::{self, Outputs};
-use crate::onnx::read::from_bytes;
 use crate::onnx::{MAX_FILE_LEN, OnnxError};
 use crate::ops::forward;
 use crate::pack::PackError;
@@ -273,7 +273,7 @@ pub fn export(
     };
     let report = serde_json::to_string_pretty(&ReportFile {
         name: &quantized.name,
-        prior: crate::onnx::write::prior_name(prior),
+        prior: crate::exchange::write::prior_name(prior),
         latent: network.input.latent,
         classes: network.input.classes,
         picture: [shape.channels, shape.height, shape.width],

@@ -1,8 +1,8 @@
 //! Exports of synthetic generators into folders that are thrown away.
 
 use super::*;
+use crate::exchange::write::{WriteOptions, to_bytes};
 use crate::graph::Shape;
-use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::synthetic;
 
 fn setting() -> (tempfile::TempDir, ExportOptions) {

@@ -89,8 +89,8 @@ fn size(tensor: &TensorProto) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::onnx::ReadOptions;
-    use crate::onnx::read::from_bytes;
+    use crate::exchange::ReadOptions;
+    use crate::exchange::read::from_bytes;
 
     #[test]
     fn the_integer_generator_is_described() {

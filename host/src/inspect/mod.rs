@@ -9,8 +9,8 @@ mod image;
 pub use description::{Description, LayerRow};
 pub use image::image;
 
-use crate::onnx::ReadOptions;
-use crate::onnx::read::from_bytes;
+use crate::exchange::ReadOptions;
+use crate::exchange::read::from_bytes;
 use crate::onnx::{MAX_FILE_LEN, OnnxError, Role};
 use crate::system::files::{FileError, read_at_most};
 use shared::image::{Image, ImageError, MAGIC};
@@ -78,8 +78,8 @@ pub fn file(path: &Path, options: &ReadOptions) -> Result<Description, InspectEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::write::{WriteOptions, to_bytes};
     use crate::graph::Shape;
-    use crate::onnx::write::{WriteOptions, to_bytes};
     use crate::pack::image::pack;
     use crate::quantize::calibrate::Calibration;
     use crate::quantize::{Prepared, QuantizeOptions};

@@ -1,12 +1,12 @@
 //! Pictures of a model, by either arithmetic: the integers of the device, or the float generator.
 
+use crate::exchange::ReadOptions;
+use crate::exchange::read::read_file;
+use crate::exchange::write::{WriteOptions, to_bytes};
 use crate::graph::InputSpec;
 use crate::models::folder::{FLOAT_ONNX, ModelError, ModelFiles};
 use crate::models::preview::{Model, PreviewError};
 use crate::onnx::OnnxError;
-use crate::onnx::ReadOptions;
-use crate::onnx::read::read_file;
-use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::picture::GrayImage;
 use crate::quantize::{calibrate, report::float_grey};
 use crate::runtime::{self, Runtime, RuntimeError, tract::Tract};

@@ -1,43 +1,24 @@
-//! ONNX, the joint between training and everything after it: what the trainer writes and what PyTorch writes come in
-//! through the same reader.
+//! The ONNX file format, and what operators read and write it with.
 //!
-//! [`mod@write`] makes generator.onnx from a float [`Network`](crate::graph::Network); [`read`] makes a network from a
-//! file of either origin; [`qdq`] makes generator.int8.onnx from a quantized network, [`fidelity`] generator.uint8.onnx
-//! from a float one. [`proto`] is the file format, [`tensor`] its constants, [`limits`] the guard before decoding.
-//!
-//! Files have channels, rows, columns; every graph outside of this folder has rows, columns,
-//! channels. [`layout`] turns graphs, once behind the importer and once before each writer.
+//! [`proto`] is the format, [`tensor`] its constants, [`limits`] the guard before decoding. [`importer`] holds a graph
+//! that is being read, with [`constants`], shapes ([`mod@shape`], [`axes`], [`windows`]) and transpositions
+//! ([`turn`]); [`tensors`] and [`build`] one that is being written. Whole files are read and written by
+//! [`crate::exchange`].
 
 pub mod axes;
 pub mod build;
-mod chains;
 pub mod constants;
-mod conversion;
-mod demands;
 pub mod error;
-pub mod fidelity;
 pub mod importer;
-mod inputs;
-pub mod layout;
 pub mod limits;
-mod options;
-mod order;
-mod permute;
 pub mod proto;
-pub mod qdq;
-pub mod read;
 pub mod shape;
 pub mod tensor;
 pub mod tensors;
-#[cfg(test)]
-pub mod tests;
 pub mod turn;
 pub mod windows;
-pub mod write;
 
 pub use error::{NodeFault, OnnxError};
-pub use options::ReadOptions;
-pub use read::Import;
 
 /// No generator that fits a model image has a larger file: 16 Mi float weights and some room.
 pub const MAX_FILE_LEN: u64 = 72 << 20;

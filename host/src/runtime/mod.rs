@@ -113,11 +113,11 @@ fn failed(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::layout::{self, Layout, channels_first};
+    use crate::exchange::qdq::{self, Outputs};
+    use crate::exchange::write::{self, WriteOptions};
     use crate::graph::{Bits, QuantizedNetwork};
     use crate::graph::{Network, Shape, Source};
-    use crate::onnx::layout::{self, Layout, channels_first};
-    use crate::onnx::qdq::{self, Outputs};
-    use crate::onnx::write::{self, WriteOptions};
     use crate::ops::forward;
     use crate::quantize::calibrate::Calibration;
     use crate::quantize::{Prepared, QuantizeError, QuantizeOptions, calibrate, oracle};
@@ -228,7 +228,7 @@ mod tests {
             check_float(&synthetic::any_network(seed), 9);
         }
         for seed in 0..150 {
-            check_float(&crate::onnx::tests::random::any_graph(seed), 9);
+            check_float(&crate::exchange::tests::random::any_graph(seed), 9);
         }
     }
 

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::evaluate::classifier::FromFile;
+use crate::exchange::write::{WriteOptions, to_bytes};
 use crate::export::{ExportOptions, export};
 use crate::graph::{Bits, Network};
 use crate::models::folder::FLOAT_ONNX;
-use crate::onnx::write::{WriteOptions, to_bytes};
 use crate::quantize::Scheme;
 use crate::quantize::fixed;
 use crate::system::files::write_atomically;

@@ -2,8 +2,8 @@
 #![no_main]
 
 use host::forward;
-use host::onnx::ReadOptions;
-use host::onnx::read::from_bytes;
+use host::exchange::ReadOptions;
+use host::exchange::read::from_bytes;
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array2;
 

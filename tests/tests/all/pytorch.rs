@@ -2,13 +2,13 @@
 //! integers by the firmware's engine. `tests/python/export_pytorch.py` made them.
 
 use firmware::engine::Engine;
+use host::exchange::ReadOptions;
+use host::exchange::read::read_file;
+use host::exchange::write::{WriteOptions, to_bytes};
 use host::export::{ExportOptions, export};
 use host::graph::{Network, Shape};
 use host::models::folder::{INT8_ONNX, ModelFiles};
 use host::models::sample::{Arithmetic, Sampler};
-use host::onnx::ReadOptions;
-use host::onnx::read::read_file;
-use host::onnx::write::{WriteOptions, to_bytes};
 use host::ops::forward;
 use host::quantize::calibrate::{integer_inputs, points};
 use host::runtime::{Runtime, inputs, tract::Tract};

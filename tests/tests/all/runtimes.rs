@@ -1,10 +1,10 @@
 //! The shipped models in every runtime: float within 1e-5, integers equal to the byte.
 
 use firmware::engine::{Engine, Observer};
+use host::exchange::ReadOptions;
+use host::exchange::read::read_file;
 use host::graph::InputSpec;
 use host::models::folder::{FLOAT_ONNX, INT8_ONNX, UINT8_ONNX};
-use host::onnx::ReadOptions;
-use host::onnx::read::read_file;
 use host::ops::forward;
 use host::quantize::calibrate::{Calibration, float_inputs, integer_inputs};
 use host::quantize::{Prepared, QuantizeOptions};
@@ -181,9 +181,9 @@ fn graph_files(seed: u64) -> [(&'static str, Vec<u8>); 2] {
     };
     let prepared = Prepared::new(&network, &calibration).unwrap();
     let quantized = prepared.quantize(&QuantizeOptions::default()).unwrap();
-    let float = host::onnx::write::to_bytes(&network, &Default::default()).unwrap();
-    let outputs = host::onnx::qdq::Outputs::Picture;
-    let integers = host::onnx::qdq::to_bytes(&quantized, outputs);
+    let float = host::exchange::write::to_bytes(&network, &Default::default()).unwrap();
+    let outputs = host::exchange::qdq::Outputs::Picture;
+    let integers = host::exchange::qdq::to_bytes(&quantized, outputs);
     [(FLOAT_ONNX, float), (INT8_ONNX, integers)]
 }
 

@@ -2,9 +2,9 @@
 //! features.
 
 use super::{Activations, Classifier};
+use crate::exchange::ReadOptions;
+use crate::exchange::read::from_bytes as network;
 use crate::graph::{Float, LinearKind, Move, Network, Node, Op, Shape, Source};
-use crate::onnx::ReadOptions;
-use crate::onnx::read::from_bytes as network;
 use crate::onnx::{OnnxError, Role};
 use crate::ops::forward;
 use ndarray::{Array2, ArrayView2};

@@ -2,10 +2,10 @@
 
 use super::student::inputs;
 use super::*;
+use crate::exchange::ReadOptions;
+use crate::exchange::read::read_file;
 use crate::graph::{Bits, QuantizedNetwork};
 use crate::graph::{Network, Shape};
-use crate::onnx::ReadOptions;
-use crate::onnx::read::read_file;
 use crate::pack::golden::vectors;
 use crate::pack::image::pack;
 use crate::quantize::calibrate::{Calibration, integer_inputs, points};

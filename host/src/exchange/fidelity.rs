@@ -12,11 +12,11 @@
 //! [`float_grey`](crate::quantize::report::float_grey) makes them; one channel is repeated to three, three stay, and of
 //! any other number the first is shown, as on the device.
 
-use super::build::{floats, int, int64s, node, value};
-use super::names::{LABEL, LATENT, NOISE, PICTURE};
-use super::proto::{NodeProto, TensorProto, data_type};
 use super::write::{WriteOptions, to_model};
 use crate::graph::{GraphError, Network};
+use crate::onnx::build::{floats, int, int64s, node, value};
+use crate::onnx::names::{LABEL, LATENT, NOISE, PICTURE};
+use crate::onnx::proto::{NodeProto, TensorProto, data_type};
 use crate::quantize::fold::pixel_range;
 use prost::Message;
 use shared::image::PixelRange;
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn any_graph_takes_noise() {
         for seed in 0..60 {
-            let network = crate::onnx::tests::random::any_graph(seed);
+            let network = crate::exchange::tests::random::any_graph(seed);
             let prior = [Prior::Normal, Prior::Uniform][seed as usize % 2];
             check(&network, prior, 5);
         }

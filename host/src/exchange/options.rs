@@ -1,6 +1,6 @@
 //! What a file alone does not say.
 
-use super::Role;
+use crate::onnx::Role;
 
 /// What a file alone does not say.
 #[derive(Debug, Clone, Default)]

@@ -1,12 +1,12 @@
 //! Files with pictures in them, as PyTorch and TensorFlow export them: windows, resizing, branches.
 
+use crate::exchange::ReadOptions;
+use crate::exchange::layout::channels_first;
+use crate::exchange::read::from_bytes;
 use crate::graph::random::Random;
 use crate::graph::{Network, Op, Shape, Source};
-use crate::onnx::ReadOptions;
 use crate::onnx::build::{floats, int, ints, node, opset, text, value};
-use crate::onnx::layout::channels_first;
 use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, data_type};
-use crate::onnx::read::from_bytes;
 use crate::onnx::{OnnxError, Role};
 use crate::ops::forward;
 use crate::runtime::{Runtime, Tensor, ort, tract::Tract};

@@ -2,11 +2,11 @@
 //! shows: each is read, quantized, packed, run by the firmware's engine, and written again.
 
 use super::pictures::{graph, same_as_runtimes};
+use crate::exchange::layout::channels_first;
+use crate::exchange::qdq::{self, Outputs};
 use crate::graph::{Move, Network, Op};
 use crate::onnx::build::{int64s, ints, node};
-use crate::onnx::layout::channels_first;
 use crate::onnx::proto::{ModelProto, NodeProto};
-use crate::onnx::qdq::{self, Outputs};
 use crate::pack::golden;
 use crate::pack::image::pack;
 use crate::quantize::calibrate::{self, Calibration};

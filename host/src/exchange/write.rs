@@ -5,13 +5,13 @@
 //! batch N is free. [`read`](super::read) gives the same network back, as long as it is one that has no needless
 //! reshapes: two in a row, one that changes nothing, one in front of a dense layer.
 
-use super::Role;
-use super::build::{self, entry, value};
 use super::layout::{self, Layout};
-use super::names::{LATENT, LOGITS, PICTURE, SCHEME_KEY};
-use super::proto::{GraphProto, ModelProto, data_type};
-use super::tensors::{Emitter, FloatWriter, Tensor, dims, picture};
 use crate::graph::{Float, GraphError, Move, Network, Node, Op, Source};
+use crate::onnx::Role;
+use crate::onnx::build::{self, entry, value};
+use crate::onnx::names::{LATENT, LOGITS, PICTURE, SCHEME_KEY};
+use crate::onnx::proto::{GraphProto, ModelProto, data_type};
+use crate::onnx::tensors::{Emitter, FloatWriter, Tensor, dims, picture};
 use crate::ops::{activations, batch_norm};
 use crate::quantize::Scheme;
 use prost::Message;
@@ -154,11 +154,11 @@ fn finish(mut writer: FloatWriter<'_>) -> GraphProto {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::ReadOptions;
+    use crate::exchange::read::from_bytes;
+    use crate::exchange::tests::random::any_graph;
     use crate::graph::Shape;
     use crate::graph::random::Random;
-    use crate::onnx::ReadOptions;
-    use crate::onnx::read::from_bytes;
-    use crate::onnx::tests::random::any_graph;
     use crate::ops::forward;
     use crate::synthetic;
     use ndarray::Array2;

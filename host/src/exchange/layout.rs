@@ -5,8 +5,8 @@
 //! channels, rows, columns. Pictures mean the same in both, since every operator on them goes by
 //! row, column and channel. Only where a picture becomes a vector, or a vector a picture, does the
 //! order show. There a layer with weights takes or gives its elements in another order:
-//! [`super::permute`] moves its weights. [`super::demands`] says which order each node needs. Where
-//! no layer can give it, [`super::conversion`] has a transposition between two reshapes.
+//! `permute` moves its weights. `demands` says which order each node needs. Where
+//! no layer can give it, `conversion` has a transposition between two reshapes.
 
 use super::conversion::Conversion;
 use super::demands::{Demand, Demands, Key, key};

@@ -13,13 +13,13 @@
 //! 0 elsewhere; output int8 `picture` (N, channels, height, width). The output of a step named `s` is the tensor
 //! `s.int8`. int4 weights are stored as INT8, which every runtime reads.
 
-use super::build::{self, entry, int8s, value};
 use super::layout::{self, Layout};
-use super::names::{LATENT, PICTURE};
-use super::proto::{ModelProto, data_type};
-use super::tensors::{Emitter, IntegerWriter, Tensor, output_name, picture};
 use super::write::prior_name;
 use crate::graph::{Integer, Node, Op, QuantizedNetwork, Source};
+use crate::onnx::build::{self, entry, int8s, value};
+use crate::onnx::names::{LATENT, PICTURE};
+use crate::onnx::proto::{ModelProto, data_type};
+use crate::onnx::tensors::{Emitter, IntegerWriter, Tensor, output_name, picture};
 use crate::ops::activations;
 use prost::Message;
 

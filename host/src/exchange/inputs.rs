@@ -1,11 +1,11 @@
 //! The graph's inputs: which one is the latent vector and which the label.
 
-use super::error::OnnxError;
-use super::importer::{Data, Importer, clean};
 use super::options::ReadOptions;
-use super::proto::{GraphProto, NodeProto, ValueInfoProto, data_type};
-use super::{Role, shape};
 use crate::graph::{InputSpec, MAX_SIDE, Source};
+use crate::onnx::error::OnnxError;
+use crate::onnx::importer::{Data, Importer, clean};
+use crate::onnx::proto::{GraphProto, NodeProto, ValueInfoProto, data_type};
+use crate::onnx::{Role, shape};
 
 /// Words in the names of labels.
 const LABEL_WORDS: [&str; 5] = ["label", "class", "onehot", "one_hot", "cond"];

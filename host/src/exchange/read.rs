@@ -3,16 +3,17 @@
 //! The file may be hostile: its size, its number of fields and every tensor's size are checked before they are
 //! allocated, and nothing in it can make this code panic.
 
-use super::error::{NodeFault, OnnxError};
-use super::importer::{Data, Importer, Value, canonical, clean, node_name};
 use super::inputs::Inputs;
 use super::layout::{self, Layout};
-use super::names::SCHEME_KEY;
 use super::options::ReadOptions;
-use super::proto::{GraphProto, ModelProto, NodeProto};
-use super::tensor::Constant;
-use super::{MAX_FILE_LEN, Role, chains, constants, limits, order, shape, turn};
+use super::{chains, order};
 use crate::graph::{Network, Shape, Source};
+use crate::onnx::error::{NodeFault, OnnxError};
+use crate::onnx::importer::{Data, Importer, Value, canonical, clean, node_name};
+use crate::onnx::names::SCHEME_KEY;
+use crate::onnx::proto::{GraphProto, ModelProto, NodeProto};
+use crate::onnx::tensor::Constant;
+use crate::onnx::{MAX_FILE_LEN, Role, constants, limits, shape, turn};
 use crate::ops;
 use crate::quantize::{QuantizeError, Scheme};
 use crate::system::files::read_at_most;
@@ -233,7 +234,7 @@ fn output(
     let data = match canonical(&data.dims) == Some(shape) {
         true => data,
         false => Data {
-            via: super::names::PICTURE.to_owned(),
+            via: crate::onnx::names::PICTURE.to_owned(),
             ..data
         },
     };
