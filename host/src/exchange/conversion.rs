@@ -1,7 +1,6 @@
 //! From the order of one picture's elements to that of another's, by transposition.
 
-use super::demands::Key;
-use super::layout::Layout;
+use super::picture_order::{Key, Layout};
 use crate::graph::Shape;
 
 /// A transposition of three axes that moves elements from one order to another.

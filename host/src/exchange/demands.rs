@@ -1,17 +1,9 @@
 //! In which order each node of a graph needs the elements of its inputs, where it is turned to
 //! another layout.
 
-use crate::graph::{Columns, Graph, Node, Op, Phase, Shape, Source};
+use super::picture_order::{Key, key};
+use crate::graph::{Columns, Graph, Node, Op, Phase, Source};
 use crate::ops::Vectors;
-
-/// Channels and pixels of the picture whose order a vector has in the other layout; none where its
-/// order is the same.
-pub type Key = Option<(usize, usize)>;
-
-/// The key of a picture: those of one channel or of one pixel are vectors in both layouts.
-pub fn key(shape: Shape) -> Key {
-    (shape.channels > 1 && shape.pixels() > 1).then_some((shape.channels, shape.pixels()))
-}
 
 /// What a node demands of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

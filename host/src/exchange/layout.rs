@@ -9,21 +9,14 @@
 //! no layer can give it, `conversion` has a transposition between two reshapes.
 
 use super::conversion::Conversion;
-use super::demands::{Demand, Demands, Key, key};
+use super::demands::{Demand, Demands};
 use super::permute::Permute;
+pub use super::picture_order::Layout;
+use super::picture_order::{Key, key};
 use crate::graph::{Columns, Graph, Move, Node, Op, Phase, Shape, Source};
 use crate::ops::Vectors;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-
-/// What a graph is turned to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// Channels, rows, columns, as in ONNX files.
-    ChannelsFirst,
-    /// Rows, columns, channels, as everywhere else.
-    ChannelsLast,
-}
 
 /// How the elements of a value lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,16 +26,6 @@ enum Held {
     /// In an order of their own, which layers with weights take in: for each element now, which it
     /// was.
     Mixed(Rc<[usize]>),
-}
-
-impl Layout {
-    /// Which element of a picture in the other layout one of it in this layout is.
-    const fn was(self, (channels, pixels): (usize, usize), at: usize) -> usize {
-        match self {
-            Self::ChannelsLast => at % channels * pixels + at / channels,
-            Self::ChannelsFirst => at % pixels * channels + at / pixels,
-        }
-    }
 }
 
 impl Held {

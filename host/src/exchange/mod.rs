@@ -17,6 +17,7 @@ pub mod layout;
 mod options;
 mod order;
 mod permute;
+mod picture_order;
 pub mod qdq;
 pub mod read;
 #[cfg(test)]

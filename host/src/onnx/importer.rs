@@ -8,7 +8,6 @@ use super::error::NodeFault;
 use super::proto::NodeProto;
 use super::shape;
 use super::tensor::{Constant, MAX_ELEMENTS};
-use super::turn;
 use crate::graph::query::source_shape;
 use crate::graph::{
     self, Combine, Float, InputSpec, MAX_NODES, MAX_SIDE, Move, Node, Op, Shape, Source,
@@ -164,13 +163,7 @@ impl Importer {
         }
     }
 
-    /// An input that depends on the graph's inputs and is a tensor of real numbers.
-    pub fn operand(&mut self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
-        let data = self.turned(node, index)?;
-        turn::straight(self, data)
-    }
-
-    /// The same, whose dimensions may be transposed.
+    /// An input that depends on the graph's inputs and is a tensor of real numbers, whose dimensions may be transposed.
     pub fn turned(&self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
         let data = self.data(node, index)?;
         if data.index {
@@ -279,21 +272,6 @@ impl Importer {
             note: (),
         });
         Ok(Source::Node(self.nodes.len() - 1))
-    }
-
-    /// The first input with other dimensions.
-    pub fn reshaped(
-        &mut self,
-        node: &NodeProto,
-        change: impl Fn(&[usize]) -> Result<Vec<usize>, NodeFault>,
-    ) -> Result<Value, NodeFault> {
-        let data = self.data(node, 0)?.clone();
-        let data = turn::straight(self, data)?;
-        Ok(Value::Data(Data {
-            dims: change(&data.dims)?,
-            via: node_name(node),
-            ..data
-        }))
     }
 
     /// Whether a value is the numbers of largest channels.

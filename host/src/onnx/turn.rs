@@ -11,6 +11,29 @@ use crate::graph::shape::{CHANNELS, COLUMNS, ROWS};
 use crate::graph::{Shape, Source};
 use std::collections::BTreeSet;
 
+impl Importer {
+    /// An input that depends on the graph's inputs and is a tensor of real numbers, not transposed.
+    pub fn operand(&mut self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
+        let data = self.turned(node, index)?;
+        straight(self, data)
+    }
+
+    /// The first input with other dimensions.
+    pub fn reshaped(
+        &mut self,
+        node: &NodeProto,
+        change: impl Fn(&[usize]) -> Result<Vec<usize>, NodeFault>,
+    ) -> Result<Value, NodeFault> {
+        let data = self.data(node, 0)?.clone();
+        let data = straight(self, data)?;
+        Ok(Value::Data(Data {
+            dims: change(&data.dims)?,
+            via: node_name(node),
+            ..data
+        }))
+    }
+}
+
 /// Reads Transpose of a computed value.
 ///
 /// # Errors
