@@ -9,13 +9,11 @@ use ndarray::{
 };
 use rayon::prelude::*;
 
-/// A sample's patches: shape (output places, kernel * channels), columns in the order kernel row,
-/// kernel column, channel.
-fn patches<T: LinalgScalar>(x: &[T], from: Shape, to: [usize; 2], window: Window) -> Array2<T> {
+/// Writes a sample's patches: shape (output places, kernel * channels), columns in the order kernel
+/// row, kernel column, channel. What meets no input is left as it was, the same for each sample.
+fn fill<T: LinalgScalar>(patches: &mut [T], x: &[T], from: Shape, to: [usize; 2], window: Window) {
     let (channels, columns) = (from.channels, window.kernel[1] * from.channels);
-    let places = to[0] * to[1];
-    let mut patches = vec![T::zero(); places * window.kernel[0] * columns];
-    let rows = patches.chunks_exact_mut((window.kernel[0] * columns).max(1));
+    let rows = patches.chunks_exact_mut(window.kernel[0] * columns);
     for (place, patch) in rows.enumerate() {
         let (i, j) = (place / to[1], place % to[1]);
         for (u, patch) in patch.chunks_exact_mut(columns).enumerate() {
@@ -30,8 +28,6 @@ fn patches<T: LinalgScalar>(x: &[T], from: Shape, to: [usize; 2], window: Window
             }
         }
     }
-    let dim = (places, window.kernel[0] * columns);
-    Array2::from_shape_vec(dim, patches).expect("as many elements as places times columns")
 }
 
 /// A convolution of a batch (batch, elements of `from`), weights (outputs, kernel * inputs); gives
@@ -46,12 +42,14 @@ pub fn conv<T: LinalgScalar + Send + Sync>(
     to: [usize; 2],
     window: Window,
 ) -> Array2<T> {
-    let outputs = weight.nrows();
-    each(x, to[0] * to[1] * outputs, |sample, mut y| {
-        let patches = patches(sample, from, to, window);
+    let (places, outputs) = (to[0] * to[1], weight.nrows());
+    let dim = (places, window.area() * from.channels);
+    each(x, places * outputs, dim, |sample, patches, mut y| {
+        let elements = patches.as_slice_mut().unwrap_or_default();
+        fill(elements, sample, from, to, window);
         let mut y = as_pixels(&mut y, outputs);
         y.assign(&bias);
-        general_mat_mul(T::one(), &patches, &weight.t(), T::one(), &mut y);
+        general_mat_mul(T::one(), patches, &weight.t(), T::one(), &mut y);
     })
 }
 
@@ -73,11 +71,11 @@ pub fn conv_transpose<T: LinalgScalar + Send + Sync>(
         weight[(at % outputs, at / outputs * inputs + input)]
     });
     let small = from.sides();
-    each(x, to[0] * to[1] * outputs, |sample, mut y| {
-        let sample = ArrayView2::from_shape((small[0] * small[1], inputs), sample);
-        let products = sample
-            .expect("a sample has as many elements as its shape")
-            .dot(&spread);
+    let (len, dim) = (to[0] * to[1] * outputs, (from.pixels(), spread.ncols()));
+    each(x, len, dim, |sample, products, mut y| {
+        let sample = ArrayView2::from_shape((from.pixels(), inputs), sample);
+        let sample = sample.expect("a sample has as many elements as its shape");
+        general_mat_mul(T::one(), &sample, &spread, T::zero(), products);
         as_pixels(&mut y, outputs).assign(&bias);
         let products = products.as_slice().unwrap_or_default();
         fold(products, small, y, to, (window, outputs));
@@ -117,11 +115,13 @@ fn fold<T: LinalgScalar>(
     }
 }
 
-/// Runs `one` for each sample of a batch, on all cores.
+/// Runs `one` for each sample of a batch, on all cores, with a matrix of `scratch` rows and columns
+/// that holds what the sample before left there, zeros at first.
 fn each<T: LinalgScalar + Send + Sync>(
     x: ArrayView2<T>,
     len: usize,
-    one: impl Fn(&[T], &mut [T]) + Sync,
+    scratch: (usize, usize),
+    one: impl Fn(&[T], &mut Array2<T>, &mut [T]) + Sync,
 ) -> Array2<T> {
     let x = x.as_standard_layout();
     let samples = x.len_of(Axis(0));
@@ -130,7 +130,10 @@ fn each<T: LinalgScalar + Send + Sync>(
     let width = x.ncols().max(1);
     y.par_chunks_mut(len.max(1))
         .zip(flat.par_chunks(width))
-        .for_each(|(y, x)| one(x, y));
+        .for_each_init(
+            || Array2::zeros(scratch),
+            |scratch, (y, x)| one(x, scratch, y),
+        );
     Array2::from_shape_vec((samples, len), y).expect("as many elements as samples times length")
 }
 
