@@ -1,5 +1,5 @@
-//! Prepares a board's program: its memory layout and the linker's arguments, and the model that it carries. Does nothing for
-//! the library, so that the host needs no model.
+//! Prepares a board's program: its memory layout and the linker's arguments, and the model that it
+//! carries. Does nothing for the library, so that the host needs no model.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -1,6 +1,8 @@
-//! Chooses the operators of a program for a device: those of the model that it is built for. A PC has them all.
+//! Chooses the operators of a program for a device: those of the model that it is built for. A PC
+//! has them all.
 //!
-//! `THUMBGEN_OPERATORS` is `all`, `model` (those of the image that `THUMBGEN_MODEL` names), or a list of codes.
+//! `THUMBGEN_OPERATORS` is `all`, `model` (those of the image that `THUMBGEN_MODEL` names), or a
+//! list of codes.
 
 use std::collections::BTreeSet;
 use std::{env, fs};
@@ -67,7 +69,8 @@ fn chosen() -> Result<Option<BTreeSet<u8>>, String> {
     }
 }
 
-/// The codes of an image's operations; the program itself checks all else of the image. See IMAGE-FORMAT.md.
+/// The codes of an image's operations; the program itself checks all else of the image. See
+/// IMAGE-FORMAT.md.
 fn codes_of(image: &[u8]) -> Option<BTreeSet<u8>> {
     let word = |at: usize| {
         let bytes = image.get(at..at + 4)?;

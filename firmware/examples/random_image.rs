@@ -1,15 +1,16 @@
-//! Writes a model image with random weights and golden vectors of the oracle: to boot and to measure a board's program
-//! where no trained model is at hand. The same arguments give the same bytes.
+//! Writes a model image with random weights and golden vectors of the oracle: to boot and to
+//! measure a board's program where no trained model is at hand. The same arguments give the same
+//! bytes.
 //!
 //! ```text
 //! cargo run -p firmware --features oracle --example random_image -- OUT dense
 //! cargo run -p firmware --features oracle --example random_image -- OUT random SEED OPERATIONS
 //! cargo run -p firmware --features oracle --example random_image -- OUT conv FROM TO KERNEL STRIDE PADDING BITS TIMES
 //! ```
-//! `dense` is the reference network 110-256-256-784. `random` has operations of every kind and shape. `conv`, or
-//! `conv_transpose`, has one layer between two shapes such as `14x14x32` (rows, columns, channels), with a square kernel
-//! and weights of 8 or 4 bits, `TIMES` times on the same input: what one of them costs is the difference between two
-//! such images.
+//! `dense` is the reference network 110-256-256-784. `random` has operations of every kind and
+//! shape. `conv`, or `conv_transpose`, has one layer between two shapes such as `14x14x32` (rows,
+//! columns, channels), with a square kernel and weights of 8 or 4 bits, `TIMES` times on the same
+//! input: what one of them costs is the difference between two such images.
 
 use firmware::oracle::model::Model;
 use shared::image::Image;

@@ -1,7 +1,8 @@
-//! Numbers and names as text without what `core::fmt` has for them: fill, width, sign and precision take 2 KB of flash,
-//! and nothing here uses them.
+//! Numbers and names as text without what `core::fmt` has for them: fill, width, sign and precision
+//! take 2 KB of flash, and nothing here uses them.
 //!
-//! [`fmt::Display`] of these writes the text alone, so that messages are still put together by `write!`.
+//! [`fmt::Display`] of these writes the text alone, so that messages are still put together by
+//! `write!`.
 
 use core::fmt;
 

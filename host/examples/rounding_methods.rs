@@ -1,7 +1,8 @@
 //! What each way of rounding weights costs: SQNR of the pictures at 8 and at 4 bits.
 //!
-//! `cargo run --release -p host --example rounding_methods [generator.onnx [classes]]`; without a file, an untrained
-//! network of the reference's shape, and with `conv` or `conv-large` in place of it, a convolutional one.
+//! `cargo run --release -p host --example rounding_methods [generator.onnx [classes]]`; without a
+//! file, an untrained network of the reference's shape, and with `conv` or `conv-large` in place of
+//! it, a convolutional one.
 
 use host::exchange::ReadOptions;
 use host::exchange::read::read_file;

@@ -1,8 +1,8 @@
 //! Everything the `thumbgen` command does, as a library.
 //!
-//! The way of the data, one direction only:
-//! [`dataset`] -> [`train`] -> generator.onnx -> [`exchange`] -> [`graph`] -> [`quantize`] (fold, calibrate, choose widths)
-//! -> [`pack`] -> model image -> [`firmware_build`] -> [`emulator`].
+//! The way of the data, one direction only: [`dataset`] -> [`train`] -> generator.onnx ->
+//! [`exchange`] -> [`graph`] -> [`quantize`] (fold, calibrate, choose widths) -> [`pack`] -> model
+//! image -> [`firmware_build`] -> [`emulator`].
 //!
 //! Beside the way: [`models`] runs the firmware's own code on the host, [`runtime`] other people's
 //! ONNX runtimes, [`emulator::session`] talks to firmware in an emulator, [`link`] to devices over

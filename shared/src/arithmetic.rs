@@ -1,17 +1,21 @@
 //! The fixed-point arithmetic that host, device and every ONNX runtime agree on to the bit.
 //!
-//! Activations are int8 at one power-of-two exponent a tensor, weights int8 or int4 at one exponent an output channel,
-//! accumulators int32. A layer's output is its accumulator, shifted right with [`rhe`] and saturated.
+//! Activations are int8 at one power-of-two exponent a tensor, weights int8 or int4 at one exponent
+//! an output channel, accumulators int32. A layer's output is its accumulator, shifted right with
+//! [`rhe`] and saturated.
 
 /// The largest shift, a LeakyReLU's slope included.
 pub const MAX_SHIFT: u8 = 30;
 
-/// Every accumulator's magnitude stays below this (2^24), so that float runtimes compute it exactly.
+/// Every accumulator's magnitude stays below this (2^24), so that float runtimes compute it
+/// exactly.
 pub const ACCUMULATOR_LIMIT: i64 = 1 << 24;
 
-/// Arithmetic right shift that rounds half to even: `a * 2^-s`, for `1 <= s <= 30` and `|a| <= 2^30`.
+/// Arithmetic right shift that rounds half to even: `a * 2^-s`, for `1 <= s <= 30` and `|a| <=
+/// 2^30`.
 ///
-/// Rounding to even is what ONNX's QuantizeLinear does. Other arguments give a meaningless number, never a panic.
+/// Rounding to even is what ONNX's QuantizeLinear does. Other arguments give a meaningless number,
+/// never a panic.
 #[inline(always)]
 pub const fn rhe(a: i32, s: u32) -> i32 {
     let half = 1i32.wrapping_shl(s.wrapping_sub(1));
@@ -33,7 +37,8 @@ pub const fn saturate(a: i32) -> i8 {
     }
 }
 
-/// What follows an accumulator before it is rounded. Smooth activations are tables, operations of their own.
+/// What follows an accumulator before it is rounded. Smooth activations are tables, operations of
+/// their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// The accumulator as it is.
@@ -56,7 +61,8 @@ impl Activation {
         }
     }
 
-    /// Whether a layer of this activation may have this shift: `1 <= shift`, and at most [`MAX_SHIFT`] with the slope.
+    /// Whether a layer of this activation may have this shift: `1 <= shift`, and at most
+    /// [`MAX_SHIFT`] with the slope.
     pub const fn allows_shift(self, shift: u8) -> bool {
         1 <= shift && shift <= MAX_SHIFT - self.slope_shift()
     }
@@ -76,7 +82,8 @@ impl Activation {
 }
 
 impl Activation {
-    /// As [`Activation::requantize`], where nothing need be shifted: of a shift of 0 with the slope's, the number itself.
+    /// As [`Activation::requantize`], where nothing need be shifted: of a shift of 0 with the
+    /// slope's, the number itself.
     #[inline]
     pub const fn round(self, accumulator: i32, shift: u8) -> i8 {
         let negative = accumulator < 0;

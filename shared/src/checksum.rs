@@ -1,4 +1,5 @@
-//! The one checksum of images, layers and golden vectors: CRC-32 as in Ethernet and zip (CRC-32/ISO-HDLC).
+//! The one checksum of images, layers and golden vectors: CRC-32 as in Ethernet and zip
+//! (CRC-32/ISO-HDLC).
 
 #[cfg(not(target_os = "none"))]
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
@@ -63,8 +64,8 @@ pub(crate) fn digest() -> Small {
     Small::new()
 }
 
-/// The same checksum where flash is dear: with a table of 64 bytes, for half a byte, instead of 1 KB. A byte takes two
-/// steps.
+/// The same checksum where flash is dear: with a table of 64 bytes, for half a byte, instead of 1
+/// KB. A byte takes two steps.
 #[cfg(any(test, target_os = "none"))]
 pub(crate) struct Small(u32);
 

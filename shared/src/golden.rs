@@ -1,5 +1,5 @@
-//! Golden vectors: for a point in latent space, the checksum of the input, of every operation's output outside of blocks,
-//! and of all outputs of each step of a block, one after the other.
+//! Golden vectors: for a point in latent space, the checksum of the input, of every operation's
+//! output outside of blocks, and of all outputs of each step of a block, one after the other.
 
 use crate::latent::Point;
 
@@ -8,7 +8,8 @@ use crate::latent::Point;
 pub struct Golden<'a> {
     /// What to generate.
     pub point: Point,
-    /// Little-endian CRC-32 values: of the input, then of each operation's output in order, or of a step's outputs.
+    /// Little-endian CRC-32 values: of the input, then of each operation's output in order, or of a
+    /// step's outputs.
     pub checksums: &'a [u8],
 }
 

@@ -1,4 +1,5 @@
-//! Harness for the tests that cross the crates: the shipped models, their firmware, emulated boards, the command.
+//! Harness for the tests that cross the crates: the shipped models, their firmware, emulated
+//! boards, the command.
 
 /// The i64 oracle of model images.
 pub use firmware::oracle;
@@ -35,8 +36,8 @@ pub fn board() -> Board {
     Board::find("lm3s6965evb").unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The board that a model image is emulated on: the smallest that holds it. What is no image goes on the one with a
-/// panel, to be refused there.
+/// The board that a model image is emulated on: the smallest that holds it. What is no image goes
+/// on the one with a panel, to be refused there.
 pub fn board_of(image: &Path) -> Board {
     let bytes = std::fs::read(image).unwrap_or_else(|error| panic!("{error}"));
     match shared::image::Image::new_checked(&bytes) {

@@ -10,8 +10,8 @@ use host::system::programs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Whether Node is here; where it is not, says that a test is left out. `thumbgen verify` makes that a failure where it
-/// has found Node.
+/// Whether Node is here; where it is not, says that a test is left out. `thumbgen verify` makes
+/// that a failure where it has found Node.
 pub fn has_node() -> bool {
     has_program("node", programs::find(NODE_PROGRAM).is_some())
 }

@@ -1,5 +1,5 @@
-//! A device without hardware: the firmware's own device on flash in RAM, behind a port in memory. And a line that damages
-//! what passes.
+//! A device without hardware: the firmware's own device on flash in RAM, behind a port in memory.
+//! And a line that damages what passes.
 
 use firmware::app::{Device, Event, Identity, Next, Ports, Receiver, Serial};
 use firmware::panel::FrameBuffer;
@@ -48,7 +48,8 @@ impl Machine {
         }
     }
 
-    /// Runs, as a board's program does, on bytes that `receive` gives until it gives none; `send` takes what is sent.
+    /// Runs, as a board's program does, on bytes that `receive` gives until it gives none; `send`
+    /// takes what is sent.
     pub fn run(
         &mut self,
         mut receive: impl FnMut() -> Option<Vec<u8>>,

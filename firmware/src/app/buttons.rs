@@ -1,5 +1,5 @@
-//! From pins to presses: a press counts when its button is released, so that pins that read "pressed" before anybody
-//! touched them, as an emulator's may, count for nothing.
+//! From pins to presses: a press counts when its button is released, so that pins that read
+//! "pressed" before anybody touched them, as an emulator's may, count for nothing.
 
 use core::fmt;
 use core::str::FromStr;
@@ -59,8 +59,8 @@ pub struct UnknownButton;
 
 /// Tells releases from contacts that bounce, for eight pins at once, one a bit.
 ///
-/// A port latches rising edges between samples, so that a press may be shorter than their distance; the level must
-/// then stay high from one sample to the next without another edge.
+/// A port latches rising edges between samples, so that a press may be shorter than their distance;
+/// the level must then stay high from one sample to the next without another edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Releases {
     /// Rose before the last sample, and was high then.
@@ -73,7 +73,8 @@ impl Releases {
         Self { rising: 0 }
     }
 
-    /// Takes a sample: pins that rose since the last one, and pins that are high. Gives those that were released.
+    /// Takes a sample: pins that rose since the last one, and pins that are high. Gives those that
+    /// were released.
     pub const fn sample(&mut self, rose: u8, high: u8) -> u8 {
         let released = self.rising & high & !rose;
         self.rising = rose & high;

@@ -35,7 +35,8 @@ pub trait Probe: Observer {
         0
     }
 
-    /// What happened since the last lap is not the engine's: it counts neither for the next lap nor for the picture.
+    /// What happened since the last lap is not the engine's: it counts neither for the next lap nor
+    /// for the picture.
     fn skip(&mut self) {}
 }
 
@@ -68,7 +69,8 @@ pub struct Identity {
 pub enum Next {
     /// Goes on.
     Continue,
-    /// Leaves this device and [boots](crate::slot::boot) another: the slot holds a new model, or was released.
+    /// Leaves this device and [boots](crate::slot::boot) another: the slot holds a new model, or
+    /// was released.
     Restart(Start),
 }
 
@@ -113,7 +115,8 @@ pub struct Device<'a> {
 }
 
 impl<'a> Device<'a> {
-    /// Starts with a model and the result of its self-test. Nothing is drawn yet: see [`Self::redraw`].
+    /// Starts with a model and the result of its self-test. Nothing is drawn yet: see
+    /// [`Self::redraw`].
     pub fn new(running: &Running<'a>, identity: Identity) -> Self {
         let engine = running.engine;
         Self {
@@ -155,10 +158,12 @@ impl<'a> Device<'a> {
         self.app.view()
     }
 
-    /// Takes an event, draws the view where it changed, then answers where the event was a line or a frame.
+    /// Takes an event, draws the view where it changed, then answers where the event was a line or
+    /// a frame.
     ///
     /// # Errors
-    /// [`DeviceError`] where the panel or the serial line fails; the device goes on with the next event.
+    /// [`DeviceError`] where the panel or the serial line fails; the device goes on with the next
+    /// event.
     pub fn handle<S: Screen, P: Probe, W: Serial, U: Slot>(
         &mut self,
         event: Event<'_>,
@@ -183,7 +188,8 @@ impl<'a> Device<'a> {
         Ok(Next::Continue)
     }
 
-    /// Answers a line, where it wants an answer; `test` is the result of the self-test that it asked for.
+    /// Answers a line, where it wants an answer; `test` is the result of the self-test that it
+    /// asked for.
     fn answer_line<P: Probe>(
         &self,
         request: Option<Request>,
@@ -268,7 +274,8 @@ impl<'a> Device<'a> {
     }
 }
 
-/// Ends the line of a picture. That the engine refuses cannot be: labels were checked with the line, the arena at boot.
+/// Ends the line of a picture. That the engine refuses cannot be: labels were checked with the
+/// line, the arena at boot.
 fn end(refused: bool, sent: fmt::Result, serial: &mut dyn Write) -> fmt::Result {
     sent?;
     serial.write_str(match refused {

@@ -1,4 +1,5 @@
-//! The serial protocol: text lines ended by `\n`, at most 64 bytes each; every line is answered by one line.
+//! The serial protocol: text lines ended by `\n`, at most 64 bytes each; every line is answered by
+//! one line.
 //!
 //! | line | what happens | answer |
 //! |---|---|---|
@@ -14,10 +15,11 @@
 //! | `selftest` | replays the golden vectors, shows the result | `selftest ok <n>` or `selftest failed <why>` |
 //! | anything else | nothing | `error <what is wrong>, expected <what>` |
 //!
-//! After boot, when the first screen is shown, the device sends `ready <board> <CRC-32 of the image>` of its own accord.
-//! A label is `-` where the model has no classes. Checksums are CRC-32 in eight hexadecimal digits: of the input, then of
-//! each operation's output. An answer is sent when the screen shows the view that it tells of. `status` and views, with
-//! `FromStr` of [`View`](super::View), are made to be read by programs.
+//! After boot, when the first screen is shown, the device sends `ready <board> <CRC-32 of the
+//! image>` of its own accord. A label is `-` where the model has no classes. Checksums are CRC-32
+//! in eight hexadecimal digits: of the input, then of each operation's output. An answer is sent
+//! when the screen shows the view that it tells of. `status` and views, with `FromStr` of
+//! [`View`](super::View), are made to be read by programs.
 
 use super::Number;
 use super::view::{label as parse_label, number};
@@ -282,7 +284,8 @@ impl LineBuffer {
         }
     }
 
-    /// Takes a byte; at the end of a line gives it without its end, or why it is none. Empty lines are skipped.
+    /// Takes a byte; at the end of a line gives it without its end, or why it is none. Empty lines
+    /// are skipped.
     pub fn push(&mut self, byte: u8) -> Option<Result<&str, LineError>> {
         if self.ended {
             *self = Self::new();

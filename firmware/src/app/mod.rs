@@ -1,9 +1,9 @@
 //! The app, without hardware in it.
 //!
-//! event -> [`App`] (state machine) -> [`View`] (everything that decides the screen) -> [`draw`] -> pixels. [`Device`]
-//! joins these for a board: one event in, a drawn screen and an answered line out. A [`Receiver`] makes events of the
-//! serial line's bytes: lines of text for people and terminals ([`mod@line`]), frames for programs
-//! ([`shared::protocol`]).
+//! event -> [`App`] (state machine) -> [`View`] (everything that decides the screen) -> [`draw`] ->
+//! pixels. [`Device`] joins these for a board: one event in, a drawn screen and an answered line
+//! out. A [`Receiver`] makes events of the serial line's bytes: lines of text for people and
+//! terminals ([`mod@line`]), frames for programs ([`shared::protocol`]).
 
 #[cfg(test)]
 mod bench;

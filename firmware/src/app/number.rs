@@ -44,7 +44,8 @@ impl Number {
             .unwrap_or(&self.digits)
     }
 
-    /// The points that the digits are drawn from, left to right: equal digits differ, as their seeds do.
+    /// The points that the digits are drawn from, left to right: equal digits differ, as their
+    /// seeds do.
     pub fn points(self, seed: u32) -> impl Iterator<Item = Point> {
         let points = self
             .digits

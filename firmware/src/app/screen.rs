@@ -1,5 +1,5 @@
-//! The screens. The same code draws on the device and on the host, on every panel: what is drawn follows from the view
-//! and the image, where it is from the panel's size ([`Layout`]).
+//! The screens. The same code draws on the device and on the host, on every panel: what is drawn
+//! follows from the view and the image, where it is from the panel's size ([`Layout`]).
 
 mod layout;
 
@@ -23,8 +23,8 @@ const FRAME: u8 = 3 * 17;
 const DIM: u8 = 8 * 17;
 const WHITE: u8 = 255;
 
-/// Draws a view on a target of at least 128x64 pixels; one of 240x240 or more is used as such. `arena` is as for
-/// [`Engine::generate`], and the observer sees every picture of the view.
+/// Draws a view on a target of at least 128x64 pixels; one of 240x240 or more is used as such.
+/// `arena` is as for [`Engine::generate`], and the observer sees every picture of the view.
 ///
 /// # Errors
 /// [`EngineError`] where the model does not accept a label of the view.
@@ -133,7 +133,8 @@ impl<'t, D: DrawTarget<Color: FromGrey>> Painter<'t, D> {
         Ok(())
     }
 
-    /// One line. The letters' own drawing is called, not embedded-graphics' `Text`, whose lines and alignments take flash.
+    /// One line. The letters' own drawing is called, not embedded-graphics' `Text`, whose lines and
+    /// alignments take flash.
     fn text(&mut self, text: &str, at: At, line: Line, level: u8) -> Result<(), D::Error> {
         let (left, right) = self.layout.margins;
         // Texts of a panel's width.

@@ -7,8 +7,8 @@ use shared::image::Image;
 use shared::latent::{Point, WALK_STEPS};
 use shared::protocol::FrameError;
 
-/// Ticks a second that the slowest board sends: a walk from one digit to the next takes `WALK_STEPS / TICK_HZ` = 8 s
-/// there. Faster boards send more.
+/// Ticks a second that the slowest board sends: a walk from one digit to the next takes `WALK_STEPS
+/// / TICK_HZ` = 8 s there. Faster boards send more.
 pub const TICK_HZ: u32 = 8;
 
 /// How long a passed self-test is shown at boot.
@@ -21,7 +21,8 @@ pub enum Event<'l> {
     Button(Button),
     /// A line came over the UART, without its end; or one that is none.
     Line(Result<&'l str, LineError>),
-    /// A frame's content came over the UART; or bytes that looked like one. The app leaves it to the device.
+    /// A frame's content came over the UART; or bytes that looked like one. The app leaves it to
+    /// the device.
     Frame(Result<&'l [u8], FrameError>),
     /// The board's tick: `1 / TICK_HZ` seconds passed, or less on a faster board.
     Tick,
@@ -59,7 +60,8 @@ struct Walk {
 }
 
 impl App {
-    /// The app at boot, showing a self-test's result: for two seconds where it passed, else until a button is pressed.
+    /// The app at boot, showing a self-test's result: for two seconds where it passed, else until a
+    /// button is pressed.
     pub fn new(image: &Image<'_>, self_test: SelfTest) -> Self {
         let classes = image.classes();
         let point = |seed, label: u8| Point {

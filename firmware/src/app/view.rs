@@ -1,4 +1,5 @@
-//! What the screen shows: with the image, all that decides its pixels. Written and read as one line of text.
+//! What the screen shows: with the image, all that decides its pixels. Written and read as one line
+//! of text.
 
 use super::Number;
 use crate::text::decimal;
@@ -14,24 +15,28 @@ pub const GRID_ROWS: usize = 2;
 /// Pictures in the grid.
 pub const GRID_LEN: usize = GRID_COLUMNS * GRID_ROWS;
 
-/// A screen. Its [`Display`](fmt::Display) and [`FromStr`] are the part of the `status` line behind that word.
+/// A screen. Its [`Display`](fmt::Display) and [`FromStr`] are the part of the `status` line behind
+/// that word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// What the self-test gave: `selftest goldens=8 failed=-`, or `failed=2:input`, `failed=2:0` (operation 0).
+    /// What the self-test gave: `selftest goldens=8 failed=-`, or `failed=2:input`, `failed=2:0`
+    /// (operation 0).
     SelfTest(SelfTest),
     /// One large picture: `digit seed=1 label=7`, with `-` for no label.
     Digit {
         /// Which.
         point: Point,
     },
-    /// Eight pictures of neighbouring seeds: `grid seed=0 label=7`, with `-` for all labels in turn, or none.
+    /// Eight pictures of neighbouring seeds: `grid seed=0 label=7`, with `-` for all labels in
+    /// turn, or none.
     Grid {
         /// Seed of the first picture.
         seed: u32,
         /// Label of all pictures.
         label: Option<u8>,
     },
-    /// A picture on the way between two points: `walk from=1:0 to=2:1 step=9 paused=0`, points as seed and label.
+    /// A picture on the way between two points: `walk from=1:0 to=2:1 step=9 paused=0`, points as
+    /// seed and label.
     Walk {
         /// Step 0.
         from: Point,
@@ -82,7 +87,8 @@ impl View {
         }
     }
 
-    /// The pictures on the screen, in order from the left and the top, for a model of so many classes.
+    /// The pictures on the screen, in order from the left and the top, for a model of so many
+    /// classes.
     pub fn latents(self, classes: u8) -> impl Iterator<Item = Latent> {
         let mut latents = [None; GRID_LEN];
         match self {

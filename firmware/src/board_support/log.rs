@@ -3,8 +3,8 @@
 use shared::latent::Latent;
 use shared::protocol::LogLevel;
 
-/// Tells of a picture and the ticks that it took: of single ones at [`LogLevel::Info`], of the steps of a walk, which never
-/// end, at [`LogLevel::Debug`].
+/// Tells of a picture and the ticks that it took: of single ones at [`LogLevel::Info`], of the
+/// steps of a walk, which never end, at [`LogLevel::Debug`].
 pub fn picture(level: LogLevel, latent: Latent, ticks: u32) {
     match latent {
         Latent::At(point) if level >= LogLevel::Info => {

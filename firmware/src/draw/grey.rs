@@ -30,8 +30,8 @@ impl FromGrey for Gray4 {
     }
 }
 
-/// The threshold matrix of order 8: Bayer, "An optimum method for two-level rendition of continuous-tone pictures",
-/// ICC 1973. Each of 0 to 63 once, neighbours far apart.
+/// The threshold matrix of order 8: Bayer, "An optimum method for two-level rendition of
+/// continuous-tone pictures", ICC 1973. Each of 0 to 63 once, neighbours far apart.
 #[rustfmt::skip]
 const BAYER: [[u8; 8]; 8] = [
     [ 0, 32,  8, 40,  2, 34, 10, 42],
@@ -45,7 +45,8 @@ const BAYER: [[u8; 8]; 8] = [
 ];
 
 impl FromGrey for BinaryColor {
-    /// Ordered dithering: of 64 pixels of one level, `round(level * 64 / 255)` are on; black and white stay whole.
+    /// Ordered dithering: of 64 pixels of one level, `round(level * 64 / 255)` are on; black and
+    /// white stay whole.
     fn from_grey(level: u8, at: Point) -> Self {
         // The lower three bits of each coordinate, also of negative ones.
         let rank = u16::from(BAYER[(at.y & 7) as usize][(at.x & 7) as usize]);

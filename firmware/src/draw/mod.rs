@@ -1,4 +1,5 @@
-//! Drawing grey pictures on any embedded-graphics target: picture -> [`Scaled`] -> [`FromGrey`] -> pixels.
+//! Drawing grey pictures on any embedded-graphics target: picture -> [`Scaled`] -> [`FromGrey`] ->
+//! pixels.
 
 mod grey;
 mod scaled;

@@ -15,8 +15,9 @@ pub enum Filter {
     Bilinear,
 }
 
-/// A picture scaled to `size`, drawn with colours `C`. Pixel centres of the picture and of the target coincide at the
-/// borders' midpoints: target pixel `x` samples at `(x + 1/2) * width / size.width - 1/2`.
+/// A picture scaled to `size`, drawn with colours `C`. Pixel centres of the picture and of the
+/// target coincide at the borders' midpoints: target pixel `x` samples at `(x + 1/2) * width /
+/// size.width - 1/2`.
 #[derive(Debug, Clone, Copy)]
 pub struct Scaled<'m, C> {
     picture: Picture<'m>,
@@ -53,11 +54,13 @@ impl<'m, C: FromGrey> Scaled<'m, C> {
     }
 }
 
-/// Columns of the target that are drawn together, so that where they lie in the source is found once for all rows.
+/// Columns of the target that are drawn together, so that where they lie in the source is found
+/// once for all rows.
 const STRIP: usize = 64;
 
-/// Where the pixels of a target lie along one axis of the source, one after the other, in 1/256 of a source pixel: a
-/// division when it starts, and none on the way, since the smallest cores divide in software.
+/// Where the pixels of a target lie along one axis of the source, one after the other, in 1/256 of
+/// a source pixel: a division when it starts, and none on the way, since the smallest cores divide
+/// in software.
 #[derive(Clone, Copy)]
 struct Axis {
     filter: Filter,
@@ -75,7 +78,8 @@ struct Axis {
 
 impl Axis {
     fn new(filter: Filter, target: u32, source: u16) -> Self {
-        // Targets and sources have fewer than 2^15 pixels a side; larger ones would be drawn wrongly, not panic.
+        // Targets and sources have fewer than 2^15 pixels a side; larger ones would be drawn
+        // wrongly, not panic.
         let source = u32::from(source.max(1));
         let halves = target.max(1).wrapping_mul(2).max(1);
         // 256 * (2 * at + 1) * source / halves, for at = 0, and what every further pixel adds.
@@ -91,7 +95,7 @@ impl Axis {
         }
     }
 
-    /// Of the next pixel.
+    /// Where the next pixel is.
     fn next(&mut self) -> u32 {
         let centre = self.centre;
         self.centre = centre.wrapping_add(self.step);
@@ -107,8 +111,8 @@ impl Axis {
     }
 }
 
-/// One row of the source at places along it, times 256: mixed from the columns that a place is between. The column behind
-/// the last counts nothing.
+/// One row of the source at places along it, times 256: mixed from the columns that a place is
+/// between. The column behind the last counts nothing.
 #[inline(never)]
 fn line(picture: &Picture<'_>, row: u32, places: &[u32], line: &mut [u16]) {
     let grey = |x: u32| u32::from(picture.grey(x as usize, row as usize));
@@ -131,8 +135,8 @@ fn line(picture: &Picture<'_>, row: u32, places: &[u32], line: &mut [u16]) {
     }
 }
 
-/// The levels of one row of the target, from two lines of the source and how far it is from the first to the second, in
-/// 1/256.
+/// The levels of one row of the target, from two lines of the source and how far it is from the
+/// first to the second, in 1/256.
 #[inline(never)]
 fn mix(above: &[u16], below: &[u16], part: u32, levels: &mut [u8]) {
     for ((&above, &below), level) in above.iter().zip(below).zip(levels) {

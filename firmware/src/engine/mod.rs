@@ -1,7 +1,7 @@
 //! The engine: walks an image's program over a lent arena.
 //!
-//! latent -> input region -> each operation in order -> output region, seen as a [`Picture`]. An [`Observer`] sees the
-//! input and every operation's output, for checksums, counting and logs.
+//! latent -> input region -> each operation in order -> output region, seen as a [`Picture`]. An
+//! [`Observer`] sees the input and every operation's output, for checksums, counting and logs.
 
 mod picture;
 mod resident;
@@ -103,7 +103,8 @@ impl<'a> Engine<'a> {
     /// Computes a picture in `arena`, of which the first [`Image::arena_len`] bytes are used.
     ///
     /// # Errors
-    /// [`EngineError`] where the arena is too small or a label is not accepted by the model; the arena is then as before.
+    /// [`EngineError`] where the arena is too small or a label is not accepted by the model; the
+    /// arena is then as before.
     pub fn generate<'m>(
         &self,
         arena: &'m mut [i8],
@@ -148,8 +149,8 @@ impl<'a> Engine<'a> {
         Ok(Picture::new(data, &output, self.image.pixel_range()))
     }
 
-    /// `None` where the regions are not in the arena, or overlap and may not. Not inlined: its frame is not there while
-    /// the next operation is decoded.
+    /// `None` where the regions are not in the arena, or overlap and may not. Not inlined: its
+    /// frame is not there while the next operation is decoded.
     #[inline(never)]
     fn run(&self, op: &Op<'_>, arena: &mut [i8], state: &mut State) -> Option<()> {
         let from = self.image.inputs_of(op);

@@ -4,9 +4,9 @@ use super::Engine;
 use shared::image::{ALIGNMENT, Image};
 
 impl<'m> Engine<'m> {
-    /// Copies an engine's image into the part of the arena that the engine does not need. Gives the scratch memory that
-    /// is left, and an engine that reads nothing but the copy. `None` where the image does not fit; the arena then holds
-    /// nothing of it.
+    /// Copies an engine's image into the part of the arena that the engine does not need. Gives the
+    /// scratch memory that is left, and an engine that reads nothing but the copy. `None` where the
+    /// image does not fit; the arena then holds nothing of it.
     pub fn resident(engine: &Engine<'_>, arena: &'m mut [i8]) -> Option<(&'m mut [i8], Self)> {
         let bytes = engine.image.bytes();
         let (scratch, rest) = arena.split_at_mut_checked(engine.image.arena_len())?;

@@ -11,7 +11,8 @@ use shared::latent::Latent;
 pub struct Mismatch<'a> {
     /// Index of the golden vector.
     pub golden: usize,
-    /// Index of the operation; `None` for the input. For a step of a block it is the operation before its body.
+    /// Index of the operation; `None` for the input. For a step of a block it is the operation
+    /// before its body.
     pub op: Option<usize>,
     /// Number of the step, of a block.
     pub step: Option<u16>,
@@ -32,8 +33,8 @@ pub enum SelfTestError<'a> {
         decimal(.0.golden), Plain(.0.name), Hex(.0.found), Hex(.0.expected)
     )]
     Mismatch(Mismatch<'a>),
-    /// The engine refused. Why is not in the message, but its source: those of [`EngineError`] would take 600 bytes of a
-    /// device's flash, whose images are checked.
+    /// The engine refused. Why is not in the message, but its source: those of [`EngineError`]
+    /// would take 600 bytes of a device's flash, whose images are checked.
     #[error("the engine refuses a golden vector; report this as a bug")]
     Engine(#[from] EngineError),
 }
@@ -47,8 +48,8 @@ impl<'a> Engine<'a> {
         self.self_test_observed(arena, &mut ())
     }
 
-    /// As [`Engine::self_test`]; the observer sees each layer, and neither beginnings nor ends of pictures: nobody asked
-    /// for these pictures, so none is to be measured or told of.
+    /// As [`Engine::self_test`]; the observer sees each layer, and neither beginnings nor ends of
+    /// pictures: nobody asked for these pictures, so none is to be measured or told of.
     ///
     /// # Errors
     /// As [`Engine::self_test`].

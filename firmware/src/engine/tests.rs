@@ -345,7 +345,8 @@ fn self_test_names_the_first_layer_that_differs() {
     let network = Network::random(3, 4, 2, &[5, 6], (3, 3));
     let points = [point(1, Some(0)), point(2, Some(1))];
     let mut other = network.clone();
-    // Another picture from the second dense layer on; the golden vectors are those of the first network.
+    // Another picture from the second dense layer on; the golden vectors are those of the first
+    // network.
     other.layers[1].bias[0] += 4000;
     other.layers[1].shifts[0] = 4;
     other.layers[1].activation = Activation::None;
@@ -354,7 +355,8 @@ fn self_test_names_the_first_layer_that_differs() {
         .map(|&p| network.checksums(Latent::At(p)))
         .collect();
     let mut bytes = other.image(&points);
-    // The golden section's place is in the header; checksums are replaced and the image's own is set again.
+    // The golden section's place is in the header; checksums are replaced and the image's own is
+    // set again.
     let at = u32::from_le_bytes(bytes[64..68].try_into().unwrap()) as usize;
     let record = 8 + 4 * golden[0].len();
     for (i, checksums) in golden.iter().enumerate() {

@@ -5,7 +5,8 @@ use super::{Kernel, Operands, State};
 use shared::op::Conv;
 
 impl Kernel for Conv<'_> {
-    /// Padding costs nothing: only taps that meet an element are multiplied, and a row of taps is one run of products.
+    /// Padding costs nothing: only taps that meet an element are multiplied, and a row of taps is
+    /// one run of products.
     fn run(&self, operands: &Operands<'_>, output: &mut [i8], _: &mut State) {
         slide(
             &self.window,

@@ -1,12 +1,13 @@
-//! Transposed convolution, in gather form: each output is computed once, from the elements that reach it.
+//! Transposed convolution, in gather form: each output is computed once, from the elements that
+//! reach it.
 
 use super::slide::slide;
 use super::{Kernel, Operands, State};
 use shared::op::ConvTranspose;
 
 impl Kernel for ConvTranspose<'_> {
-    /// No zeros are inserted between elements: of the kernel's taps, one in `stride` on each axis meets an element, and only
-    /// those are multiplied.
+    /// No zeros are inserted between elements: of the kernel's taps, one in `stride` on each axis
+    /// meets an element, and only those are multiplied.
     fn run(&self, operands: &Operands<'_>, output: &mut [i8], _: &mut State) {
         slide(
             &self.window,

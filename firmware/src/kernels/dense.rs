@@ -1,10 +1,12 @@
-//! Fully connected layers: matrix times vector with bias, activation and requantization in one pass over the weights.
+//! Fully connected layers: matrix times vector with bias, activation and requantization in one pass
+//! over the weights.
 
 use super::sums::{Runs, Step, sums};
 use super::{Kernel, Operands, State};
 use shared::op::Dense;
 
-/// NUMERICS, "power-of-two QDQ": the input at exponent `e_x`, weights and bias at the accumulator's.
+/// NUMERICS, "power-of-two QDQ": the input at exponent `e_x`, weights and bias at the
+/// accumulator's.
 impl Kernel for Dense<'_> {
     fn run(&self, operands: &Operands<'_>, output: &mut [i8], _: &mut State) {
         let (_, input) = operands.first();
@@ -48,8 +50,8 @@ mod tests {
     use shared::op::{Layout, WeightShape, Weights};
     use std::{vec, vec::Vec};
 
-    /// Shapes around a turn of the loops, both widths, all activations, each with many draws of extremes and numbers
-    /// around zero.
+    /// Shapes around a turn of the loops, both widths, all activations, each with many draws of
+    /// extremes and numbers around zero.
     #[test]
     fn small_shapes_equal_the_oracle() {
         let mut pool = Pool::new(5);
@@ -71,7 +73,8 @@ mod tests {
         }
     }
 
-    /// One output: all 256 weight bytes times the extremes, the parity left unrounded by a shift of 1.
+    /// One output: all 256 weight bytes times the extremes, the parity left unrounded by a shift of
+    /// 1.
     #[test]
     fn every_int4_pair_with_every_sign_of_input() {
         let (from, to) = (tensor([1, 1, 2]), tensor([1, 1, 1]));

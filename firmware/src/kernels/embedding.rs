@@ -61,7 +61,8 @@ mod tests {
     use shared::op::{WeightShape, Weights};
     use std::vec;
 
-    /// Tables of 1 to 4 classes and up to 9 columns, with every label that is one-hot or between two classes, and none.
+    /// Tables of 1 to 4 classes and up to 9 columns, with every label that is one-hot or between
+    /// two classes, and none.
     #[test]
     fn every_small_embedding() {
         let mut pool = Pool::new(3);

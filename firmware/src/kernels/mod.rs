@@ -1,9 +1,11 @@
-//! The operators' arithmetic, on slices: one file an operator, with its kernel, its slow oracle and its tests.
+//! The operators' arithmetic, on slices: one file an operator, with its kernel, its slow oracle and
+//! its tests.
 //!
-//! Every kernel equals its oracle in `i64` to the bit (on every small shape and on random larger ones), never panics, and
-//! writes exactly its output. Lengths that do not fit one another leave outputs unwritten; the engine passes none such.
-//! The dispatch is made of the one list of operators, `shared::for_each_operator!`: a program built for one model has that
-//! model's operators alone.
+//! Every kernel equals its oracle in `i64` to the bit (on every small shape and on random larger
+//! ones), never panics, and writes exactly its output. Lengths that do not fit one another leave
+//! outputs unwritten; the engine passes none such. The dispatch is made of the one list of
+//! operators, `shared::for_each_operator!`: a program built for one model has that model's
+//! operators alone.
 
 mod add;
 mod arg_max;
@@ -57,7 +59,8 @@ impl<'m> Operands<'m> {
         self.input(0)
     }
 
-    /// A region that is read, and its elements; empty where there is none, which the engine passes to no operator.
+    /// A region that is read, and its elements; empty where there is none, which the engine passes
+    /// to no operator.
     pub fn input(&self, index: usize) -> (Region, &'m [i8]) {
         let region = self.from.get(index).copied();
         let elements = self.inputs.get(index).copied();
@@ -92,8 +95,8 @@ pub trait Kernel {
     /// Computes the output from the inputs.
     fn run(&self, operands: &Operands<'_>, output: &mut [i8], state: &mut State);
 
-    /// The same where the output's bytes are those of the first input, which `operands` then holds no elements for.
-    /// `None`, and nothing is done, for operators that do not work in place.
+    /// The same where the output's bytes are those of the first input, which `operands` then holds
+    /// no elements for. `None`, and nothing is done, for operators that do not work in place.
     fn run_in_place(&self, operands: &Operands<'_>, data: &mut [i8]) -> Option<()> {
         let _ = (operands, data);
         None
@@ -115,7 +118,8 @@ macro_rules! dispatch {
             }
         }
 
-        /// Computes an operation whose output's bytes are those of its first input: see [`Kernel::run_in_place`].
+        /// Computes an operation whose output's bytes are those of its first input: see
+        /// [`Kernel::run_in_place`].
         pub fn run_in_place(kind: &Kind<'_>, operands: &Operands<'_>, data: &mut [i8]) -> Option<()> {
             match kind {
                 $(#[cfg(any(not(chosen_operators), operator = $code))] Kind::$name(operator) => operator.run_in_place(operands, data),)+

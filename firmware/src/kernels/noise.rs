@@ -45,7 +45,8 @@ mod tests {
         }
     }
 
-    /// The latent vector and two draws are one row of numbers, whatever it is cut into; so on a walk.
+    /// The latent vector and two draws are one row of numbers, whatever it is cut into; so on a
+    /// walk.
     #[test]
     fn numbers_go_on_behind_the_latent_vector() {
         let point = |seed| Point { seed, label: None };

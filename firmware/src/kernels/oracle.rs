@@ -1,7 +1,9 @@
-//! What all slow oracles have in common: rounding by division, weights as numbers, and the problem that they solve.
+//! What all slow oracles have in common: rounding by division, weights as numbers, and the problem
+//! that they solve.
 //!
-//! An oracle shares no arithmetic and no geometry with its kernel: rounding is a division with its remainder, a
-//! convolution visits every tap and asks whether it lies on the input, a transposed one scatters into a buffer of zeros.
+//! An oracle shares no arithmetic and no geometry with its kernel: rounding is a division with its
+//! remainder, a convolution visits every tap and asks whether it lies on the input, a transposed
+//! one scatters into a buffer of zeros.
 
 extern crate std;
 

@@ -1,11 +1,12 @@
-//! A window's way over an input, pixel by pixel of the output: what both convolutions have in common.
+//! A window's way over an input, pixel by pixel of the output: what both convolutions have in
+//! common.
 
 use super::Operands;
 use super::sums::{Runs, Step, sums};
 use shared::op::{Axis, Taps, Weights, Window};
 
-/// Computes every output of a convolution, transposed or not, whose channels fall into groups. A pixel's taps are found
-/// once and serve all channels of its group.
+/// Computes every output of a convolution, transposed or not, whose channels fall into groups. A
+/// pixel's taps are found once and serve all channels of its group.
 pub(super) fn slide(
     window: &Window,
     groups: u16,
@@ -61,12 +62,14 @@ fn one_group(
     let ((from, input), to) = (operands.first(), operands.to);
     let all = usize::from(from.channels);
     let (channels, outputs) = (all / groups, usize::from(to.channels) / groups);
-    // Products of what a checked image holds fit; others wrap, and then lie outside of the weights or the input.
+    // Products of what a checked image holds fit; others wrap, and then lie outside of the weights
+    // or the input.
     let kernel_row = usize::from(window.kernel[1]).wrapping_mul(channels);
     let input_row = usize::from(from.width).wrapping_mul(all);
     let columns = window.taps().wrapping_mul(channels as u32);
     let row_len = weights.layout.row_len(columns) as usize;
-    // From one tap that meets an element to the next; backwards in a transposed convolution, modulo the word.
+    // From one tap that meets an element to the next; backwards in a transposed convolution, modulo
+    // the word.
     let steps = |axis: Axis| {
         let [tap, input] = axis.steps(transposed).map(|step| step as usize);
         (

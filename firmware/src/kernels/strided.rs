@@ -22,8 +22,8 @@ impl Loop {
     }
 }
 
-/// Writes the elements that nested loops meet, one after the other, from element `start` of the input on. Elements that
-/// lie beyond the input are left as they are.
+/// Writes the elements that nested loops meet, one after the other, from element `start` of the
+/// input on. Elements that lie beyond the input are left as they are.
 pub(super) fn copy(loops: &[Loop; LOOPS], start: usize, input: &[i8], output: &mut [i8]) {
     let [a, b, c, d, inner] = *loops;
     let mut targets = output.chunks_exact_mut(inner.count.max(1));

@@ -1,19 +1,20 @@
-//! Sums of products of weights and inputs, with bias, activation and requantization: the inner loops of every layer that
-//! multiplies.
+//! Sums of products of weights and inputs, with bias, activation and requantization: the inner
+//! loops of every layer that multiplies.
 
 use shared::op::{Layout, Weights};
 
-/// Output channels computed in one pass over the input, so that a loaded input serves several rows of weights. As many as
-/// leave the inner loop's values in the fourteen registers of a Cortex-M3.
+/// Output channels computed in one pass over the input, so that a loaded input serves several rows
+/// of weights. As many as leave the inner loop's values in the fourteen registers of a Cortex-M3.
 const INT8_ROWS: usize = 4;
 const INT4_ROWS: usize = 2;
 
-/// Whether the core can calculate in eight registers only, as Cortex-M0+ does: one row then, whose weights and inputs are
-/// loaded by the word. That core has no loads that are not aligned either. The build script says so.
+/// Whether the core can calculate in eight registers only, as Cortex-M0+ does: one row then, whose
+/// weights and inputs are loaded by the word. That core has no loads that are not aligned either.
+/// The build script says so.
 const FEW_REGISTERS: bool = cfg!(few_registers);
 
-/// Which columns of a row of weights meet which elements of the input: runs of equal length, in a grid of `outer.count`
-/// by `inner.count`. All numbers count weights or elements.
+/// Which columns of a row of weights meet which elements of the input: runs of equal length, in a
+/// grid of `outer.count` by `inner.count`. All numbers count weights or elements.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Runs {
     /// Length of each run.
@@ -65,10 +66,11 @@ impl Step {
     };
 }
 
-/// Computes one output of each row of `row_len` bytes: `requantize(bias + weights * input)`, over the columns of `runs`.
+/// Computes one output of each row of `row_len` bytes: `requantize(bias + weights * input)`, over
+/// the columns of `runs`.
 ///
-/// Accumulators wrap, and in a checked image none comes near to wrapping. Runs that lie outside of row or input count
-/// nothing, and outputs without weights stay as they are.
+/// Accumulators wrap, and in a checked image none comes near to wrapping. Runs that lie outside of
+/// row or input count nothing, and outputs without weights stay as they are.
 pub(super) fn sums(
     weights: &Weights<'_>,
     row_len: usize,
@@ -115,8 +117,9 @@ pub(super) fn sums(
     }
 }
 
-/// [`sums`] where all rows and the input lie aligned to words and a row is one run, 32 columns long or a multiple of
-/// that: what dense layers are made of. `None` where they do not, and nothing is done.
+/// [`sums`] where all rows and the input lie aligned to words and a row is one run, 32 columns long
+/// or a multiple of that: what dense layers are made of. `None` where they do not, and nothing is
+/// done.
 fn aligned_rows(
     weights: &Weights<'_>,
     row_len: usize,
@@ -155,16 +158,17 @@ fn aligned_rows(
     Some(())
 }
 
-/// Adds to sums, one a row, the products of a block of rows of the given length with the input, over runs. How many rows
-/// is the function's. Functions of their own, not inlined, keep the innermost loop's values in registers; their loops are
-/// written out, since a compiler that optimises for size does not unroll.
+/// Adds to sums, one a row, the products of a block of rows of the given length with the input,
+/// over runs. How many rows is the function's. Functions of their own, not inlined, keep the
+/// innermost loop's values in registers; their loops are written out, since a compiler that
+/// optimises for size does not unroll.
 type Multiply = fn(&[u8], usize, &Runs, &[i8], &mut Sums);
 
 /// One accumulator a row of a block.
 type Sums = [i32; INT8_ROWS];
 
-/// Bytes of one row of a block, none where it has not as many. Asked for as many as loops run over, so that these need
-/// not look for the shorter of their operands.
+/// Bytes of one row of a block, none where it has not as many. Asked for as many as loops run over,
+/// so that these need not look for the shorter of their operands.
 #[inline(always)]
 fn bytes(block: &[u8], row_len: usize, row: usize, at: usize, len: usize) -> &[u8] {
     block
@@ -236,8 +240,8 @@ fn int4_rows(block: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut
     });
 }
 
-/// The part of a run of [`int4_rows`] that starts with the first byte of the block, four columns a turn: one load brings
-/// four weights of a row.
+/// The part of a run of [`int4_rows`] that starts with the first byte of the block, four columns a
+/// turn: one load brings four weights of a row.
 #[inline(never)]
 fn int4_run(block: &[u8], row_len: usize, fours: &[[i8; 4]], sums: &mut Sums) {
     let row = |row| bytes(block, row_len, row, 0, fours.len() * 2);
@@ -282,7 +286,8 @@ fn int4_row(row: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Su
     });
 }
 
-/// A single row of one weight a byte, sixteen columns a turn, where weights and inputs are aligned to words.
+/// A single row of one weight a byte, sixteen columns a turn, where weights and inputs are aligned
+/// to words.
 fn int8_words(row: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
     runs.each(input, |column, run| {
         let weights = bytes(row, 0, 0, column, run.len());
@@ -325,7 +330,8 @@ fn int8_turns(weights: &[[u32; 4]], elements: &[[u32; 4]], mut sum: i32) -> i32 
     sum
 }
 
-/// A single row of two weights a byte, 32 columns a turn, where weights and inputs are aligned to words.
+/// A single row of two weights a byte, 32 columns a turn, where weights and inputs are aligned to
+/// words.
 fn int4_words(row: &[u8], row_len: usize, runs: &Runs, input: &[i8], sums: &mut Sums) {
     runs.each(input, |column, run| {
         let split = Split::new(column, run);

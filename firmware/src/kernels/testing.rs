@@ -123,7 +123,8 @@ pub fn check_one<'a>(kind: impl Into<Kind<'a>>, from: &Region, to: &Region, x: &
     check(&kind.into(), &[*from], to, &[x]);
 }
 
-/// Random data that every problem takes a piece of, at a place of its own: random bytes, with as many of the extremes.
+/// Random data that every problem takes a piece of, at a place of its own: random bytes, with as
+/// many of the extremes.
 pub struct Pool {
     bytes: Vec<u8>,
     biases: Vec<u8>,
@@ -174,8 +175,8 @@ impl Pool {
         self.elements(region.len() as usize)
     }
 
-    /// Random weights for rows and output channels; the nibble behind a row of odd length is random as well, since no
-    /// kernel may use it.
+    /// Random weights for rows and output channels; the nibble behind a row of odd length is random
+    /// as well, since no kernel may use it.
     pub fn weights(&mut self, layout: Layout, shape: WeightShape) -> Data {
         let channels = shape.channels as usize;
         let at = 4 * self.below((Self::LEN - 4 * channels) / 4);
@@ -254,7 +255,8 @@ pub fn with_weights(
     }
 }
 
-/// Runs a kernel on lengths that do not fit its shapes, which no checked image has: nothing may panic.
+/// Runs a kernel on lengths that do not fit its shapes, which no checked image has: nothing may
+/// panic.
 pub fn must_not_panic(kind: &Kind<'_>, from: &[Region], to: &Region, inputs: &[&[i8]], y: usize) {
     let operands = Operands { from, to, inputs };
     super::run(kind, &operands, &mut vec![0; y], &mut state());

@@ -1,5 +1,5 @@
-//! Whole images by the operators' slow oracles, for tests on the host and on emulated cores. [`model`] makes random images
-//! whose golden vectors come from here.
+//! Whole images by the operators' slow oracles, for tests on the host and on emulated cores.
+//! [`model`] makes random images whose golden vectors come from here.
 
 extern crate std;
 

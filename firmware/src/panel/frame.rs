@@ -14,7 +14,8 @@ const LEN: usize = WIDTH * HEIGHT / 2;
 // Two pixels a byte: a row must not end within one.
 const _: () = assert!(WIDTH.is_multiple_of(2) && LEN == 4096);
 
-/// 64 rows of 64 bytes; the high nibble is the left pixel, 15 is white. What the host draws here is what the device shows.
+/// 64 rows of 64 bytes; the high nibble is the left pixel, 15 is white. What the host draws here is
+/// what the device shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameBuffer {
     bytes: [u8; LEN],

@@ -4,7 +4,8 @@ use core::convert::Infallible;
 use core::ops::Range;
 use embedded_graphics::{pixelcolor::Gray8, prelude::*, primitives::Rectangle};
 
-/// 240 rows of 240 bytes, 255 is white. What the host draws here is what the device shows, by way of [`rgb565`].
+/// 240 rows of 240 bytes, 255 is white. What the host draws here is what the device shows, by way
+/// of [`rgb565`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[repr(align(4))]
 pub struct GreyFrame {
@@ -44,8 +45,9 @@ impl GreyFrame {
     }
 }
 
-/// Of FNV-1a with 32 bits, here by words instead of bytes, and from 0 instead of its basis, so that a black row has 0: a
-/// [`Look`] has the place of the first word that is not. Fowler, Noll, Vo: RFC 9923.
+/// The prime of FNV-1a with 32 bits, here by words instead of bytes, and from 0 instead of its basis, so that
+/// a black row has 0: a [`Look`] has the place of the first word that is not. Fowler, Noll, Vo: RFC
+/// 9923.
 const PRIME: u32 = 0x0100_0193;
 
 /// A row of a frame.
@@ -78,7 +80,8 @@ impl<'f> Row<'f> {
 
 const _: () = assert!(GreyFrame::WIDTH < 256, "columns are bytes");
 
-/// What a row of a frame looks like: two rows that look the same are the same, but for one chance in 2^32.
+/// What a row of a frame looks like: two rows that look the same are the same, but for one chance
+/// in 2^32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     mark: u32,
@@ -88,14 +91,15 @@ pub struct Look {
 }
 
 impl Look {
-    /// Of a black row.
+    /// The sum of a black row.
     pub const BLACK: Self = Self {
         mark: 0,
         start: 0,
         end: 0,
     };
 
-    /// The columns that must be sent where a row that looked so shall look otherwise; none where it shall not.
+    /// The columns that must be sent where a row that looked so shall look otherwise; none where it
+    /// shall not.
     pub fn columns_to(self, other: Self) -> Range<usize> {
         if self == other {
             return 0..0;
@@ -111,8 +115,8 @@ impl Look {
     }
 }
 
-/// A grey level in the panel's colours: five bits of red, six of green, five of blue. Each takes the level's upper bits,
-/// so black and white are whole.
+/// A grey level in the panel's colours: five bits of red, six of green, five of blue. Each takes
+/// the level's upper bits, so black and white are whole.
 pub const fn rgb565(level: u8) -> u16 {
     let level = level as u16;
     (level >> 3) << 11 | (level >> 2) << 5 | level >> 3

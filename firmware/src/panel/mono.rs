@@ -9,8 +9,8 @@ const PAGES: usize = HEIGHT / 8;
 // Eight rows a byte: the last page must be whole.
 const _: () = assert!(HEIGHT.is_multiple_of(8));
 
-/// Eight pages of 128 bytes: each byte eight pixels below one another, the lowest bit uppermost. What the host draws here
-/// is what the device shows.
+/// Eight pages of 128 bytes: each byte eight pixels below one another, the lowest bit uppermost.
+/// What the host draws here is what the device shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonoFrame {
     pages: [[u8; WIDTH]; PAGES],

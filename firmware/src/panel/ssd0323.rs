@@ -1,8 +1,9 @@
 //! The controller SSD0323 of the board's OSRAM OLED, over SPI with a data/command line.
 //!
-//! Commands and defaults: Solomon Systech, SSD0323 data sheet, rev 1.8, tables 9-1 and 9-2. Proven under QEMU are the
-//! address commands, the format of pixels and switching on; QEMU ignores all other commands (contrast, currents,
-//! remapping, multiplexing, timing), so those are **unproven on glass**.
+//! Commands and defaults: Solomon Systech, SSD0323 data sheet, rev 1.8, tables 9-1 and 9-2. Proven
+//! under QEMU are the address commands, the format of pixels and switching on; QEMU ignores all
+//! other commands (contrast, currents, remapping, multiplexing, timing), so those are **unproven on
+//! glass**.
 
 use super::{FrameBuffer, Screen};
 use embedded_hal::{digital::OutputPin, spi::SpiDevice};
@@ -51,7 +52,8 @@ pub struct Ssd0323<S, P> {
 }
 
 impl<S: SpiDevice, P: OutputPin> Ssd0323<S, P> {
-    /// A panel that is not set up yet. `spi` must have ended its transfer when a write returns, as the trait says.
+    /// A panel that is not set up yet. `spi` must have ended its transfer when a write returns, as
+    /// the trait says.
     pub const fn new(spi: S, data_command: P) -> Self {
         Self {
             spi,

@@ -1,7 +1,7 @@
 //! The controller SSD1306 of the common 128x64 OLED modules, over I2C.
 //!
-//! Commands and defaults: Solomon Systech, SSD1306 data sheet, rev 1.1, table 9-1 and the application note behind it.
-//! Proven on an emulated panel, **unproven on glass**.
+//! Commands and defaults: Solomon Systech, SSD1306 data sheet, rev 1.1, table 9-1 and the
+//! application note behind it. Proven on an emulated panel, **unproven on glass**.
 
 use super::{MonoFrame, Screen};
 use embedded_hal::i2c::I2c;
@@ -46,8 +46,8 @@ const INIT: [u8; 26] = [
 /// The whole panel as the window that pixels go to: columns, then pages.
 const WINDOW: [u8; 7] = [COMMANDS, 0x21, 0, 127, 0x22, 0, 7];
 
-/// The panel with its frame; [`Screen::flush`] sends it, and sets the panel up where it is not: a panel that did not answer
-/// may have been plugged in since.
+/// The panel with its frame; [`Screen::flush`] sends it, and sets the panel up where it is not: a
+/// panel that did not answer may have been plugged in since.
 #[derive(Debug)]
 pub struct Ssd1306<I> {
     bus: I,

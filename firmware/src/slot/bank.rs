@@ -10,8 +10,8 @@ pub struct FlashError;
 
 /// A piece of NOR flash, mapped into memory.
 ///
-/// After [`Bank::erase`] a sector's bytes are 0xFF; each block is programmed once between two of them. The power may go
-/// at any moment and leave anything in the sector or block at work.
+/// After [`Bank::erase`] a sector's bytes are 0xFF; each block is programmed once between two of
+/// them. The power may go at any moment and leave anything in the sector or block at work.
 pub trait Bank {
     /// Bytes that are erased at once: a multiple of [`BLOCK_LEN`].
     const SECTOR_LEN: usize;

@@ -35,8 +35,8 @@ pub struct Running<'b> {
 /// The built-in model cannot run: the program was built with a wrong one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BootError {
-    /// It is no image. The reason is not in the message: whoever built the program was told, and the messages of all that
-    /// can be wrong with an image take 4 KB of flash.
+    /// It is no image. The reason is not in the message: whoever built the program was told, and
+    /// the messages of all that can be wrong with an image take 4 KB of flash.
     #[error(
         "the model is damaged or for another firmware; build the firmware again, with its model"
     )]
@@ -59,7 +59,8 @@ impl<'b> Running<'b> {
     ///
     /// # Errors
     /// [`BootError`] where it cannot run. A failed self-test is no error: it is shown.
-    // Not inlined: its copies of the image's parts would stay on the stack of a main function that never returns.
+    // Not inlined: its copies of the image's parts would stay on the stack of a main function that
+    // never returns.
     #[inline(never)]
     pub fn built_in(
         image: &'b [u8],
@@ -82,8 +83,8 @@ impl<'b> Running<'b> {
     }
 }
 
-/// Chooses a model: of the banks' the newest that is good, else the built-in one. Lends its bank to the engine, and
-/// another, the one that is missed least, to the upload.
+/// Chooses a model: of the banks' the newest that is good, else the built-in one. Lends its bank to
+/// the engine, and another, the one that is missed least, to the upload.
 ///
 /// The observer sees layers alone, as [`Engine::self_test_observed`] has it.
 ///
@@ -150,7 +151,8 @@ fn choose<B: Bank>(
 ) -> (Option<Chosen>, SlotState) {
     let mut refused: Option<Refusal> = None;
     let mut before: Option<(usize, Record)> = None;
-    // From the newest to the oldest; of equally new ones, which only another writer makes, from the first.
+    // From the newest to the oldest; of equally new ones, which only another writer makes, from the
+    // first.
     while let Some((index, record)) = newest(banks, |index, record| {
         before.is_none_or(|(tried, before)| {
             before.is_newer(record) || (before.sequence == record.sequence && index > tried)

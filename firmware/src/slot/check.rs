@@ -9,10 +9,11 @@ use shared::protocol::Refusal;
 pub struct Limits {
     /// Scratch memory in bytes.
     pub arena: usize,
-    /// The most work a picture, in millions of multiplications ([`shared::op::Operator::work`]), for models from the
-    /// slot: a hostile one could compute for hours.
+    /// The most work a picture, in millions of multiplications ([`shared::op::Operator::work`]),
+    /// for models from the slot: a hostile one could compute for hours.
     pub million_steps: u32,
-    /// The same for all golden vectors together: the device tests a model before it answers anybody.
+    /// The same for all golden vectors together: the device tests a model before it answers
+    /// anybody.
     pub million_test_steps: u32,
 }
 
@@ -30,7 +31,8 @@ impl Limits {
             });
         }
         let steps = image.work();
-        // More than 2^32 is too much for every board, and a division of 64 bits takes a kilobyte of flash.
+        // More than 2^32 is too much for every board, and a division of 64 bits takes a kilobyte of
+        // flash.
         let millions = |steps| u32::try_from(steps).unwrap_or(u32::MAX).div_ceil(1_000_000);
         let allowed = self.million_steps;
         if millions(steps) > allowed {
@@ -57,7 +59,8 @@ impl Limits {
     }
 }
 
-/// Checks bytes that are to be an image with this checksum, down to its self-test; gives its number of golden vectors.
+/// Checks bytes that are to be an image with this checksum, down to its self-test; gives its number
+/// of golden vectors.
 pub(super) fn check(
     bytes: &[u8],
     crc: u32,

@@ -37,7 +37,8 @@ impl Record {
         })
     }
 
-    /// The bank's first block. Whoever writes it vouches for the image behind it: it is checked again at each start.
+    /// The bank's first block. Whoever writes it vouches for the image behind it: it is checked
+    /// again at each start.
     pub fn block(self) -> [u8; BLOCK_LEN] {
         let mut block = [0xFF; BLOCK_LEN];
         let words = [

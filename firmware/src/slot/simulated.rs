@@ -1,8 +1,8 @@
 //! Flash memory in RAM, with its ways to fail: it forgets what it is told to when the power goes.
 //!
 //! # Panics
-//! Where a program breaks the rules of NOR flash: a block programmed twice, a place outside. That is a fault of the
-//! program, which a test shall find.
+//! Where a program breaks the rules of NOR flash: a block programmed twice, a place outside. That
+//! is a fault of the program, which a test shall find.
 extern crate std;
 
 use super::bank::{Bank, FlashError};

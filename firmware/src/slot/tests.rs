@@ -1,4 +1,5 @@
-//! Uploads that are cut at every operation and every block, wrong and hostile images, on flash in RAM.
+//! Uploads that are cut at every operation and every block, wrong and hostile images, on flash in
+//! RAM.
 extern crate std;
 
 use super::simulated::{Power, SECTOR_LEN, SimulatedBank};
@@ -57,7 +58,8 @@ impl Bench {
         }
     }
 
-    /// Boots, draws a picture with the model that runs, then does `work`. Gives that model's checksum.
+    /// Boots, draws a picture with the model that runs, then does `work`. Gives that model's
+    /// checksum.
     fn boot_from<T>(
         &mut self,
         start: Start,
@@ -161,8 +163,9 @@ fn power_cut_at_every_operation() {
                     break;
                 }
                 assert_eq!(sent, Err(Refusal::Flash));
-                // A cut in the record's very block may leave all of it, and then the model is whole.
-                // A cut in its erasing may leave the record of before, on an image that is as it was.
+                // A cut in the record's very block may leave all of it, and then the model is
+                // whole. A cut in its erasing may leave the record of before, on an image that is
+                // as it was.
                 let known = [old, crc_of(&image), crc_of(&model(0))];
                 let allowed = if before == 0 { &known[..2] } else { &known };
                 assert!(allowed.contains(&after), "{slot:?}, cut at {cut}");
@@ -290,7 +293,8 @@ fn limits_are_those_of_the_device() {
     assert_eq!(refusal(needed, 0), Err(slow));
 }
 
-/// Each picture is quick, and there are so many golden vectors that the device would test for hours before it answers.
+/// Each picture is quick, and there are so many golden vectors that the device would test for hours
+/// before it answers.
 #[test]
 fn endless_self_tests_are_refused() {
     let limits = Limits {
@@ -388,7 +392,8 @@ fn damage_in_flash_falls_back() {
     let (crc, source, slot) = bench.runs();
     assert_eq!((crc, source), (crc_of(&bench.built_in), Source::BuiltIn));
     assert_eq!(slot, SlotState::Refused(Refusal::Image));
-    // A damaged record counts for none; the damaged one is overwritten first, as nothing can be lost with it.
+    // A damaged record counts for none; the damaged one is overwritten first, as nothing can be
+    // lost with it.
     bench.banks[1].bytes_mut()[2] ^= 4;
     assert_eq!(bench.runs().2, SlotState::Refused(Refusal::Image));
     bench.banks[0].bytes_mut()[9] ^= 4;
@@ -419,7 +424,8 @@ fn records_that_lie_are_not_believed() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Uploads, cuts, damage and restarts in any order: something good always runs, and the flash is used by its rules.
+    /// Uploads, cuts, damage and restarts in any order: something good always runs, and the flash
+    /// is used by its rules.
     #[test]
     fn something_good_always_runs(
         banks in 0usize..=3,

@@ -26,17 +26,19 @@ pub trait Slot {
     /// [`Refusal`]: not begun, out of order, of a wrong length, or a flash memory that fails.
     fn block(&mut self, offset: u32, bytes: &[u8]) -> Result<u32, Refusal>;
 
-    /// Checks the image, tests it in `arena`, and writes its record; gives its CRC-32. The next start takes it.
+    /// Checks the image, tests it in `arena`, and writes its record; gives its CRC-32. The next
+    /// start takes it.
     ///
     /// # Errors
-    /// [`Refusal`] where the image is not whole or not good; the upload is then forgotten, unless blocks are missing.
+    /// [`Refusal`] where the image is not whole or not good; the upload is then forgotten, unless
+    /// blocks are missing.
     fn finish(&mut self, arena: &mut [i8], observer: &mut dyn Observer) -> Result<u32, Refusal>;
 
     /// Forgets the upload.
     fn abort(&mut self);
 }
 
-/// Of a board without a slot.
+/// The slot of a board that has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NoSlot;
 
@@ -84,7 +86,8 @@ pub struct Upload<'b, B> {
 }
 
 impl<'b, B: Bank> Upload<'b, B> {
-    /// For a bank; where there is none to write to, `lent` is the capacity of the one that is in use.
+    /// For a bank; where there is none to write to, `lent` is the capacity of the one that is in
+    /// use.
     pub(super) fn new(
         bank: Option<&'b mut B>,
         banks: u8,
@@ -140,7 +143,8 @@ impl<B: Bank> Slot for Upload<'_, B> {
             }
             _ => {}
         }
-        // The sector with the record is the first to go: from here on, what is in the bank does not count.
+        // The sector with the record is the first to go: from here on, what is in the bank does not
+        // count.
         let erased = erase(bank, 0);
         self.incoming = erased.is_ok().then_some(Incoming {
             len,

@@ -17,13 +17,15 @@ use std::path::PathBuf;
   thumbgen evaluate generator.onnx model.tgm real --json
   thumbgen evaluate models/cgan --out models/cgan   the numbers into the model's metrics.json")]
 pub struct Args {
-    /// A model folder or shipped model, a run folder, an .onnx, a .tgm, a folder of pictures, or `real`.
+    /// A model folder or shipped model, a run folder, an .onnx, a .tgm, a folder of pictures, or
+    /// `real`.
     #[arg(value_name = "TARGET", required_unless_present = "compare")]
     targets: Vec<String>,
     /// More targets, side by side with the others in one table and one report.
     #[arg(long, value_name = "TARGET", num_args = 1..)]
     compare: Vec<String>,
-    /// What to compare with: mnist (shipped), a folder of IDX files, or a folder with one sub-folder of pictures a class.
+    /// What to compare with: mnist (shipped), a folder of IDX files, or a folder with one
+    /// sub-folder of pictures a class.
     #[arg(long, value_name = "DATA", default_value = "mnist")]
     data: String,
     /// The classifier's ONNX file, or a folder with it; models/classifier unless given.

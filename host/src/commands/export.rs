@@ -46,7 +46,8 @@ pub struct Args {
     /// The most bytes of flash that the model may take, instead of a board.
     #[arg(long, value_name = "BYTES", conflicts_with = "board")]
     flash_budget: Option<usize>,
-    /// Set the width of a layer's weights, as dense_2=4, or of all others, as 4; may be given several times.
+    /// Set the width of a layer's weights, as dense_2=4, or of all others, as 4; may be given
+    /// several times.
     #[arg(long, value_name = "[LAYER=]BITS", value_parser = layer_bits)]
     bits: Vec<(String, Bits)>,
     /// Train the integers for so many steps, the float network being the teacher: needs no data.
@@ -61,7 +62,8 @@ pub struct Args {
     /// For an ONNX file with one input: how many of its last elements are the one-hot label.
     #[arg(long, value_name = "N")]
     classes: Option<usize>,
-    /// What latent vectors are drawn from: normal, or uniform on -1 to 1. What the file says, or normal, unless given.
+    /// What latent vectors are drawn from: normal, or uniform on -1 to 1. What the file says, or
+    /// normal, unless given.
     #[arg(long, value_parser = prior)]
     prior: Option<Prior>,
     /// Seed of the latent vectors that calibrate the exponents.
@@ -145,8 +147,8 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
 /// What the widths of weights are chosen by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum Quality {
-    /// The Frechet distance between float and integer pictures, through the shipped classifier; sqnr for pictures of
-    /// another size.
+    /// The Frechet distance between float and integer pictures, through the shipped classifier;
+    /// sqnr for pictures of another size.
     #[default]
     Frechet,
     /// The signal-to-noise ratio of the pixels.
@@ -201,7 +203,8 @@ pub fn export_run(
     finish(&options, Some(run), console)
 }
 
-/// Writes the network of a training run as generator.onnx into its folder, for integers with their scheme.
+/// Writes the network of a training run as generator.onnx into its folder, for integers with their
+/// scheme.
 pub fn write_generator(network: &Network, run: &Path) -> Result<(), BoxError> {
     let options = WriteOptions {
         scheme: crate::train::qat_run::scheme(run)?,
@@ -237,7 +240,8 @@ fn finish(options: &ExportOptions, run: Option<&Path>, console: Console) -> Resu
     Ok(())
 }
 
-/// What the export cost, layer by layer, how the widths were chosen, and what lies where in the arena.
+/// What the export cost, layer by layer, how the widths were chosen, and what lies where in the
+/// arena.
 fn table(report: &ExportReport) -> String {
     let mut text = report.measured.to_string();
     if let Some(choice) = &report.choice {

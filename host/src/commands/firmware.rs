@@ -21,11 +21,12 @@ pub struct Args {
     /// Which board.
     #[arg(long, short)]
     board: String,
-    /// Name of a shipped model, a model folder, a run folder, or a model image: the model in the program.
+    /// Name of a shipped model, a model folder, a run folder, or a model image: the model in the
+    /// program.
     #[arg(long, short, default_value = "cgan", value_name = "MODEL")]
     model: String,
-    /// Which operators the program has: `model`, those of its model alone, or `all`, so that any model can come into its
-    /// slot; by default all where the board has a slot.
+    /// Which operators the program has: `model`, those of its model alone, or `all`, so that any
+    /// model can come into its slot; by default all where the board has a slot.
     #[arg(long, value_name = "WHICH")]
     operators: Option<Operators>,
     /// The file: .uf2, .elf, .hex or .bin.

@@ -107,7 +107,8 @@ fn over_serial(
     Ok(())
 }
 
-/// What puts a model into a board's slot. The board would say nothing and run another: the model is checked here.
+/// What puts a model into a board's slot. The board would say nothing and run another: the model is
+/// checked here.
 fn slot_with(board: &Board, model: &str) -> Result<Vec<Segment>, Failure> {
     let name = board.build.name;
     let Some(slot) = board.slot else {

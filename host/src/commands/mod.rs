@@ -1,4 +1,5 @@
-//! The command line: one file a command, which parses arguments, calls one function of the library and prints.
+//! The command line: one file a command, which parses arguments, calls one function of the library
+//! and prints.
 
 mod demo;
 mod emulate;
@@ -20,7 +21,8 @@ use crate::system::failure::{Class, EXIT_CODES, Failure};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Train an image generator, quantize it, and run it on a microcontroller's display, equal to the byte at every step.
+/// Train an image generator, quantize it, and run it on a microcontroller's display, equal to the
+/// byte at every step.
 #[derive(Debug, Parser)]
 #[command(name = "thumbgen", version, after_help = EXIT_CODES, propagate_version = true)]
 struct Cli {

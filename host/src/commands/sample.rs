@@ -42,7 +42,8 @@ pub struct Args {
     /// Draw so many columns and rows.
     #[arg(long, short, value_name = "COLUMNSxROWS", value_parser = columns_and_rows)]
     grid: Option<(usize, usize)>,
-    /// Each row walks through latent space from one picture to the next, in as many steps as there are columns.
+    /// Each row walks through latent space from one picture to the next, in as many steps as there
+    /// are columns.
     #[arg(long, short, conflicts_with = "text")]
     walk: bool,
     /// Use the float generator (generator.onnx) instead of the integer model.

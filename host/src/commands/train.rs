@@ -46,7 +46,8 @@ pub struct Args {
     /// Go on with the run in this folder, with its config.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["config", "data", "seed", "out"])]
     resume: Option<PathBuf>,
-    /// Go on from the run CONFIG with quantization in the loop: its integers learn on, in a run folder of their own.
+    /// Go on from the run CONFIG with quantization in the loop: its integers learn on, in a run
+    /// folder of their own.
     #[arg(long, conflicts_with = "resume")]
     qat: bool,
     /// Override any key of the config, as train.batch=64; may be given several times.

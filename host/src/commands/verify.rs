@@ -27,11 +27,12 @@ pub struct Args {
     /// Also check format, lints, documentation and licences, and build the GPU features.
     #[arg(long)]
     full: bool,
-    /// Instead of all that: replay golden vectors on the device at this serial port, or tcp:HOST:PORT, and compare every
-    /// layer's checksum and every byte.
+    /// Instead of all that: replay golden vectors on the device at this serial port, or
+    /// tcp:HOST:PORT, and compare every layer's checksum and every byte.
     #[arg(long, short, value_name = "PORT", conflicts_with_all = ["yes", "full"])]
     port: Option<String>,
-    /// The model folder with the golden vectors; where absent, the shipped one with the device's model's name.
+    /// The model folder with the golden vectors; where absent, the shipped one with the device's
+    /// model's name.
     #[arg(long, short, value_name = "MODEL", requires = "port")]
     model: Option<String>,
     #[command(flatten)]
@@ -41,8 +42,9 @@ pub struct Args {
 /// What a device's log tells.
 #[derive(Debug, clap::Args)]
 pub(super) struct Log {
-    /// First choose what the device writes to its own log from now on, until its next reset: nothing, or this level and
-    /// those above it. The log does not come over the port: read it with a debug probe, or see what `emulate` prints.
+    /// First choose what the device writes to its own log from now on, until its next reset:
+    /// nothing, or this level and those above it. The log does not come over the port: read it with
+    /// a debug probe, or see what `emulate` prints.
     #[arg(long = "log", value_name = "LEVEL", requires = "port", value_parser = log_level())]
     level: Option<LogLevel>,
 }

@@ -27,7 +27,8 @@ pub fn looks_like_one(folder: &Path) -> Result<bool, DatasetError> {
 /// Reads every picture, grey, resized to `height` x `width`.
 ///
 /// # Errors
-/// [`DatasetError`]; a file with a picture's ending that does not decode is an error, other files are passed over.
+/// [`DatasetError`]; a file with a picture's ending that does not decode is an error, other files
+/// are passed over.
 pub fn load(folder: &Path, height: usize, width: usize) -> Result<Dataset, DatasetError> {
     let classes: Vec<PathBuf> = list(folder)?
         .into_iter()
@@ -82,8 +83,8 @@ pub fn load(folder: &Path, height: usize, width: usize) -> Result<Dataset, Datas
     ))
 }
 
-/// Reads every picture that lies in a folder itself, in the order of names, grey, resized to `height` x `width`, at most
-/// `limit` of them: shape (pictures, height, width).
+/// Reads every picture that lies in a folder itself, in the order of names, grey, resized to
+/// `height` x `width`, at most `limit` of them: shape (pictures, height, width).
 ///
 /// # Errors
 /// As [`load`]; [`DatasetError::Empty`] where there is none.
@@ -161,7 +162,8 @@ fn is_picture(path: &Path) -> bool {
     path.is_file() && ENDINGS.contains(&ending.as_str())
 }
 
-/// What is in a folder, sorted: the order of a listing differs between file systems, and with it the training.
+/// What is in a folder, sorted: the order of a listing differs between file systems, and with it
+/// the training.
 fn list(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let failed = |source| {
         DatasetError::File(FileError::Read {

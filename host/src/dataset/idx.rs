@@ -1,5 +1,6 @@
-//! The IDX format of MNIST: two zero bytes, a type byte (0x08: unsigned byte), the number of dimensions, each dimension
-//! as a big-endian 32-bit number, then the elements. Source: <http://yann.lecun.com/exdb/mnist/>, "the IDX file format".
+//! The IDX format of MNIST: two zero bytes, a type byte (0x08: unsigned byte), the number of
+//! dimensions, each dimension as a big-endian 32-bit number, then the elements. Source:
+//! <http://yann.lecun.com/exdb/mnist/>, "the IDX file format".
 
 /// Bytes in an IDX file, as many as its header promises.
 #[derive(Debug, Clone, PartialEq, Eq)]

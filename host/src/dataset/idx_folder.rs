@@ -1,4 +1,5 @@
-//! A folder with one IDX file of pictures and one of labels, gzipped or not (MNIST, Fashion-MNIST, EMNIST and others).
+//! A folder with one IDX file of pictures and one of labels, gzipped or not (MNIST, Fashion-MNIST,
+//! EMNIST and others).
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ pub fn looks_like_one(folder: &Path) -> Result<bool, DatasetError> {
     Ok(find(folder, "images", "idx3")?.is_some() || find(folder, "labels", "idx1")?.is_some())
 }
 
-/// Reads the pictures and labels of a folder; of several pairs, the one whose names contain "train".
+/// Reads the pictures and labels of a folder; of several pairs, the one whose names contain
+/// "train".
 ///
 /// # Errors
 /// [`DatasetError`].
@@ -32,8 +34,8 @@ pub fn load(folder: &Path) -> Result<Dataset, DatasetError> {
     load_pair(folder, &images, &labels)
 }
 
-/// Reads the test pictures beside those that [`load`] reads: of the pairs without "train" in their names the first, where
-/// there is one with it; `None` elsewhere.
+/// Reads the test pictures beside those that [`load`] reads: of the pairs without "train" in their
+/// names the first, where there is one with it; `None` elsewhere.
 ///
 /// # Errors
 /// [`DatasetError`].
@@ -64,7 +66,8 @@ fn load_pair(folder: &Path, images: &Path, labels: &Path) -> Result<Dataset, Dat
 /// Unpacks a gzip file, known by its first bytes; other bytes come back as they are.
 ///
 /// # Errors
-/// [`DatasetError::Gzip`], and [`DatasetError::TooLarge`] past [`MAX_BYTES`] whatever the file claims.
+/// [`DatasetError::Gzip`], and [`DatasetError::TooLarge`] past [`MAX_BYTES`] whatever the file
+/// claims.
 pub fn unpack(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, DatasetError> {
     unpack_at_most(path, bytes, MAX_BYTES)
 }
@@ -91,10 +94,12 @@ fn unpack_at_most(path: &Path, bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, Da
     Ok(unpacked)
 }
 
-/// Puts pictures and labels, each a path for messages and the file's unpacked bytes, into a dataset.
+/// Puts pictures and labels, each a path for messages and the file's unpacked bytes, into a
+/// dataset.
 ///
 /// # Errors
-/// [`DatasetError::Idx`], [`DatasetError::CountMismatch`], [`DatasetError::Empty`], [`DatasetError::TooLarge`].
+/// [`DatasetError::Idx`], [`DatasetError::CountMismatch`], [`DatasetError::Empty`],
+/// [`DatasetError::TooLarge`].
 pub fn combine(
     name: &str,
     folder: &Path,
@@ -137,7 +142,8 @@ pub fn combine(
     ))
 }
 
-/// The file whose name contains `kind` or `marker`; of several the one of the training set, then the first by name.
+/// The file whose name contains `kind` or `marker`; of several the one of the training set, then
+/// the first by name.
 fn find(folder: &Path, kind: &str, marker: &str) -> Result<Option<PathBuf>, DatasetError> {
     let found = find_all(folder, kind, marker)?;
     Ok(found.into_iter().next().map(|(_, path)| path))

@@ -1,4 +1,5 @@
-//! MNIST as the repository ships it: the four files of the original distribution (LeCun, Cortes, Burges), gzipped.
+//! MNIST as the repository ships it: the four files of the original distribution (LeCun, Cortes,
+//! Burges), gzipped.
 
 use std::path::{Path, PathBuf};
 
@@ -37,8 +38,8 @@ const TEST: [(&str, &str); 2] = [
 /// The largest file that is read; the real ones have 9.7 MB.
 const MAX_FILE: u64 = 16 << 20;
 
-/// Where the files are: the folder that [`FOLDER_VARIABLE`] names, or `host/data/mnist` of the source tree that this
-/// program was built from.
+/// Where the files are: the folder that [`FOLDER_VARIABLE`] names, or `host/data/mnist` of the
+/// source tree that this program was built from.
 pub fn folder() -> PathBuf {
     std::env::var_os(FOLDER_VARIABLE).map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("data/mnist"),

@@ -1,7 +1,8 @@
-//! Pictures to train on: MNIST as shipped, a folder of IDX files, or a folder of pictures with one sub-folder a class.
+//! Pictures to train on: MNIST as shipped, a folder of IDX files, or a folder of pictures with one
+//! sub-folder a class.
 //!
-//! Bytes come from a file, sizes are checked before anything is allocated, and every source ends in one [`Dataset`]:
-//! grey bytes of one size, a label each.
+//! Bytes come from a file, sizes are checked before anything is allocated, and every source ends in
+//! one [`Dataset`]: grey bytes of one size, a label each.
 
 mod error;
 pub mod folder;
@@ -36,8 +37,8 @@ pub struct Dataset {
     pub height: usize,
     /// Columns of a picture.
     pub width: usize,
-    /// SHA-256 over sizes, class names, pictures and labels, in hexadecimal: the same pictures give the same value,
-    /// packed or not.
+    /// SHA-256 over sizes, class names, pictures and labels, in hexadecimal: the same pictures give
+    /// the same value, packed or not.
     pub sha256: String,
 }
 
@@ -83,7 +84,8 @@ impl Dataset {
         dataset.resized(source.height, source.width)
     }
 
-    /// Reads the test pictures that belong to a dataset and that no training sees; `None` where it has none.
+    /// Reads the test pictures that belong to a dataset and that no training sees; `None` where it
+    /// has none.
     ///
     /// # Errors
     /// As [`Dataset::load`].
@@ -101,8 +103,8 @@ impl Dataset {
             .transpose()
     }
 
-    /// Reads a dataset with pictures to test on that must not be trained on: those that belong to it, or every sixth
-    /// picture where there are none.
+    /// Reads a dataset with pictures to test on that must not be trained on: those that belong to
+    /// it, or every sixth picture where there are none.
     ///
     /// # Errors
     /// [`DatasetError`], which names the file and what to do.
@@ -229,7 +231,8 @@ fn checked_size(count: usize, height: usize, width: usize) -> Option<usize> {
     (bytes as u64 <= MAX_BYTES).then_some(bytes)
 }
 
-/// One grey picture at another size (triangle filter, which averages when it shrinks); `None` where sizes are absurd.
+/// One grey picture at another size (triangle filter, which averages when it shrinks); `None` where
+/// sizes are absurd.
 fn resize(
     pixels: &[u8],
     height: usize,

@@ -15,9 +15,9 @@ pub struct Options {
     pub machine: &'static str,
     /// Where the picture is.
     pub display: Display,
-    /// Where given, the guest's clock counts instructions: each takes 2^shift nanoseconds. Without it, the guest's
-    /// timers follow the host's clock: they mean nothing, and on a busy machine a button can be pressed and let go
-    /// before the guest has run a single instruction.
+    /// Where given, the guest's clock counts instructions: each takes 2^shift nanoseconds. Without
+    /// it, the guest's timers follow the host's clock: they mean nothing, and on a busy machine a
+    /// button can be pressed and let go before the guest has run a single instruction.
     pub icount_shift: Option<u8>,
     /// Whether QEMU opens its own window.
     pub window: bool,
@@ -40,7 +40,8 @@ impl Options {
         }
     }
 
-    /// For any program on lm3s6965evb: no window, instructions counted with [`Options::DEFAULT_ICOUNT_SHIFT`].
+    /// For any program on lm3s6965evb: no window, instructions counted with
+    /// [`Options::DEFAULT_ICOUNT_SHIFT`].
     pub fn new(elf: impl Into<PathBuf>) -> Self {
         Self {
             elf: elf.into(),
@@ -53,7 +54,8 @@ impl Options {
     }
 }
 
-/// QEMU's name (`QKeyCode`) of the key that works a button: the arrows are PE0 to PE3, the left control key is PF1.
+/// QEMU's name (`QKeyCode`) of the key that works a button: the arrows are PE0 to PE3, the left
+/// control key is PF1.
 pub(super) fn key_code(button: Button) -> &'static str {
     match button {
         Button::Select => "ctrl",

@@ -1,7 +1,8 @@
 //! Sockets between this program and QEMU: this side listens, QEMU connects when it starts.
 //!
-//! That way round there is no race: the socket exists before QEMU does. Unix sockets lie in a folder that only this
-//! user may enter; where there are none, loopback TCP with a port that the system chooses.
+//! That way round there is no race: the socket exists before QEMU does. Unix sockets lie in a
+//! folder that only this user may enter; where there are none, loopback TCP with a port that the
+//! system chooses.
 
 use super::error::EmulatorError;
 use std::io;

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 /// A queue between a reader thread and the thread that controls the emulator.
 ///
-/// It never blocks the reader: a UART that is not drained stops all of QEMU, its QMP included. So the oldest items
-/// are dropped when nobody takes them.
+/// It never blocks the reader: a UART that is not drained stops all of QEMU, its QMP included. So
+/// the oldest items are dropped when nobody takes them.
 pub(super) struct Inbox<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
@@ -105,7 +105,8 @@ impl<T> Inbox<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // A thread that panicked while it held the lock has left a valid queue: no operation on it is done by halves.
+        // A thread that panicked while it held the lock has left a valid queue: no operation on it
+        // is done by halves.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

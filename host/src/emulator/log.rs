@@ -67,8 +67,9 @@ pub(super) fn read_table(path: &Path, elf: &[u8]) -> Result<Option<Table>, Emula
             file.architecture()
         )));
     }
-    // Linked with -Tdefmt.x, firmware that does not use defmt has a section .defmt with one byte, and the decoder takes
-    // that for a broken table. The version is what only firmware with defmt has.
+    // Linked with -Tdefmt.x, firmware that does not use defmt has a section .defmt with one byte,
+    // and the decoder takes that for a broken table. The version is what only firmware with defmt
+    // has.
     let uses_defmt = file.symbols().any(|symbol| {
         symbol
             .name()
@@ -120,8 +121,8 @@ fn decode_frames(mut stream: impl Read, table: &Table, mut emit: impl FnMut(LogR
             match decoder.decode() {
                 Ok(frame) => emit(record(&frame)),
                 Err(DecodeError::UnexpectedEof) => break,
-                // The decoder has dropped the frame: rzcobs goes on at the next one. With the raw encoding nothing
-                // tells where that is, and the same bytes would fail for ever.
+                // The decoder has dropped the frame: rzcobs goes on at the next one. With the raw
+                // encoding nothing tells where that is, and the same bytes would fail for ever.
                 Err(DecodeError::Malformed) if table.encoding().can_recover() => {
                     emit(broken("a log frame is broken and was left out"));
                 }
@@ -165,7 +166,8 @@ fn record(frame: &Frame<'_>) -> LogRecord {
 
 /// Calls `emit` with each line of a stream, without its end, until the stream ends.
 ///
-/// A line without end is cut every [`LINE_LIMIT`] bytes; what is not UTF-8 becomes replacement characters.
+/// A line without end is cut every [`LINE_LIMIT`] bytes; what is not UTF-8 becomes replacement
+/// characters.
 pub(super) fn read_lines(mut stream: impl Read, mut emit: impl FnMut(String)) {
     let mut splitter = LineSplitter::default();
     let mut block = [0; 4096];

@@ -12,14 +12,16 @@ pub trait Machine {
     /// Sends a line to the firmware; its end is added.
     ///
     /// # Errors
-    /// [`EmulatorError::Io`] where the firmware does not read, [`EmulatorError::Exited`] where the emulator has ended.
+    /// [`EmulatorError::Io`] where the firmware does not read, [`EmulatorError::Exited`] where the
+    /// emulator has ended.
     fn send_line(&mut self, line: &str) -> Result<(), EmulatorError>;
 
-    /// Reads the firmware's lines until `predicate` accepts one, and returns it; the lines before it are dropped.
+    /// Reads the firmware's lines until `predicate` accepts one, and returns it; the lines before
+    /// it are dropped.
     ///
     /// # Errors
-    /// [`EmulatorError::Timeout`] after `limit` with the last lines, [`EmulatorError::Exited`] where the emulator has
-    /// ended.
+    /// [`EmulatorError::Timeout`] after `limit` with the last lines, [`EmulatorError::Exited`]
+    /// where the emulator has ended.
     fn wait_for_line(
         &mut self,
         predicate: impl FnMut(&str) -> bool,

@@ -1,15 +1,18 @@
-//! A board's firmware in QEMU, under the control of this program; and in [`pico`], in an emulator of that board.
+//! A board's firmware in QEMU, under the control of this program; and in [`pico`], in an emulator
+//! of that board.
 //!
 //! ```text
 //!              QMP (JSON lines, a socket) <-> start, buttons, picture of the panel
 //! Qemu::start  UART0 (a socket)           <-> lines of text; or its bytes, while a port to it is held
 //!              semihosting (two pipes)     -> defmt frames -> LogRecord
 //! ```
-//! QEMU connects to sockets that this side has opened before it starts, and starts with the processor stopped:
-//! nothing that the firmware says is lost, and nothing has to be tried again until it is there.
-//! Each emulator has a folder of its own, so any number may run side by side. Every wait has a limit.
+//! QEMU connects to sockets that this side has opened before it starts, and starts with the
+//! processor stopped: nothing that the firmware says is lost, and nothing has to be tried again
+//! until it is there. Each emulator has a folder of its own, so any number may run side by side.
+//! Every wait has a limit.
 //!
-//! Semihosting lets firmware open files and start programs on this machine: emulate only firmware that you trust.
+//! Semihosting lets firmware open files and start programs on this machine: emulate only firmware
+//! that you trust.
 
 mod arguments;
 mod channel;

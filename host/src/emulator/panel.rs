@@ -128,8 +128,8 @@ impl Panel {
         }
     }
 
-    /// Column, row, own level and level in `expected` of the first pixel that differs from `expected`, which has
-    /// 128 x 64 levels, 0 to 15.
+    /// Column, row, own level and level in `expected` of the first pixel that differs from
+    /// `expected`, which has 128 x 64 levels, 0 to 15.
     pub fn first_difference(&self, expected: &[u8]) -> Option<(usize, usize, u8, Option<u8>)> {
         (0..self.levels.len().max(expected.len())).find_map(|index| {
             let own = self.levels.get(index).copied();

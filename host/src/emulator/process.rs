@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 /// A running emulator.
 ///
-/// It shares this process's group, so Ctrl-C in a terminal, and a signal from `timeout`, reach it too. Only a
-/// `SIGKILL` to this process leaves it behind: telling it then would need unsafe code.
+/// It shares this process's group, so Ctrl-C in a terminal, and a signal from `timeout`, reach it
+/// too. Only a `SIGKILL` to this process leaves it behind: telling it then would need unsafe code.
 pub(super) struct Process {
     name: &'static str,
     child: Child,
@@ -29,7 +29,8 @@ impl Process {
         program: &Path,
         arguments: &[OsString],
     ) -> Result<(Self, ChildStdout), EmulatorError> {
-        // A QEMU that reads the terminal would steal what the user types, and change the terminal's settings.
+        // A QEMU that reads the terminal would steal what the user types, and change the terminal's
+        // settings.
         Self::spawn("QEMU", program, arguments, Stdio::null())
     }
 

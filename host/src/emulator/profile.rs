@@ -11,7 +11,8 @@ pub struct Cost {
     pub name: String,
     /// What it computes.
     pub kind: String,
-    /// Multiplications, and elements that are moved, added or looked up: see [`shared::op::Operator::work`].
+    /// Multiplications, and elements that are moved, added or looked up: see
+    /// [`shared::op::Operator::work`].
     pub work: u64,
     /// Instructions of the core, exact to the board's tick.
     pub instructions: u64,
@@ -29,8 +30,8 @@ impl Cost {
 pub struct Profile(pub Vec<Cost>);
 
 impl Profile {
-    /// Puts what [`profile`](crate::emulator::session::profile) measured, in ticks of so many instructions, beside an image's
-    /// operations.
+    /// Puts what [`profile`](crate::emulator::session::profile) measured, in ticks of so many
+    /// instructions, beside an image's operations.
     pub fn new(image: &Image<'_>, ticks: &[u64], instructions_per_tick: u64) -> Self {
         let input = Cost {
             name: "latent vector".to_owned(),

@@ -26,7 +26,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// Firmware ELF files with debug information have some megabytes.
 const ELF_LIMIT: u64 = 256 << 20;
-/// How long a button is held, and how long it is left alone afterwards, in milliseconds of the guest's clock.
+/// How long a button is held, and how long it is left alone afterwards, in milliseconds of the
+/// guest's clock.
 const PRESS_MS: u64 = 100;
 /// Part of the frame buffer's mangled name: Rust writes a name's length before it.
 const FRAME_SYMBOL: &str = "5FRAME";
@@ -52,10 +53,9 @@ impl Qemu {
     /// Starts QEMU with a firmware and lets it run.
     ///
     /// # Errors
-    /// [`EmulatorError::Missing`] without QEMU, [`EmulatorError::File`] and [`EmulatorError::Elf`] for a file that is no
-    /// firmware,
-    /// [`EmulatorError::NoWindow`] where a window is asked for and there can be none, [`EmulatorError::Exited`] with
-    /// QEMU's own words where it does not start.
+    /// [`EmulatorError::Missing`] without QEMU, [`EmulatorError::File`] and [`EmulatorError::Elf`]
+    /// for a file that is no firmware, [`EmulatorError::NoWindow`] where a window is asked for and
+    /// there can be none, [`EmulatorError::Exited`] with QEMU's own words where it does not start.
     pub fn start(options: &Options) -> Result<Self, EmulatorError> {
         let (table, frame) = read_elf(options)?;
         let table = table.map(Arc::new);
@@ -96,8 +96,9 @@ impl Qemu {
         write_limit(&uart)?;
 
         let has_defmt = table.is_some();
-        // QEMU up to at least 7.2 writes what firmware prints to ":tt", as defmt-semihosting does, to its own standard
-        // output, and only the older calls SYS_WRITEC and SYS_WRITE0 to the chardev; others may send both there.
+        // QEMU up to at least 7.2 writes what firmware prints to ":tt", as defmt-semihosting does,
+        // to its own standard output, and only the older calls SYS_WRITEC and SYS_WRITE0 to the
+        // chardev; others may send both there.
         let logs = Arc::new(Inbox::new(2));
         log::spawn_reader(stdout, table.clone(), logs.clone());
         log::spawn_reader(log, table, logs.clone());
@@ -139,8 +140,8 @@ impl Qemu {
 
     /// Instructions that the guest has executed since it started.
     ///
-    /// The guest stands still while this is asked. For an exact count between two points of a program, let the firmware
-    /// read its timer there.
+    /// The guest stands still while this is asked. For an exact count between two points of a
+    /// program, let the firmware read its timer there.
     ///
     /// # Errors
     /// [`EmulatorError::NotCounting`] without [`Options::icount_shift`], and as [`Qemu::execute`].
@@ -149,7 +150,8 @@ impl Qemu {
             return Err(EmulatorError::NotCounting);
         }
         let command = "query-replay";
-        // A processor that runs accounts for its instructions at the end of its time slice, which may be seconds away.
+        // A processor that runs accounts for its instructions at the end of its time slice, which
+        // may be seconds away.
         self.execute("stop", json!({}))?;
         let answer = self.execute(command, json!({}))?;
         self.execute("cont", json!({}))?;
@@ -170,7 +172,8 @@ impl Qemu {
         port.map_err(EmulatorError::io("open a port to the UART"))
     }
 
-    /// Reads the log until `predicate` accepts a record, and returns it; the records before it are dropped.
+    /// Reads the log until `predicate` accepts a record, and returns it; the records before it are
+    /// dropped.
     ///
     /// # Errors
     /// [`EmulatorError::NoDefmt`] for firmware without a log; else as [`Machine::read_line`].
@@ -194,12 +197,14 @@ impl Qemu {
         self.logs.drain()
     }
 
-    /// Whether the firmware has a defmt log; without, what it prints over semihosting comes as records without level.
+    /// Whether the firmware has a defmt log; without, what it prints over semihosting comes as
+    /// records without level.
     pub fn has_defmt(&self) -> bool {
         self.has_defmt
     }
 
-    /// The exit status where QEMU has ended: what firmware gave to semihosting's exit, or 0 for a closed window.
+    /// The exit status where QEMU has ended: what firmware gave to semihosting's exit, or 0 for a
+    /// closed window.
     ///
     /// # Errors
     /// [`EmulatorError::Exited`] where a signal ended QEMU.
@@ -213,7 +218,8 @@ impl Qemu {
         }
     }
 
-    /// Waits until firmware has ended QEMU, and returns its exit status. Lines and logs are complete then.
+    /// Waits until firmware has ended QEMU, and returns its exit status. Lines and logs are
+    /// complete then.
     ///
     /// # Errors
     /// [`EmulatorError::Timeout`] after `limit`, and as [`Qemu::exit_code`].
@@ -269,22 +275,23 @@ impl Machine for Qemu {
 
     /// 100 ms of the guest's clock down, and as long up before the next press.
     ///
-    /// With [`Options::icount_shift`] the guest is sure to run that long in between, whatever else the host does.
-    /// Returns when QEMU has taken the press, not when firmware has seen it: see [`Qemu::press_and_wait_for_line`] and
-    /// [`Qemu::press_and_wait_for_screen`].
+    /// With [`Options::icount_shift`] the guest is sure to run that long in between, whatever else
+    /// the host does. Returns when QEMU has taken the press, not when firmware has seen it: see
+    /// [`Qemu::press_and_wait_for_line`] and [`Qemu::press_and_wait_for_screen`].
     ///
-    /// Every pin reads 0, which is "pressed", until its own first key event, so the first press of each button shows
-    /// the firmware a release only.
+    /// Every pin reads 0, which is "pressed", until its own first key event, so the first press of
+    /// each button shows the firmware a release only.
     fn press(&mut self, button: Button) -> Result<(), EmulatorError> {
-        // send-key times the release by the guest's clock; a pause here would be real time, in which a busy machine
-        // may run no instruction of the guest.
+        // send-key times the release by the guest's clock; a pause here would be real time, in
+        // which a busy machine may run no instruction of the guest.
         let key = json!({"type": "qcode", "data": key_code(button)});
         self.execute("send-key", json!({"keys": [key], "hold-time": PRESS_MS}))?;
         Ok(())
     }
 }
 
-/// The log table, where the ELF file has one, and the address of the frame buffer, where that is the display.
+/// The log table, where the ELF file has one, and the address of the frame buffer, where that is
+/// the display.
 fn read_elf(
     options: &Options,
 ) -> Result<(Option<defmt_decoder::Table>, Option<u64>), EmulatorError> {
@@ -301,7 +308,8 @@ fn read_elf(
     Ok((log::read_table(&options.elf, &elf)?, frame))
 }
 
-/// Whether QEMU can open a window here: there is a desktop, and QEMU was built with a window for it.
+/// Whether QEMU can open a window here: there is a desktop, and QEMU was built with a window for
+/// it.
 pub fn window_is_possible(options: &Options) -> bool {
     window(options).is_ok()
 }
@@ -320,7 +328,8 @@ fn window(options: &Options) -> Result<&'static str, EmulatorError> {
     arguments::window_display(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// A new folder, with a path short enough for a Unix socket (104 bytes with its final zero on macOS).
+/// A new folder, with a path short enough for a Unix socket (104 bytes with its final zero on
+/// macOS).
 fn socket_folder() -> Result<tempfile::TempDir, EmulatorError> {
     let failed = || EmulatorError::io("make a temporary folder");
     let builder = || tempfile::Builder::new().prefix("thumbgen-").to_owned();

@@ -1,13 +1,14 @@
 //! A client of QMP, QEMU's machine protocol: a JSON object a line, in both directions.
 //!
-//! QEMU greets, `qmp_capabilities` leaves the greeting mode, then every command is answered by an object with
-//! `return` or `error`, with events between them.
+//! QEMU greets, `qmp_capabilities` leaves the greeting mode, then every command is answered by an
+//! object with `return` or `error`, with events between them.
 
 use serde_json::{Value, json};
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-/// The longest line that is read, in bytes; QEMU's longest answers to our commands have some hundred.
+/// The longest line that is read, in bytes; QEMU's longest answers to our commands have some
+/// hundred.
 const LINE_LIMIT: usize = 1 << 20;
 
 /// How a command failed.

@@ -62,9 +62,9 @@ impl Qemu {
 
     /// Waits until the panel has shown the same picture for `quiet`, and returns it.
     ///
-    /// That is real time: on a busy machine firmware may stand still for long without having finished. Where the
-    /// picture is known, [`Qemu::wait_for_screen`] is the sure way; where firmware says when it has drawn,
-    /// [`Machine::wait_for_line`].
+    /// That is real time: on a busy machine firmware may stand still for long without having
+    /// finished. Where the picture is known, [`Qemu::wait_for_screen`] is the sure way; where
+    /// firmware says when it has drawn, [`Machine::wait_for_line`].
     ///
     /// # Errors
     /// [`EmulatorError::Timeout`] after `limit`.
@@ -102,8 +102,8 @@ impl Qemu {
         Ok(())
     }
 
-    /// Presses a button and waits for the firmware's line about it. Older lines are dropped first, so the line is the
-    /// answer to this press.
+    /// Presses a button and waits for the firmware's line about it. Older lines are dropped first,
+    /// so the line is the answer to this press.
     ///
     /// # Errors
     /// As [`Machine::press`] and [`Machine::wait_for_line`].
@@ -118,8 +118,8 @@ impl Qemu {
         self.wait_for_line(predicate, limit)
     }
 
-    /// Presses a button, waits until the panel shows another picture than before, and until that one has stayed for
-    /// 300 ms.
+    /// Presses a button, waits until the panel shows another picture than before, and until that
+    /// one has stayed for 300 ms.
     ///
     /// # Errors
     /// As [`Machine::press`] and [`Qemu::wait_for_screen`].

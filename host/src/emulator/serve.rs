@@ -16,7 +16,8 @@ const READ_WAIT: Duration = Duration::from_millis(50);
 /// A visitor that does not read for so long is sent away.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Serves one visitor after the other until `stop` becomes true (set it on Ctrl-C) or the firmware exits.
+/// Serves one visitor after the other until `stop` becomes true (set it on Ctrl-C) or the firmware
+/// exits.
 ///
 /// # Errors
 /// [`EmulatorError::Io`] where the port fails, [`EmulatorError::Exited`] where QEMU was ended.

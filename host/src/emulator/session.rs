@@ -1,4 +1,5 @@
-//! Talking to Thumbgen's firmware on an emulated board: the serial protocol of [`firmware::app::line`], and its views.
+//! Talking to Thumbgen's firmware on an emulated board: the serial protocol of
+//! [`firmware::app::line`], and its views.
 
 use crate::emulator::pico::Pico;
 use crate::emulator::{Button, EmulatorError, Machine, Panel, Qemu};
@@ -54,7 +55,8 @@ pub enum SessionError {
 /// Sends a line and returns the one line that answers it.
 ///
 /// # Errors
-/// [`SessionError::Refused`] where the answer is an error, [`SessionError::Emulator`] where none comes.
+/// [`SessionError::Refused`] where the answer is an error, [`SessionError::Emulator`] where none
+/// comes.
 pub fn ask(machine: &mut impl Machine, line: &str) -> Result<String, SessionError> {
     machine.drain_lines();
     machine.send_line(line)?;
@@ -68,7 +70,8 @@ pub fn ask(machine: &mut impl Machine, line: &str) -> Result<String, SessionErro
     Ok(answer)
 }
 
-/// What computing a picture takes, in ticks of the board's counter: the input first, then each operation.
+/// What computing a picture takes, in ticks of the board's counter: the input first, then each
+/// operation.
 ///
 /// # Errors
 /// [`SessionError`].
@@ -103,8 +106,8 @@ pub fn view(machine: &mut impl Machine) -> Result<View, SessionError> {
         })
 }
 
-/// Waits until the firmware says that it listens: `ready`, the board, and the checksum of its image. What is sent before
-/// may be lost. To be called once, first.
+/// Waits until the firmware says that it listens: `ready`, the board, and the checksum of its
+/// image. What is sent before may be lost. To be called once, first.
 ///
 /// # Errors
 /// [`SessionError::Emulator`] where it never says so; its log tells why.
@@ -133,8 +136,8 @@ pub fn pass_self_test(machine: &mut impl Machine) -> Result<View, SessionError> 
     }
 }
 
-/// Presses a button and waits until the firmware shows another view, ten seconds at most: a press may change
-/// nothing. The steps of a walk, which go on by themselves, count as one view.
+/// Presses a button and waits until the firmware shows another view, ten seconds at most: a press
+/// may change nothing. The steps of a walk, which go on by themselves, count as one view.
 ///
 /// # Errors
 /// [`SessionError`].
@@ -164,7 +167,8 @@ fn at_rest(view: View) -> View {
     }
 }
 
-/// What the panel shows, read while the view did not change. A walk is caught between two of its steps.
+/// What the panel shows, read while the view did not change. A walk is caught between two of its
+/// steps.
 ///
 /// # Errors
 /// [`SessionError`].
@@ -189,7 +193,8 @@ pub fn compare(qemu: &mut Qemu, model: &Model) -> Result<(View, Panel, Vec<u8>),
         let before = view(qemu)?;
         let panel = qemu.screendump()?;
         let expected = model.screen(before)?;
-        // An answer is sent when the screen shows its view, but QEMU redraws its copy at its own pace.
+        // An answer is sent when the screen shows its view, but QEMU redraws its copy at its own
+        // pace.
         let equal = panel.levels() == expected.as_slice();
         if (equal && view(qemu)? == before) || Instant::now() >= deadline {
             return Ok((before, panel, expected));

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Says "ready" and a newline on UART0, waits for a byte from it, and exits with that byte as status.
+/// Says "ready" and a newline on UART0, waits for a byte from it, and exits with that byte as
+/// status.
 #[rustfmt::skip]
 const PROGRAM: [u16; 40] = [
     0x0000, 0x2001,         // initial stack pointer 0x2001_0000

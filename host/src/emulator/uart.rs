@@ -1,4 +1,5 @@
-//! The emulated UART: lines of text for whoever controls the emulator, or, while somebody holds its port, its bytes.
+//! The emulated UART: lines of text for whoever controls the emulator, or, while somebody holds its
+//! port, its bytes.
 
 use super::channel::Stream;
 use super::inbox::{Inbox, Writer};

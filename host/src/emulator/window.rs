@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// Runs a firmware in a window until it is closed, the firmware exits, or `stop` becomes true (set it on Ctrl-C);
-/// returns the exit status, 0 for a closed window and for `stop`.
+/// Runs a firmware in a window until it is closed, the firmware exits, or `stop` becomes true (set
+/// it on Ctrl-C); returns the exit status, 0 for a closed window and for `stop`.
 ///
-/// Log records go to `output` as they come, lines from the UART after `uart: `; lines from `typed` go to the UART.
+/// Log records go to `output` as they come, lines from the UART after `uart: `; lines from `typed`
+/// go to the UART.
 ///
 /// # Errors
 /// As [`Qemu::start`], and [`EmulatorError::Io`] where `output` cannot be written.

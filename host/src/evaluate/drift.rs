@@ -1,5 +1,5 @@
-//! How far an integer network's pictures are from the float network's, as a classifier sees them: the measure by which
-//! the widths of weights are chosen for a flash budget.
+//! How far an integer network's pictures are from the float network's, as a classifier sees them:
+//! the measure by which the widths of weights are chosen for a flash budget.
 
 use super::classifier::{Classifier, judge};
 use super::metrics::frechet::{Moments, Reference};
@@ -25,8 +25,8 @@ pub struct Drift<'c> {
 }
 
 impl<'c> Drift<'c> {
-    /// Draws with the float network, at points that calibration has not seen. `None` where the classifier takes pictures
-    /// of another size or in colour, or its features are not finite.
+    /// Draws with the float network, at points that calibration has not seen. `None` where the
+    /// classifier takes pictures of another size or in colour, or its features are not finite.
     pub fn new(network: &Network, prior: Prior, classifier: &'c dyn Classifier) -> Option<Self> {
         let shape = network.output;
         if (shape.channels, (shape.height, shape.width)) != (1, classifier.size()) {
@@ -45,8 +45,8 @@ impl<'c> Drift<'c> {
         })
     }
 
-    /// The Frechet distance from the float network's pictures to those of the same points in integers; infinite where
-    /// it cannot be computed.
+    /// The Frechet distance from the float network's pictures to those of the same points in
+    /// integers; infinite where it cannot be computed.
     pub fn distance(&self, quantized: &QuantizedNetwork) -> f64 {
         let pixels = simulate::run(quantized, self.inputs.view());
         let grey = pixels.iter().map(|&q| quantized.about.pixel_range.grey(q));

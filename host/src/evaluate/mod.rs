@@ -1,13 +1,13 @@
-//! How good generated pictures are, in numbers: real pictures, a float generator, an integer model and pictures from a
-//! folder, all by the same code.
+//! How good generated pictures are, in numbers: real pictures, a float generator, an integer model
+//! and pictures from a folder, all by the same code.
 //!
-//! The way of the data: [`target`] says what is meant by a name, [`source`] makes [`pictures`] of it, [`classifier`]
-//! turns pictures into features and probabilities, [`metrics`] are functions of those, [`scores`] puts them together,
-//! [`report`] shows them.
+//! The way of the data: [`target`] says what is meant by a name, [`source`] makes [`pictures`] of
+//! it, [`classifier`] turns pictures into features and probabilities, [`metrics`] are functions of
+//! those, [`scores`] puts them together, [`report`] shows them.
 //!
-//! Everything is compared with the test pictures of the dataset, which no training has seen. As many training pictures
-//! as were asked for are measured first, in the same way: what real pictures reach at this N is the floor (or ceiling)
-//! that stands beside every number.
+//! Everything is compared with the test pictures of the dataset, which no training has seen. As
+//! many training pictures as were asked for are measured first, in the same way: what real pictures
+//! reach at this N is the floor (or ceiling) that stands beside every number.
 
 pub mod classifier;
 pub mod drift;
@@ -34,7 +34,8 @@ use source::{Kind, Real, Sample};
 use target::Target;
 use training::Training;
 
-/// The fewest pictures that metrics are taken on: below, spheres of neighbours and splits have nothing in them.
+/// The fewest pictures that metrics are taken on: below, spheres of neighbours and splits have
+/// nothing in them.
 pub const LEAST: usize = 20;
 
 /// Pictures shown of every set.
@@ -79,7 +80,8 @@ pub struct DatasetInfo {
     pub test: usize,
     /// Checksum of the training pictures.
     pub training_sha256: String,
-    /// Checksum of the test pictures; absent where the dataset has none and a part of the training pictures serves.
+    /// Checksum of the test pictures; absent where the dataset has none and a part of the training
+    /// pictures serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_sha256: Option<String>,
 }
@@ -138,9 +140,9 @@ pub struct Evaluation {
     pub seed: u32,
     /// Real pictures first, then the targets in order.
     pub rows: Vec<Row>,
-    /// Of every target that is both float and integer.
+    /// How float and integers differ, for every target that is both.
     pub differences: Vec<Difference>,
-    /// Of every target that has one.
+    /// One for every target that has one.
     #[serde(skip)]
     pub training: Vec<Training>,
 }
@@ -323,7 +325,8 @@ fn grey_difference(a: &Pictures, b: &Pictures) -> Option<(f64, u8)> {
     ))
 }
 
-/// [`SHOWN`] pictures: the first of each class in turn, so that each column of ten shows one, or the first of all.
+/// [`SHOWN`] pictures: the first of each class in turn, so that each column of ten shows one, or
+/// the first of all.
 fn shown(pictures: &Pictures, classes: usize) -> Pictures {
     let columns = classes.clamp(1, 10);
     let count = SHOWN / columns * columns;

@@ -2,7 +2,8 @@
 
 use crate::picture::GrayImage;
 
-/// Grey pictures of one size, perhaps with the class that was asked for, or that they are known to be of.
+/// Grey pictures of one size, perhaps with the class that was asked for, or that they are known to
+/// be of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pictures {
     /// Where they come from, for messages.

@@ -1,5 +1,5 @@
-//! Telling how far an evaluation is: a bar a stage on a terminal, a line a stage elsewhere, nothing where quiet is asked
-//! for.
+//! Telling how far an evaluation is: a bar a stage on a terminal, a line a stage elsewhere, nothing
+//! where quiet is asked for.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;

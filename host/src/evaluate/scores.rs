@@ -36,8 +36,8 @@ pub struct Scores {
     /// Whether pictures show the class that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Agreement>,
-    /// Whether pictures are copies of training pictures. For training pictures, which are copies of themselves, the
-    /// figures of the test pictures: the floor.
+    /// Whether pictures are copies of training pictures. For training pictures, which are copies of
+    /// themselves, the figures of the test pictures: the floor.
     pub memorisation: Memorisation,
     /// Whether pictures repeat each other.
     pub duplicates: Duplicates,
@@ -76,8 +76,8 @@ impl<'a> Yardstick<'a> {
         })
     }
 
-    /// Measures a set. `conditional` where a class was asked for with each picture; `training` where the pictures are
-    /// training pictures, which are copies of themselves.
+    /// Measures a set. `conditional` where a class was asked for with each picture; `training`
+    /// where the pictures are training pictures, which are copies of themselves.
     ///
     /// # Errors
     /// [`EvaluateError::NotFinite`].

@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 use shared::latent::{Point, Prior};
 use std::path::Path;
 
-/// Seeds of evaluations start here; those of calibration, measurements, golden vectors and people's pictures lie
-/// elsewhere.
+/// Seeds of evaluations start here; those of calibration, measurements, golden vectors and people's
+/// pictures lie elsewhere.
 const EVALUATION_SEEDS: u32 = 0x5EED_0000;
 
 /// Seeds of one evaluation; its seed chooses among blocks of so many.
@@ -105,7 +105,7 @@ pub fn float(
             let outputs = forward::run(&network, inputs.view());
             done(part.len());
             let rows = outputs.rows().into_iter();
-            // Of several channels, the first, as the device shows it.
+            // The first of several channels, as the device shows it.
             rows.flat_map(|row| row.iter().step_by(channels).copied().collect::<Vec<_>>())
                 .map(|value| float_grey(range, value))
                 .collect()
@@ -152,7 +152,8 @@ pub fn integer(
     })
 }
 
-/// Pictures of a folder, resized to `height` x `width`; at most `count`, of all classes alike where there are some.
+/// Pictures of a folder, resized to `height` x `width`; at most `count`, of all classes alike where
+/// there are some.
 ///
 /// # Errors
 /// [`EvaluateError::Dataset`].
@@ -201,8 +202,9 @@ pub struct Real {
 }
 
 impl Real {
-    /// Reads a dataset at the classifier's size. Where it has no test pictures, every sixth picture is taken for one;
-    /// models were trained on these, too, so that [`Real::test_sha256`] is absent.
+    /// Reads a dataset at the classifier's size. Where it has no test pictures, every sixth picture
+    /// is taken for one; models were trained on these, too, so that [`Real::test_sha256`] is
+    /// absent.
     ///
     /// # Errors
     /// [`EvaluateError::Dataset`].

@@ -40,8 +40,9 @@ pub enum Target {
 }
 
 impl Target {
-    /// Finds what is meant: `real`; an `.onnx` or a `.tgm` file; a folder with either in it or in its `model` folder;
-    /// the name of a shipped model; a folder of pictures, or with one sub-folder of pictures a class.
+    /// Finds what is meant: `real`; an `.onnx` or a `.tgm` file; a folder with either in it or in
+    /// its `model` folder; the name of a shipped model; a folder of pictures, or with one
+    /// sub-folder of pictures a class.
     ///
     /// # Errors
     /// [`EvaluateError::Target`].

@@ -37,8 +37,8 @@ pub struct Training {
 }
 
 impl Training {
-    /// Reads metrics.jsonl: one JSON object a line, of which every number becomes a curve over `step`. A last line that
-    /// is cut (the run may be going on) is left out.
+    /// Reads metrics.jsonl: one JSON object a line, of which every number becomes a curve over
+    /// `step`. A last line that is cut (the run may be going on) is left out.
     ///
     /// # Errors
     /// [`EvaluateError::File`], and [`EvaluateError::Json`] for any other line that is no JSON.

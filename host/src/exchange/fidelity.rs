@@ -1,16 +1,18 @@
-//! generator.uint8.onnx: the float network as torch-fidelity takes it (Obukhov and others, its class
-//! `GenerativeModelONNX`), for other people's metrics.
+//! generator.uint8.onnx: the float network as torch-fidelity takes it (Obukhov and others, its
+//! class `GenerativeModelONNX`), for other people's metrics.
 //!
-//! That program gives a generator standard normal noise of shape (N, size) as the only input, and takes the first output
-//! for the pictures: uint8 of shape (N, 3, height, width). So the file is the float graph between two small ones.
+//! That program gives a generator standard normal noise of shape (N, size) as the only input, and
+//! takes the first output for the pictures: uint8 of shape (N, 3, height, width). So the file is
+//! the float graph between two small ones.
 //!
-//! In front: `z` (N, latent + classes). Its first elements are the latent vector; where the prior is uniform on -1..1,
-//! behind `erf(z / sqrt(2))`, which is uniform for a normal z. The class is the index of the largest of the last
-//! `classes` elements: they are alike and independent, so all classes are equally likely.
+//! In front: `z` (N, latent + classes). Its first elements are the latent vector; where the prior
+//! is uniform on -1..1, behind `erf(z / sqrt(2))`, which is uniform for a normal z. The class is
+//! the index of the largest of the last `classes` elements: they are alike and independent, so all
+//! classes are equally likely.
 //!
 //! Behind: grey levels by the pixel range, rounded half to even, clipped to 0..255 and cast, as
-//! [`float_grey`](crate::quantize::report::float_grey) makes them; one channel is repeated to three, three stay, and of
-//! any other number the first is shown, as on the device.
+//! [`float_grey`](crate::quantize::report::float_grey) makes them; one channel is repeated to
+//! three, three stay, and of any other number the first is shown, as on the device.
 
 use super::write::{WriteOptions, to_model};
 use crate::graph::{GraphError, Network};
@@ -28,8 +30,8 @@ pub const OUTPUT: &str = "picture/uint8";
 /// Channels of the output.
 const CHANNELS: usize = 3;
 
-/// The bytes of generator.uint8.onnx: the same network always gives the same bytes. `prior` is what latent vectors are
-/// drawn from.
+/// The bytes of generator.uint8.onnx: the same network always gives the same bytes. `prior` is what
+/// latent vectors are drawn from.
 ///
 /// # Errors
 /// [`GraphError`] where the network is not a valid one.
@@ -64,8 +66,8 @@ pub fn to_bytes(network: &Network, prior: Prior) -> Result<Vec<u8>, GraphError> 
     Ok(model.encode_to_vec())
 }
 
-/// What is put around the float graph. The names of its values have a slash and neither dot nor colon, so that no layer's
-/// value is called the same.
+/// What is put around the float graph. The names of its values have a slash and neither dot nor
+/// colon, so that no layer's value is called the same.
 #[derive(Default)]
 struct Parts {
     /// What the names of its nodes begin with, and no layer's.
@@ -206,7 +208,8 @@ mod tests {
         own
     }
 
-    /// Runs a file and compares it with the network's own forward pass; gives how often each grey level came out.
+    /// Runs a file and compares it with the network's own forward pass; gives how often each grey
+    /// level came out.
     fn check(network: &Network, prior: Prior, samples: usize) -> Vec<usize> {
         let bytes = to_bytes(network, prior).unwrap();
         assert_eq!(bytes, to_bytes(network, prior).unwrap());
@@ -239,7 +242,8 @@ mod tests {
                     PixelRange::Signed => f64::from(value) * 128.0 + 128.0,
                     PixelRange::Unit => f64::from(value) * 255.0,
                 };
-                // The nearest level; either of two where the runtime's last digits may tip the balance.
+                // The nearest level; either of two where the runtime's last digits may tip the
+                // balance.
                 let near = 0.5 + 1e-5 * exact.abs().max(255.0);
                 let off = (exact.clamp(0.0, 255.0) - f64::from(grey)).abs();
                 assert!(
@@ -307,7 +311,8 @@ mod tests {
         }
     }
 
-    /// A generator that shows its label: pixel c is white for class c. Its layers have names that this file uses, too.
+    /// A generator that shows its label: pixel c is white for class c. Its layers have names that
+    /// this file uses, too.
     #[test]
     fn labels_are_even() {
         let input = InputSpec {

@@ -1,9 +1,10 @@
-//! ONNX files, the joint between training and everything after it: what the trainer writes and what PyTorch writes come
-//! in through the same reader.
+//! ONNX files, the joint between training and everything after it: what the trainer writes and what
+//! PyTorch writes come in through the same reader.
 //!
-//! [`mod@write`] makes generator.onnx from a float [`Network`](crate::graph::Network); [`read`] makes a network from a
-//! file of either origin; [`qdq`] makes generator.int8.onnx from a quantized network, [`fidelity`] generator.uint8.onnx
-//! from a float one. The format itself is in [`crate::onnx`], each operator's part in [`crate::ops`].
+//! [`mod@write`] makes generator.onnx from a float [`Network`](crate::graph::Network); [`read`]
+//! makes a network from a file of either origin; [`qdq`] makes generator.int8.onnx from a quantized
+//! network, [`fidelity`] generator.uint8.onnx from a float one. The format itself is in
+//! [`crate::onnx`], each operator's part in [`crate::ops`].
 //!
 //! Files have channels, rows, columns; every graph outside of this folder has rows, columns,
 //! channels. [`layout`] turns graphs, once behind the importer and once before each writer.

@@ -9,6 +9,7 @@ pub struct ReadOptions {
     pub name: Option<String>,
     /// Where the file has one input: how many of its last elements are the one-hot label.
     pub classes: Option<usize>,
-    /// What it is for. A generator's output must be a picture; flat outputs that make a square become one.
+    /// What it is for. A generator's output must be a picture; flat outputs that make a square
+    /// become one.
     pub role: Role,
 }

@@ -1,4 +1,5 @@
-//! Tidying a network that was read: what nobody needs goes, and a label that comes first moves behind.
+//! Tidying a network that was read: what nobody needs goes, and a label that comes first moves
+//! behind.
 
 use crate::graph::query::live;
 use crate::graph::{Combine, Float, InputSpec, LinearKind, Node, Op, Source};
@@ -28,8 +29,8 @@ fn keep(nodes: Vec<Node<Float>>, needed: &[bool]) -> Vec<Node<Float>> {
     kept
 }
 
-/// Where a Concat puts the label before the latent vector and only weights read it, the weights change their order
-/// instead, and the Concat goes.
+/// Where a Concat puts the label before the latent vector and only weights read it, the weights
+/// change their order instead, and the Concat goes.
 pub fn label_behind(mut nodes: Vec<Node<Float>>, input: InputSpec) -> Vec<Node<Float>> {
     let swaps = |node: &Node<Float>| {
         node.op == Op::Combine(Combine::Concat, ())

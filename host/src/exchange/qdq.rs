@@ -1,17 +1,20 @@
 //! generator.int8.onnx: a quantized network as standard ONNX, equal to the byte in every runtime.
 //!
-//! Each layer with weights is DequantizeLinear of input, weights (per channel) and bias, then Gemm, Conv or ConvTranspose,
-//! its activation and QuantizeLinear; an embedding is a Gemm of the one-hot label. All scales are powers of two and every
-//! accumulator stays below 2^24, so each float operation is exact, and QuantizeLinear rounds half to even as the integer
-//! arithmetic does. A concatenation is DequantizeLinear of its parts, Concat and QuantizeLinear at the output's scale. A
-//! table is Cast and Gather: a negative index counts from the end, so the entries for -128 to -1 stand behind those for 0
-//! to 127. Upsampling is a Resize of the bytes themselves. Sums, products and products of matrices are DequantizeLinear of
-//! each input, the operator and QuantizeLinear; a mean is a Conv of ones times the reciprocals of the counts, because a
-//! runtime's own pooling would divide. ArgMax and Gather work on the bytes.
+//! Each layer with weights is DequantizeLinear of input, weights (per channel) and bias, then Gemm,
+//! Conv or ConvTranspose, its activation and QuantizeLinear; an embedding is a Gemm of the one-hot
+//! label. All scales are powers of two and every accumulator stays below 2^24, so each float
+//! operation is exact, and QuantizeLinear rounds half to even as the integer arithmetic does. A
+//! concatenation is DequantizeLinear of its parts, Concat and QuantizeLinear at the output's scale.
+//! A table is Cast and Gather: a negative index counts from the end, so the entries for -128 to -1
+//! stand behind those for 0 to 127. Upsampling is a Resize of the bytes themselves. Sums, products
+//! and products of matrices are DequantizeLinear of each input, the operator and QuantizeLinear; a
+//! mean is a Conv of ones times the reciprocals of the counts, because a runtime's own pooling
+//! would divide. ArgMax and Gather work on the bytes.
 //!
-//! Inputs int8 `latent` (N, latent) and, for a conditional generator, `label` (N, classes), 127 for the class and
-//! 0 elsewhere; output int8 `picture` (N, channels, height, width). The output of a step named `s` is the tensor
-//! `s.int8`. int4 weights are stored as INT8, which every runtime reads.
+//! Inputs int8 `latent` (N, latent) and, for a conditional generator, `label` (N, classes), 127 for
+//! the class and 0 elsewhere; output int8 `picture` (N, channels, height, width). The output of a
+//! step named `s` is the tensor `s.int8`. int4 weights are stored as INT8, which every runtime
+//! reads.
 
 use super::layout::{self, Layout};
 use super::write::prior_name;
@@ -29,7 +32,8 @@ pub enum Outputs {
     /// The picture alone.
     #[default]
     Picture,
-    /// Every step's int8 output, in order, and then the picture: to find the first step that differs.
+    /// Every step's int8 output, in order, and then the picture: to find the first step that
+    /// differs.
     EveryStep,
 }
 

@@ -1,7 +1,7 @@
 //! From an ONNX file, this program's or PyTorch's, to a float network.
 //!
-//! The file may be hostile: its size, its number of fields and every tensor's size are checked before they are
-//! allocated, and nothing in it can make this code panic.
+//! The file may be hostile: its size, its number of fields and every tensor's size are checked
+//! before they are allocated, and nothing in it can make this code panic.
 
 use super::inputs::Inputs;
 use super::layout::{self, Layout};

@@ -1,9 +1,10 @@
 //! generator.onnx: the float network with standard operators, for anybody's ONNX runtime.
 //!
-//! Inputs `latent` (N, latent) and, for a conditional generator, `label` (N, classes), one-hot; output `picture`
-//! (N, channels, height, width). A classifier has the input that its first Reshape makes, and the output `logits`. The
-//! batch N is free. [`read`](super::read) gives the same network back, as long as it is one that has no needless
-//! reshapes: two in a row, one that changes nothing, one in front of a dense layer.
+//! Inputs `latent` (N, latent) and, for a conditional generator, `label` (N, classes), one-hot;
+//! output `picture` (N, channels, height, width). A classifier has the input that its first Reshape
+//! makes, and the output `logits`. The batch N is free. [`read`](super::read) gives the same
+//! network back, as long as it is one that has no needless reshapes: two in a row, one that changes
+//! nothing, one in front of a dense layer.
 
 use super::layout::{self, Layout};
 use crate::graph::{Float, GraphError, Move, Network, Node, Op, Source};
@@ -107,7 +108,8 @@ pub(super) fn to_model(
     })
 }
 
-/// What the first node makes of the whole input, where it is a reshape and the only one to read that.
+/// What the first node makes of the whole input, where it is a reshape and the only one to read
+/// that.
 fn pictures(network: &Network) -> Option<Tensor> {
     let (first, rest) = network.nodes.split_first()?;
     if first.op != Op::Move(Move::Reshape) {

@@ -1,5 +1,5 @@
-//! From a prepared float network to integers: by the scheme that it was trained for, or by widths that are asked for or
-//! that fit a budget; and training of the integers where that is asked for.
+//! From a prepared float network to integers: by the scheme that it was trained for, or by widths
+//! that are asked for or that fit a budget; and training of the integers where that is asked for.
 
 use super::{ExportError, ExportOptions, card};
 use crate::evaluate::drift::Drift;

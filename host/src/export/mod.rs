@@ -1,7 +1,9 @@
-//! From an ONNX generator to a model folder: everything that the firmware and other runtimes need, in one go.
+//! From an ONNX generator to a model folder: everything that the firmware and other runtimes need,
+//! in one go.
 //!
-//! generator.onnx (as it came), generator.int8.onnx, generator.uint8.onnx, model.tgm, golden.json, report.json,
-//! README.md. All of it is computed before the first file is written, and the same input gives the same bytes.
+//! generator.onnx (as it came), generator.int8.onnx, generator.uint8.onnx, model.tgm, golden.json,
+//! report.json, README.md. All of it is computed before the first file is written, and the same
+//! input gives the same bytes.
 
 mod card;
 pub mod integers;
@@ -53,12 +55,13 @@ pub struct ExportOptions {
     pub budget: Option<usize>,
     /// The most bytes of scratch memory that the model may need; no limit where absent.
     pub arena: Option<usize>,
-    /// Through whose eyes the damage of 4-bit weights is measured, as a Frechet distance; by the signal-to-noise ratio of
-    /// pixels where absent, or where it takes pictures of another size.
+    /// Through whose eyes the damage of 4-bit weights is measured, as a Frechet distance; by the
+    /// signal-to-noise ratio of pixels where absent, or where it takes pictures of another size.
     pub classifier: Option<FromFile>,
     /// Widths that are set for single layers, by name; `*` for all layers that are not named.
     pub bits: Vec<(String, Bits)>,
-    /// Training with quantization in the loop, after the widths are chosen: the float network teaches the integers.
+    /// Training with quantization in the loop, after the widths are chosen: the float network
+    /// teaches the integers.
     pub distill: Option<DistillOptions>,
 }
 

@@ -1,4 +1,5 @@
-//! What a model folder has beside the export itself: pictures, and the config and figures of its training.
+//! What a model folder has beside the export itself: pictures, and the config and figures of its
+//! training.
 
 use crate::dataset::{Dataset, DatasetError, Source};
 use crate::export::{ExportReport, pictures};
@@ -50,8 +51,8 @@ pub enum RunExportError {
 
 /// Writes samples.png and metrics.json, and for a run folder its config.toml.
 ///
-/// samples.png shows real pictures (for a run folder), float samples and integer samples of the same points, side by
-/// side, one column a class.
+/// samples.png shows real pictures (for a run folder), float samples and integer samples of the
+/// same points, side by side, one column a class.
 ///
 /// # Errors
 /// [`RunExportError`].
@@ -76,7 +77,7 @@ pub fn complete(
         report.quantized.output.width,
         report.quantized.output.height,
     );
-    // Of several channels, the first, as the device shows it.
+    // The first of several channels, as the device shows it.
     let channels = report.quantized.output.channels.max(1);
     let tile = |elements: &[u8]| {
         let pixels = elements.iter().step_by(channels).copied();

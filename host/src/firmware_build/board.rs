@@ -1,5 +1,5 @@
-//! The boards that firmware is built for, and their limits: read from `firmware/budgets/NAME.toml`, the one place that
-//! knows them.
+//! The boards that firmware is built for, and their limits: read from `firmware/budgets/NAME.toml`,
+//! the one place that knows them.
 
 use crate::firmware_build::{BOARDS, BoardBuild, Operators, Segment};
 use crate::system::files::{self, FileError};
@@ -27,7 +27,8 @@ pub struct Board {
     pub count: Option<Count>,
     /// Where a model can be replaced without its program.
     pub slot: Option<Slot>,
-    /// The most instructions of one picture, for each shipped model that this is the smallest board for.
+    /// The most instructions of one picture, for each shipped model that this is the smallest board
+    /// for.
     pub instructions: BTreeMap<String, u64>,
 }
 
@@ -79,15 +80,16 @@ pub struct Slot {
     pub bank: u32,
     /// Banks, one behind the other.
     pub banks: u32,
-    /// The most multiplications and elements written a picture, in millions, of a model that the device runs.
+    /// The most multiplications and elements written a picture, in millions, of a model that the
+    /// device runs.
     pub million_steps: u32,
     /// The same for its whole self-test.
     pub million_test_steps: u32,
 }
 
 impl Slot {
-    /// What makes the slot hold an image and nothing else: the image behind its record in the first bank, and the records
-    /// of the others erased. `None` where the image is too long.
+    /// What makes the slot hold an image and nothing else: the image behind its record in the first
+    /// bank, and the records of the others erased. `None` where the image is too long.
     pub fn with(&self, image: &Image<'_>, bytes: &[u8]) -> Option<Vec<Segment>> {
         let room = (self.bank as usize).checked_sub(BLOCK_LEN)?;
         if bytes.len() > room {
@@ -258,7 +260,8 @@ impl Board {
         self.budget.flash_total - self.budget.flash_program_all
     }
 
-    /// Which operators its program has where nobody asks: all where other models can come into its slot.
+    /// Which operators its program has where nobody asks: all where other models can come into its
+    /// slot.
     pub fn operators(&self) -> Operators {
         match self.slot {
             Some(_) => Operators::All,
@@ -266,8 +269,8 @@ impl Board {
         }
     }
 
-    /// What its device asks of a model before it runs it. A board without a slot runs what it was built with, however long
-    /// that takes.
+    /// What its device asks of a model before it runs it. A board without a slot runs what it was
+    /// built with, however long that takes.
     pub fn limits(&self) -> Limits {
         let (million_steps, million_test_steps) = self.slot.map_or((u32::MAX, u32::MAX), |slot| {
             (slot.million_steps, slot.million_test_steps)
@@ -279,7 +282,8 @@ impl Board {
         }
     }
 
-    /// Instructions in one tick of the board's counter under `-icount`; `None` for a board that QEMU does not have.
+    /// Instructions in one tick of the board's counter under `-icount`; `None` for a board that
+    /// QEMU does not have.
     pub fn instructions_per_tick(&self) -> Option<u64> {
         self.count.map(|count| count.tick_ns >> count.icount_shift)
     }

@@ -38,7 +38,8 @@ pub struct BoardBuild {
 pub enum Display {
     /// A panel that QEMU emulates and makes pictures of: 128x64 pixels, 16 grey levels.
     Panel,
-    /// Memory alone: the static variable `FRAME` of the board's program, in the format of that panel.
+    /// Memory alone: the static variable `FRAME` of the board's program, in the format of that
+    /// panel.
     Memory,
     /// An ST7789 on SPI: 240x240 pixels, colours.
     St7789,
@@ -58,8 +59,8 @@ pub const LM3S6965EVB: BoardBuild = BoardBuild {
     uf2: None,
 };
 
-/// QEMU's board with a megabyte of flash: STM32F405, Cortex-M4F, 128 KB RAM, no display. Its core runs what is built for
-/// the Cortex-M3, and nothing here uses more.
+/// QEMU's board with a megabyte of flash: STM32F405, Cortex-M4F, 128 KB RAM, no display. Its core
+/// runs what is built for the Cortex-M3, and nothing here uses more.
 pub const NETDUINOPLUS2: BoardBuild = BoardBuild {
     name: "netduinoplus2",
     bin: "netduinoplus2",

@@ -88,9 +88,8 @@ pub(super) fn explain(board: &BoardBuild, output: &Output, command: String) -> F
     }
 }
 
-/// Region and bytes from a linker's line: lld's
-/// `rust-lld: error: section '.text' will not fit in region 'FLASH': overflowed by 12 bytes`, or GNU ld's
-/// ``region `FLASH' overflowed by 12 bytes``.
+/// Region and bytes from a linker's line: lld's `rust-lld: error: section '.text' will not fit in
+/// region 'FLASH': overflowed by 12 bytes`, or GNU ld's ``region `FLASH' overflowed by 12 bytes``.
 fn overflow(line: &str) -> Option<(String, u64)> {
     let (before, after) = line.split_once("overflowed by ")?;
     let bytes = after.split_whitespace().next()?.parse().ok()?;

@@ -49,8 +49,9 @@ impl CheckError {
     }
 }
 
-/// Checks an image as the board will: by the limits of its slot, also for a model that is built into the program, which is
-/// not to hang the device either; and by its self-test, with the board's own engine. Gives its number of golden vectors.
+/// Checks an image as the board will: by the limits of its slot, also for a model that is built
+/// into the program, which is not to hang the device either; and by its self-test, with the board's
+/// own engine. Gives its number of golden vectors.
 ///
 /// # Errors
 /// [`CheckError`].
@@ -131,7 +132,8 @@ mod tests {
     #[test]
     fn a_model_that_computes_something_else_is_refused() {
         let mut bytes = shipped("cgan");
-        // A golden checksum is the last of the file: the image is whole, and what it says is not so.
+        // A golden checksum is the last of the file: the image is whole, and what it says is not
+        // so.
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         let covered: Vec<u8> = bytes[..12].iter().chain(&bytes[16..]).copied().collect();

@@ -38,8 +38,8 @@ pub enum ContainerError {
     Elf(#[from] ElfError),
 }
 
-/// What a firmware puts into a board's flash: its program, and an emptied slot, so that the model in the program is the one
-/// that runs.
+/// What a firmware puts into a board's flash: its program, and an emptied slot, so that the model
+/// in the program is the one that runs.
 ///
 /// # Errors
 /// [`ElfError`].
@@ -83,7 +83,8 @@ impl Container {
         }
     }
 
-    /// A firmware's file, from its ELF file. But for an ELF, it holds the board's [`flash_contents`].
+    /// A firmware's file, from its ELF file. But for an ELF, it holds the board's
+    /// [`flash_contents`].
     ///
     /// # Errors
     /// [`ContainerError`].

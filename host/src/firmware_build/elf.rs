@@ -60,13 +60,14 @@ impl ElfSizes {
 /// Bytes and where in memory they belong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Of the first.
+    /// The address of the first.
     pub address: u32,
-    /// They.
+    /// The bytes themselves.
     pub bytes: Vec<u8>,
 }
 
-/// What is to be written to flash, where it lies there; `.data` where it is kept, not where it is used.
+/// What is to be written to flash, where it lies there; `.data` where it is kept, not where it is
+/// used.
 ///
 /// # Errors
 /// [`ElfError`] for anything but an ELF file for 32-bit Arm whose segments are in it.
@@ -104,8 +105,8 @@ pub fn symbol(elf: &[u8], part: &str, len: u64) -> Option<u64> {
 pub(super) mod tests {
     use super::*;
 
-    /// An ELF file for `machine` with one loaded segment of 24 bytes, and the sections `.text` (16 bytes), `.data`
-    /// (8), `.bss` (100), `.uninit` (20), `.comment` (not loaded).
+    /// An ELF file for `machine` with one loaded segment of 24 bytes, and the sections `.text` (16
+    /// bytes), `.data` (8), `.bss` (100), `.uninit` (20), `.comment` (not loaded).
     pub fn sample(machine: u16) -> Vec<u8> {
         const NAMES: &[u8] = b"\0.shstrtab\0";
         let (header, program, section) = (52u32, 32u32, 40u32);

@@ -1,5 +1,5 @@
-//! Intel HEX: pieces of memory with their addresses as text, for debug probes. Lines of `:LLAAAATT` (length, the lower half
-//! of the address, type), bytes and a checksum, in hexadecimal.
+//! Intel HEX: pieces of memory with their addresses as text, for debug probes. Lines of `:LLAAAATT`
+//! (length, the lower half of the address, type), bytes and a checksum, in hexadecimal.
 
 use super::Segment;
 use std::fmt::Write;

@@ -1,8 +1,9 @@
 //! Builds a board's firmware with a model in it: model image in, ELF file out.
 //!
-//! Firmware is built by cargo in a folder of its own (`target/firmware`), so that it neither waits for the lock of the
-//! cargo that runs this program nor throws away what that one built. Builds go one at a time; each result is copied to
-//! a place named by board and model, so builds with different models do not overwrite each other.
+//! Firmware is built by cargo in a folder of its own (`target/firmware`), so that it neither waits
+//! for the lock of the cargo that runs this program nor throws away what that one built. Builds go
+//! one at a time; each result is copied to a place named by board and model, so builds with
+//! different models do not overwrite each other.
 
 pub mod board;
 mod boards;
@@ -41,7 +42,8 @@ pub struct FirmwareBuild {
     pub elf: PathBuf,
     /// Bytes that lie in flash: code, constants, the model, and the start values of `.data`.
     pub flash_bytes: u64,
-    /// Bytes of RAM that are always taken: `.data`, `.bss` and what is not initialised; the stack comes on top.
+    /// Bytes of RAM that are always taken: `.data`, `.bss` and what is not initialised; the stack
+    /// comes on top.
     pub ram_bytes: u64,
 }
 
@@ -129,9 +131,11 @@ impl Operators {
     }
 }
 
-/// Builds the firmware of `board` with these operators and the model image `model`, in the workspace whose root is `workspace`.
+/// Builds the firmware of `board` with these operators and the model image `model`, in the
+/// workspace whose root is `workspace`.
 ///
-/// `progress` is given cargo's lines ("Compiling ...") as they come. Waits where another process builds firmware.
+/// `progress` is given cargo's lines ("Compiling ...") as they come. Waits where another process
+/// builds firmware.
 ///
 /// # Errors
 /// [`FirmwareBuildError`].
@@ -193,7 +197,8 @@ pub fn build(
     })
 }
 
-/// Rustflags meant for the host, or for Miri or coverage, are none for a firmware. A target folder is given explicitly.
+/// Rustflags meant for the host, or for Miri or coverage, are none for a firmware. A target folder
+/// is given explicitly.
 const INHERITED_FROM_AN_OUTER_CARGO: [&str; 4] = [
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
@@ -260,7 +265,8 @@ fn lock(target_dir: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
-/// Board, operators and CRC-64 of the model image: names need to differ, they need not resist forgery.
+/// Board, operators and CRC-64 of the model image: names need to differ, they need not resist
+/// forgery.
 fn file_name(board: &BoardBuild, operators: Operators, image: &[u8]) -> String {
     let hash = crc::Crc::<u64>::new(&crc::CRC_64_XZ).checksum(image);
     format!("{}-{}-{hash:016x}.elf", board.name, operators.name())

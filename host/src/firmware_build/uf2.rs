@@ -1,5 +1,5 @@
-//! UF2: the container of programs for boards that show themselves as a drive. Blocks of 512 bytes, each complete in
-//! itself: <https://github.com/microsoft/uf2>.
+//! UF2: the container of programs for boards that show themselves as a drive. Blocks of 512 bytes,
+//! each complete in itself: <https://github.com/microsoft/uf2>.
 
 use super::Segment;
 use std::collections::BTreeMap;
@@ -102,8 +102,8 @@ pub enum Uf2Error {
     Empty,
 }
 
-/// Makes a UF2 file of pieces of memory, in whole pages; what is between pieces in a page is 0xFF, as erased. Of pieces
-/// that overlap the later counts.
+/// Makes a UF2 file of pieces of memory, in whole pages; what is between pieces in a page is 0xFF,
+/// as erased. Of pieces that overlap the later counts.
 pub fn write(segments: &[Segment], family: Family) -> Vec<u8> {
     // A page is 256 bytes: the lower bits of an address are the place in it.
     let page_mask = PAGE as u32 - 1;
@@ -137,11 +137,12 @@ pub fn write(segments: &[Segment], family: Family) -> Vec<u8> {
     file
 }
 
-/// Reads a UF2 file for a chip: its pieces of memory, in the order of their addresses, neighbours joined.
+/// Reads a UF2 file for a chip: its pieces of memory, in the order of their addresses, neighbours
+/// joined.
 ///
 /// # Errors
-/// [`Uf2Error`] for anything but whole blocks in order, each for flash memory of this family, none for the same bytes.
-/// Blocks that are not for flash memory are passed over.
+/// [`Uf2Error`] for anything but whole blocks in order, each for flash memory of this family, none
+/// for the same bytes. Blocks that are not for flash memory are passed over.
 pub fn read(file: &[u8], family: Family) -> Result<Vec<Segment>, Uf2Error> {
     let (blocks, rest) = file.as_chunks::<BLOCK>();
     if blocks.is_empty() || !rest.is_empty() {

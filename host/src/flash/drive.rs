@@ -1,4 +1,5 @@
-//! The drive of a board in its boot ROM: a UF2 file that is written to it goes to flash, and the board starts.
+//! The drive of a board in its boot ROM: a UF2 file that is written to it goes to flash, and the
+//! board starts.
 
 use super::FlashError;
 use crate::firmware_build::uf2::{self, Family};
@@ -67,7 +68,8 @@ fn mounted(mounts: &str) -> Vec<PathBuf> {
     fat.collect()
 }
 
-/// Whether a folder can be written to as the drive of a board; says for which chips, or what to do where it cannot.
+/// Whether a folder can be written to as the drive of a board; says for which chips, or what to do
+/// where it cannot.
 ///
 /// # Errors
 /// [`FlashError::NoDrive`] for a board that has none, [`FlashError::NotADrive`] for another folder.
@@ -100,8 +102,8 @@ pub fn write(drive: &Path, board: &BoardBuild, contents: &[Segment]) -> Result<(
     finish(file.sync_all(), || is_of(drive, board)).map_err(cut)
 }
 
-/// The end of writing. A board starts as soon as it has the last block, and its drive is gone: the system may call that
-/// an error, which it is only where the drive is still there.
+/// The end of writing. A board starts as soon as it has the last block, and its drive is gone: the
+/// system may call that an error, which it is only where the drive is still there.
 fn finish(synced: io::Result<()>, still_there: impl FnOnce() -> bool) -> io::Result<()> {
     match synced {
         Err(error) if still_there() => Err(error),

@@ -1,7 +1,8 @@
 //! Getting a firmware onto a board that lies on the desk.
 //!
-//! A drive that was named is used; else a debug probe where there is one ([`probe`]), else the drive that a board shows
-//! itself as when its BOOTSEL button is held at reset ([`drive`]). Where there is none of them, the error says what to press.
+//! A drive that was named is used; else a debug probe where there is one ([`probe`]), else the
+//! drive that a board shows itself as when its BOOTSEL button is held at reset ([`drive`]). Where
+//! there is none of them, the error says what to press.
 
 pub mod drive;
 pub mod probe;
@@ -162,7 +163,8 @@ fn can_be_bought(board: &BoardBuild) -> Result<(), FlashError> {
     }
 }
 
-/// Finds the way to a board: `probe` is probe-rs where it has a probe, `places` are folders that may be drives.
+/// Finds the way to a board: `probe` is probe-rs where it has a probe, `places` are folders that
+/// may be drives.
 ///
 /// # Errors
 /// [`FlashError`] where there is none, or more than one.

@@ -103,7 +103,8 @@ mod tests {
     use super::*;
     use crate::firmware_build::{LM3S6965EVB, NRF52840DK, PICO};
 
-    /// A program that writes down how it was called, keeps the file that it was given, and does as told.
+    /// A program that writes down how it was called, keeps the file that it was given, and does as
+    /// told.
     fn fake(folder: &Path, body: &str) -> PathBuf {
         let program = folder.join(PROGRAM);
         let script = format!(

@@ -36,7 +36,8 @@ impl Function {
         }
     }
 
-    /// The exponent at which int8 just covers its range, where the range is bounded: 2^-7 for -1 to 1.
+    /// The exponent at which int8 just covers its range, where the range is bounded: 2^-7 for -1 to
+    /// 1.
     pub const fn natural_exponent(self) -> Option<i8> {
         match self {
             Self::Tanh | Self::Sigmoid => Some(-7),
@@ -83,7 +84,8 @@ impl Function {
     }
 }
 
-/// Batch normalisation in inference: `y = scale * (x - mean) / sqrt(variance + epsilon) + bias`, a channel at a time.
+/// Batch normalisation in inference: `y = scale * (x - mean) / sqrt(variance + epsilon) + bias`, a
+/// channel at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchNorm {
     /// Learned factor, one a channel.
@@ -99,8 +101,8 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// `scale / sqrt(variance + epsilon)` of a channel: Jacob et al., "Quantization and Training of Neural Networks for
-    /// Efficient Integer-Arithmetic-Only Inference" (2018), section 3.2.
+    /// `scale / sqrt(variance + epsilon)` of a channel: Jacob et al., "Quantization and Training of
+    /// Neural Networks for Efficient Integer-Arithmetic-Only Inference" (2018), section 3.2.
     pub fn factor(&self, channel: usize) -> f64 {
         // The check of the network made all lengths equal.
         f64::from(self.scale[channel]) / f64::from(self.variance[channel] + self.epsilon).sqrt()

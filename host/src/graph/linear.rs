@@ -6,8 +6,8 @@ use shared::arithmetic::Activation;
 /// `activation(W x + b)` in floating point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linear<T> {
-    /// Shape (outputs, columns). What a column is multiplied with, [`super::LinearKind`] says; for a convolution an output
-    /// is an output channel.
+    /// Shape (outputs, columns). What a column is multiplied with, [`super::LinearKind`] says; for
+    /// a convolution an output is an output channel.
     pub weight: Array2<T>,
     /// Shape (outputs).
     pub bias: Array1<T>,
@@ -67,7 +67,8 @@ impl std::fmt::Display for Bits {
 pub struct QuantizedLinear {
     /// Width of the weights.
     pub bits: Bits,
-    /// Shape (outputs, columns), within `bits.range()`; for a convolution an output is an output channel.
+    /// Shape (outputs, columns), within `bits.range()`; for a convolution an output is an output
+    /// channel.
     pub weights: Array2<i8>,
     /// One exponent an output: a weight's real value is `w * 2^exponent`.
     pub weight_exponents: Vec<i8>,

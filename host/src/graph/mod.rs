@@ -1,15 +1,16 @@
 //! The one graph that every part of the host works on, in phases.
 //!
-//! A network is a [`Graph`]: nodes in order of execution, each with its inputs, its operation, and the shape of what it
-//! gives. The [`Phase`] says how far it has come on its way to the device:
+//! A network is a [`Graph`]: nodes in order of execution, each with its inputs, its operation, and
+//! the shape of what it gives. The [`Phase`] says how far it has come on its way to the device:
 //!
-//! ONNX file or trainer -> [`Graph<Float>`] -> folding -> [`Graph<Folded>`] -> quantization -> [`Graph<Integer>`] ->
-//! model image and int8 ONNX file.
+//! ONNX file or trainer -> [`Graph<Float>`] -> folding -> [`Graph<Folded>`] -> quantization ->
+//! [`Graph<Integer>`] -> model image and int8 ONNX file.
 //!
-//! [`op`] holds the four classes of operations, which is what phases tell apart; what belongs to one operator alone
-//! stands in `crate::ops`. [`shape`] holds shapes and sources, [`window`] how kernels move, [`linear`] weights,
-//! [`function`] functions of one element, [`query`] what every phase asks of a graph. A phase of one's own, as the
-//! trainer's, is an implementation of [`Phase`].
+//! [`op`] holds the four classes of operations, which is what phases tell apart; what belongs to
+//! one operator alone stands in `crate::ops`. [`shape`] holds shapes and sources, [`window`] how
+//! kernels move, [`linear`] weights, [`function`] functions of one element, [`query`] what every
+//! phase asks of a graph. A phase of one's own, as the trainer's, is an implementation of
+//! [`Phase`].
 
 pub mod error;
 pub mod function;
@@ -68,7 +69,8 @@ pub struct Graph<P: Phase> {
     pub input: InputSpec,
     /// In order of execution: every node's inputs come before it. The last one gives the output.
     pub nodes: Vec<Node<P>>,
-    /// Shape of the picture: that of the last node, or what a last node that gives a vector is shaped to.
+    /// Shape of the picture: that of the last node, or what a last node that gives a vector is
+    /// shaped to.
     pub output: Shape,
     /// What the phase knows of the whole network.
     pub about: P::About,

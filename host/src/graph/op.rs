@@ -5,8 +5,8 @@
 //! - `Pointwise`: a function of one element.
 //! - `Combine`: several tensors, or several elements without weights, become one.
 //!
-//! Beside these is batch normalisation, [`Op::Norm`], which folding does away with: a phase without it has an
-//! uninhabited [`Phase::Norm`].
+//! Beside these is batch normalisation, [`Op::Norm`], which folding does away with: a phase without
+//! it has an uninhabited [`Phase::Norm`].
 
 use super::{Phase, Shape, Taps, Window};
 use shared::op::BlockOrder;
@@ -31,23 +31,25 @@ pub enum Op<P: Phase> {
 pub enum LinearKind {
     /// Fully connected: all of the input's elements, in order. The output is a vector.
     Dense,
-    /// A cross-correlation, as every framework calls convolution. Columns: kernel row, kernel column, input channel of
-    /// the group.
+    /// A cross-correlation, as every framework calls convolution. Columns: kernel row, kernel
+    /// column, input channel of the group.
     Conv(Window),
-    /// The adjoint of a convolution: each input adds its multiple of the kernel to the output at `stride` times its place.
-    /// Columns as a convolution's; a column is multiplied with the input that meets its element of the kernel at the
-    /// output's place, where there is one.
+    /// The adjoint of a convolution: each input adds its multiple of the kernel to the output at
+    /// `stride` times its place. Columns as a convolution's; a column is multiplied with the input
+    /// that meets its element of the kernel at the output's place, where there is one.
     ConvTranspose(Window),
     /// The label's column of a table. Columns: classes.
     Embedding,
-    /// A column of a table by its number, the last one for numbers past it. Columns: rows of the table.
+    /// A column of a table by its number, the last one for numbers past it. Columns: rows of the
+    /// table.
     Gather {
         /// Rows of the table.
         rows: usize,
     },
 }
 
-/// Each element of the output is one of the input, or a constant. Axes are rows, columns, channels, in this order.
+/// Each element of the output is one of the input, or a constant. Axes are rows, columns, channels,
+/// in this order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Move {
     /// The same elements in the same order, with another shape.
@@ -112,8 +114,8 @@ pub enum Combine {
     Add,
     /// The product of two inputs, element by element; a vector counts for each pixel.
     Mul,
-    /// Products of matrices: of the first input (height h, width m, channels k), which is h matrices of m x k, and of the
-    /// second, which is h (or one for all) of k x n.
+    /// Products of matrices: of the first input (height h, width m, channels k), which is h
+    /// matrices of m x k, and of the second, which is h (or one for all) of k x n.
     MatMul {
         /// The second input's matrices are n x k.
         transposed: bool,

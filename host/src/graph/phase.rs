@@ -36,10 +36,11 @@ impl Phase for Float {
     type About = ();
 }
 
-/// As it will be computed, in double precision: batch normalisation is in the weights beside it, and activations are in
-/// the layers before them where the arithmetic has them.
+/// As it will be computed, in double precision: batch normalisation is in the weights beside it,
+/// and activations are in the layers before them where the arithmetic has them.
 ///
-/// A node's note is the index of the float network's node whose output this one's equals, up to its shape.
+/// A node's note is the index of the float network's node whose output this one's equals, up to its
+/// shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Folded;
 
@@ -57,7 +58,8 @@ impl Phase for Folded {
 pub struct Ending {
     /// What the picture's values mean.
     pub pixel_range: PixelRange,
-    /// Name of a table behind the last node, which takes it to the exponent of pixels where it has another.
+    /// Name of a table behind the last node, which takes it to the exponent of pixels where it has
+    /// another.
     pub pixels: String,
 }
 
@@ -78,9 +80,9 @@ impl Phase for Integer {
 /// How the inputs of a combination come to the exponent of its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alignment {
-    /// What shifts mean, the operator says. For a concatenation, one an input: `y = saturate(rhe(x, shift))`, or `x`
-    /// where the shift is 0. For a sum, one an input, by which it is shifted left, and then the sum's. For products and
-    /// means, the one of what is rounded.
+    /// What shifts mean, the operator says. For a concatenation, one an input: `y = saturate(rhe(x,
+    /// shift))`, or `x` where the shift is 0. For a sum, one an input, by which it is shifted left,
+    /// and then the sum's. For products and means, the one of what is rounded.
     pub shifts: Vec<u8>,
     /// What follows.
     pub activation: Activation,
@@ -111,12 +113,14 @@ impl Alignment {
 /// What an integer node carries beside.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IntegerNote {
-    /// What of the float network this node's output equals, a node's output or an input, up to quantization and shape.
+    /// What of the float network this node's output equals, a node's output or an input, up to
+    /// quantization and shape.
     pub layer: Source,
     /// Exponent of the outputs: real value = output * `2^exponent`.
     pub exponent: i8,
-    /// The float layer's output is the real value times this, one factor a channel of the shape; empty where it is 1. The
-    /// weights behind it make up for it, so nothing but comparisons with the float network needs it.
+    /// The float layer's output is the real value times this, one factor a channel of the shape;
+    /// empty where it is 1. The weights behind it make up for it, so nothing but comparisons with
+    /// the float network needs it.
     pub factors: Vec<f64>,
 }
 

@@ -22,7 +22,8 @@ pub fn source_exponent(nodes: &[Node<Integer>], source: Source) -> i8 {
     }
 }
 
-/// What a source gives for a batch: `inputs` has shape (batch, latent + classes), `outputs` are those of the nodes.
+/// What a source gives for a batch: `inputs` has shape (batch, latent + classes), `outputs` are
+/// those of the nodes.
 pub fn value<'a, T>(
     source: Source,
     input: InputSpec,
@@ -155,7 +156,8 @@ impl Graph<Integer> {
 }
 
 impl Network {
-    /// A network whose nodes form a chain from [`Source::Input`] to the output, each with the shape of what it gives.
+    /// A network whose nodes form a chain from [`Source::Input`] to the output, each with the shape
+    /// of what it gives.
     pub fn chain(
         name: impl Into<String>,
         input: InputSpec,

@@ -1,11 +1,13 @@
 //! Shapes, and where values come from.
 
-/// What a generator is given: a latent vector, and which class to draw where it was trained with labels.
+/// What a generator is given: a latent vector, and which class to draw where it was trained with
+/// labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputSpec {
     /// Length of the latent vector.
     pub latent: usize,
-    /// Length of the one-hot label that follows the latent vector; 0 for an unconditional generator.
+    /// Length of the one-hot label that follows the latent vector; 0 for an unconditional
+    /// generator.
     pub classes: usize,
 }
 

@@ -1,4 +1,5 @@
-//! How a kernel moves over a picture: one description for convolutions, transposed convolutions and pooling.
+//! How a kernel moves over a picture: one description for convolutions, transposed convolutions and
+//! pooling.
 
 use super::Shape;
 
@@ -9,8 +10,8 @@ pub struct Window {
     pub kernel: [usize; 2],
     /// Down, across.
     pub stride: [usize; 2],
-    /// Zeros above and left of the large picture: a convolution's input, a transposed one's output. Those below and on
-    /// the right follow from the shapes.
+    /// Zeros above and left of the large picture: a convolution's input, a transposed one's output.
+    /// Those below and on the right follow from the shapes.
     pub padding: [usize; 2],
     /// Rows and columns from one element of the kernel to the next.
     pub dilation: [usize; 2],
@@ -51,8 +52,8 @@ impl Window {
         self.kernel[axis].saturating_sub(1) * self.dilation[axis] + 1
     }
 
-    /// The row or column of the large picture that an element of the kernel meets at one of the small picture, in a large
-    /// one of so many.
+    /// The row or column of the large picture that an element of the kernel meets at one of the
+    /// small picture, in a large one of so many.
     pub fn large(&self, axis: usize, small: usize, tap: usize, len: usize) -> Option<usize> {
         let padded = small * self.stride[axis] + tap * self.dilation[axis];
         padded
@@ -60,15 +61,16 @@ impl Window {
             .filter(|&at| at < len)
     }
 
-    /// The row or column of the small picture at which an element of the kernel meets one of the large picture, in a
-    /// small one of so many.
+    /// The row or column of the small picture at which an element of the kernel meets one of the
+    /// large picture, in a small one of so many.
     pub fn small(&self, axis: usize, large: usize, tap: usize, len: usize) -> Option<usize> {
         let distance = (large + self.padding[axis]).checked_sub(tap * self.dilation[axis])?;
         let stride = self.stride[axis];
         (distance.is_multiple_of(stride) && distance / stride < len).then(|| distance / stride)
     }
 
-    /// Sides of a convolution's output, with so many zeros below and on the right; `None` where the kernel does not fit.
+    /// Sides of a convolution's output, with so many zeros below and on the right; `None` where the
+    /// kernel does not fit.
     pub fn conv(&self, from: [usize; 2], far: [usize; 2]) -> Option<[usize; 2]> {
         let side = |axis: usize| {
             (from[axis] + self.padding[axis] + far[axis])
@@ -79,8 +81,8 @@ impl Window {
         Some([side(0)?, side(1)?])
     }
 
-    /// Sides of a transposed convolution's output, of which so much is cut at the bottom and the right, and so much added
-    /// there; `None` where nothing is left.
+    /// Sides of a transposed convolution's output, of which so much is cut at the bottom and the
+    /// right, and so much added there; `None` where nothing is left.
     pub fn conv_transpose(
         &self,
         from: [usize; 2],
@@ -104,7 +106,8 @@ impl Window {
         })
     }
 
-    /// What a transposed convolution from these sides to those cuts at the bottom and the right, and what it adds there.
+    /// What a transposed convolution from these sides to those cuts at the bottom and the right,
+    /// and what it adds there.
     pub fn far_cut(&self, from: [usize; 2], to: [usize; 2]) -> ([usize; 2], [usize; 2]) {
         let whole =
             |axis: usize| from[axis].saturating_sub(1) * self.stride[axis] + self.extent(axis);
@@ -116,7 +119,8 @@ impl Window {
     }
 }
 
-/// Which input each element of a kernel meets at each place of the output, in gather form for both convolutions.
+/// Which input each element of a kernel meets at each place of the output, in gather form for both
+/// convolutions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taps {
     /// How the kernel moves.
@@ -155,7 +159,8 @@ impl Taps {
         }
     }
 
-    /// Calls `visit(element of the kernel, input's pixel)` for all elements that meet one at an output's pixel.
+    /// Calls `visit(element of the kernel, input's pixel)` for all elements that meet one at an
+    /// output's pixel.
     pub fn at(&self, pixel: usize, mut visit: impl FnMut(usize, usize)) {
         let width = self.to.width.max(1);
         let (row, column) = (pixel / width, pixel % width);
@@ -171,8 +176,8 @@ impl Taps {
         }
     }
 
-    /// How many pairs of an output's pixel and an element of the kernel meet an input: the products that are worth
-    /// computing, for one input and one output channel.
+    /// How many pairs of an output's pixel and an element of the kernel meet an input: the products
+    /// that are worth computing, for one input and one output channel.
     pub fn pairs(&self) -> u64 {
         let along = |axis: usize| -> u64 {
             let pairs = (0..self.to.sides()[axis])

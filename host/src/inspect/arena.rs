@@ -1,4 +1,5 @@
-//! How a model image uses its arena: what lies where, from when to when, as a table and a chart for people.
+//! How a model image uses its arena: what lies where, from when to when, as a table and a chart for
+//! people.
 
 use serde::Serialize;
 use shared::image::Image;
@@ -49,7 +50,7 @@ impl ArenaMap {
             let meets = |value: &&mut Held| {
                 value.offset < region.end() && region.offset < value.offset + value.bytes
             };
-            // Of values in the same bytes, the one that was written last.
+            // Where values share bytes, the one that was written last.
             let mut newest: Vec<&mut Held> = held.iter_mut().filter(meets).collect();
             newest.sort_by_key(|value| value.first);
             if let Some(value) = newest.pop() {

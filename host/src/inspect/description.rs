@@ -14,7 +14,8 @@ pub struct LayerRow {
     pub output: String,
     /// Number of weights.
     pub weights: u64,
-    /// Multiplications, and elements that are moved, added or looked up: see [`shared::op::Operator::work`].
+    /// Multiplications, and elements that are moved, added or looked up: see
+    /// [`shared::op::Operator::work`].
     pub work: u64,
     /// Bytes of its data.
     pub bytes: u64,

@@ -1,4 +1,5 @@
-//! A description of any ONNX graph, node by node: for those that are no float generator, as generator.int8.onnx.
+//! A description of any ONNX graph, node by node: for those that are no float generator, as
+//! generator.int8.onnx.
 
 use super::description::{Description, LayerRow};
 use crate::onnx::OnnxError;
@@ -7,9 +8,11 @@ use crate::onnx::proto::{ModelProto, TensorProto};
 use prost::Message;
 use std::collections::BTreeMap;
 
-/// Describes the graph of an ONNX file's bytes; `refused` is why it is no generator that can be exported.
+/// Describes the graph of an ONNX file's bytes; `refused` is why it is no generator that can be
+/// exported.
 ///
-/// A constant counts for the first node that reads it, and one that is dequantized for the node behind that.
+/// A constant counts for the first node that reads it, and one that is dequantized for the node
+/// behind that.
 ///
 /// # Errors
 /// [`OnnxError`] where the bytes are no ONNX file, or have no graph.

@@ -40,7 +40,8 @@ pub enum InspectError {
     },
 }
 
-/// Describes a file: a model image where it starts like one, else an ONNX generator or classifier, else any ONNX graph.
+/// Describes a file: a model image where it starts like one, else an ONNX generator or classifier,
+/// else any ONNX graph.
 ///
 /// # Errors
 /// [`InspectError`] names the file and what is wrong with it.

@@ -25,7 +25,8 @@ pub(super) const MAX_ELEMENTS: usize = 1 << 20;
 pub struct Limits {
     /// Silence after questions that are answered at once, writes to flash memory among them.
     pub short: Duration,
-    /// Silence where a model has to run, between the parts of an answer as well; an emulated device takes its time.
+    /// Silence where a model has to run, between the parts of an answer as well; an emulated device
+    /// takes its time.
     pub long: Duration,
     /// How long nothing of use may come behind something damaged.
     pub after_damage: Duration,
@@ -106,7 +107,8 @@ pub struct DevicePicture {
 }
 
 impl DevicePicture {
-    /// Its grey levels: of several channels, the first. The size is that of [`Client::hello`], which refuses large ones.
+    /// Its grey levels: of several channels, the first. The size is that of [`Client::hello`],
+    /// which refuses large ones.
     pub fn to_gray(&self, hello: &Hello<String>) -> GrayImage {
         let (width, height) = (usize::from(hello.width), usize::from(hello.height));
         let channels = usize::from(hello.channels).max(1);
@@ -160,12 +162,14 @@ impl Client {
         self.limits
     }
 
-    /// The text that came beside frames, since the last call. It is fit for a terminal, as names are.
+    /// The text that came beside frames, since the last call. It is fit for a terminal, as names
+    /// are.
     pub fn take_text(&mut self) -> String {
         std::mem::take(&mut self.text)
     }
 
-    /// Who is there. Control characters in names are replaced: whoever prints them gives no terminal orders.
+    /// Who is there. Control characters in names are replaced: whoever prints them gives no
+    /// terminal orders.
     ///
     /// # Errors
     /// [`LinkError::Shape`] where pictures are too large, and as for every question.
@@ -201,7 +205,8 @@ impl Client {
         Ok(hello)
     }
 
-    /// Computes a picture on the device: of at most as many layers and elements as its last [`Self::hello`] states.
+    /// Computes a picture on the device: of at most as many layers and elements as its last
+    /// [`Self::hello`] states.
     ///
     /// # Errors
     /// [`LinkError`].
@@ -353,7 +358,8 @@ impl Client {
                         deadline = deadline.min(Instant::now() + after_damage);
                     }
                     Some(Piece::Frame(Ok(content))) => match decode::<Reply<'_>>(content) {
-                        // The device could not read a number. It may mean what came before this question.
+                        // The device could not read a number. It may mean what came before this
+                        // question.
                         Ok((0, Reply::Refused(refusal))) => {
                             damaged = Some(refusal.into());
                             deadline = deadline.min(Instant::now() + after_damage);

@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-/// How long one read waits before it says that nothing came, and one write before it says that nothing went.
+/// How long one read waits before it says that nothing came, and one write before it says that
+/// nothing went.
 pub(crate) const READ_WAIT: Duration = Duration::from_millis(50);
 
 /// Between two tries to write where the system does not wait by itself.
@@ -20,9 +21,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// For serial ports that are none but have a speed: UARTs. USB does not look at it.
 const BAUD: u32 = 115_200;
 
-/// Bytes there and back. `read` waits a moment and then fails with `TimedOut` or `WouldBlock`; it gives 0 bytes at the
-/// end of the connection. `write_all` fails with these where the device took not all for as long as it may. Nothing has to
-/// be flushed.
+/// Bytes there and back. `read` waits a moment and then fails with `TimedOut` or `WouldBlock`; it
+/// gives 0 bytes at the end of the connection. `write_all` fails with these where the device took
+/// not all for as long as it may. Nothing has to be flushed.
 pub trait Port: Read + Write + Send {}
 
 impl<T: Read + Write + Send> Port for T {}
@@ -61,7 +62,8 @@ pub(super) fn is_pause(error: &io::Error) -> bool {
     )
 }
 
-/// A port that is named in its errors. Its reads and writes are short, and a frame has a limit of its own.
+/// A port that is named in its errors. Its reads and writes are short, and a frame has a limit of
+/// its own.
 struct Named<P> {
     name: String,
     port: P,
@@ -113,7 +115,8 @@ impl<P: Write> Write for Named<P> {
         Ok(())
     }
 
-    /// The system sends what it was given. To wait until a serial port's device took it (`tcdrain`) has no limit.
+    /// The system sends what it was given. To wait until a serial port's device took it (`tcdrain`)
+    /// has no limit.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

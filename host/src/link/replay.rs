@@ -9,7 +9,7 @@ use std::fmt;
 /// What the device gave first that it should not have given, for one vector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Of which picture.
+    /// The picture that it was.
     pub point: Point,
     /// Where.
     pub place: Place,
@@ -94,7 +94,8 @@ pub struct Replay {
 /// Replays golden vectors on a device; `progress` is told how many are done.
 ///
 /// # Errors
-/// [`LinkError::OtherModel`] where the device runs another model, and where the line fails. A difference is no error.
+/// [`LinkError::OtherModel`] where the device runs another model, and where the line fails. A
+/// difference is no error.
 pub fn replay(
     client: &mut Client,
     golden: &GoldenFile,

@@ -246,8 +246,8 @@ const HELLO: Hello<&str> = Hello {
     range: PixelRange::Signed,
 };
 
-/// A device that says something for ever, each time `next` is called with the number of the last question and how often
-/// it was called.
+/// A device that says something for ever, each time `next` is called with the number of the last
+/// question and how often it was called.
 struct Endless<F> {
     decoder: Decoder,
     number: u8,

@@ -18,10 +18,11 @@ pub enum Outcome {
     AlreadyThere,
 }
 
-/// Uploads a model image and waits until the device runs it. `progress` is told of bytes that are there, and of all.
+/// Uploads a model image and waits until the device runs it. `progress` is told of bytes that are
+/// there, and of all.
 ///
-/// Whatever goes wrong on the way, the device goes on with the model that it ran; a device whose slot has a single bank,
-/// with its built-in one.
+/// Whatever goes wrong on the way, the device goes on with the model that it ran; a device whose
+/// slot has a single bank, with its built-in one.
 ///
 /// # Errors
 /// [`LinkError`]: the file is no image, the device refuses it, or the line fails.
@@ -100,7 +101,8 @@ fn block(client: &mut Client, offset: usize, bytes: &[u8]) -> Result<usize, Link
     })
 }
 
-/// Waits until the device is as it should be. One that tests itself before it starts is silent meanwhile.
+/// Waits until the device is as it should be. One that tests itself before it starts is silent
+/// meanwhile.
 fn wait(client: &mut Client, good: impl Fn(&Hello<String>) -> bool) -> Result<(), LinkError> {
     let limit = client.limits().restart;
     let deadline = Instant::now() + limit;

@@ -72,8 +72,8 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Finds a model by the name of a folder under `models/`, by its folder, by a run folder that holds one, or by its
-    /// image.
+    /// Finds a model by the name of a folder under `models/`, by its folder, by a run folder that
+    /// holds one, or by its image.
     ///
     /// # Errors
     /// [`ModelError::NotFound`] and [`ModelError::Incomplete`].
@@ -108,7 +108,8 @@ impl ModelFiles {
         })
     }
 
-    /// Finds a shipped model by its name, which is taken for nothing else: where somebody else says it, it is no path.
+    /// Finds a shipped model by its name, which is taken for nothing else: where somebody else says
+    /// it, it is no path.
     ///
     /// # Errors
     /// [`ModelError::NotShipped`].

@@ -1,4 +1,5 @@
-//! Exported models: their folders, the shipped ones side by side, and pictures drawn with the firmware's own code.
+//! Exported models: their folders, the shipped ones side by side, and pictures drawn with the
+//! firmware's own code.
 
 pub mod folder;
 pub mod preview;

@@ -80,7 +80,8 @@ impl Sampler {
                     ..Default::default()
                 };
                 let network = read_file(&files.file(FLOAT_ONNX)?, &options)?.network;
-                // Others call their inputs otherwise, shape them otherwise, and may take the label as an index.
+                // Others call their inputs otherwise, shape them otherwise, and may take the label
+                // as an index.
                 let bytes = to_bytes(&network, &WriteOptions::default());
                 Some(Tract::load(&bytes.map_err(OnnxError::from)?)?)
             }

@@ -1,6 +1,7 @@
 //! The models that are shipped, side by side: what they cost, and how good they are.
 //!
-//! The figures are those of each folder's metrics.json, where `thumbgen export` and `thumbgen evaluate --out` wrote them.
+//! The figures are those of each folder's metrics.json, where `thumbgen export` and `thumbgen
+//! evaluate --out` wrote them.
 
 use crate::models::folder::{IMAGE, METRICS, shipped};
 use crate::models::preview::{Model, PreviewError};
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// The largest file of metrics that is read, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// How weights were brought to integers: the names under which `thumbgen evaluate` is given such images, one folder each.
+/// How weights were brought to integers: the names under which `thumbgen evaluate` is given such
+/// images, one folder each.
 pub const WAYS: [&str; 4] = ["int8", "int8-qat", "int4", "int4-qat"];
 
 /// A folder that cannot be shown.
@@ -51,8 +53,8 @@ pub struct Shipped {
     pub macs: Option<u64>,
     /// Seconds of its training, and on how many threads of which processor.
     pub training: Option<Training>,
-    /// Frechet distance of the float generator, before its integers were trained where they were: the generator that came
-    /// with the first of [`WAYS`], if it was evaluated, or the shipped one.
+    /// Frechet distance of the float generator, before its integers were trained where they were:
+    /// the generator that came with the first of [`WAYS`], if it was evaluated, or the shipped one.
     pub float: Option<f64>,
     /// Frechet distance of the integer model as it is shipped.
     pub integer: Option<f64>,

@@ -13,7 +13,8 @@ pub const OF_PICTURES: [usize; 3] = [2, 3, 1];
 pub struct Axes(&'static [usize]);
 
 impl Axes {
-    /// The axes of a value, and its shape: (N, channels), (N, rows, columns) or (N, channels, rows, columns).
+    /// The axes of a value, and its shape: (N, channels), (N, rows, columns) or (N, channels, rows,
+    /// columns).
     ///
     /// # Errors
     /// [`NodeFault::Shape`] for others.

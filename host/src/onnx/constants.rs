@@ -1,4 +1,5 @@
-//! Values that are known without running the graph: constants, and the shapes that exporters compute.
+//! Values that are known without running the graph: constants, and the shapes that exporters
+//! compute.
 
 use super::error::NodeFault;
 use super::importer::{

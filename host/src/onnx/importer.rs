@@ -1,8 +1,9 @@
-//! The importer: what the nodes of an ONNX graph that were read so far stand for, and the network's nodes so far.
+//! The importer: what the nodes of an ONNX graph that were read so far stand for, and the network's
+//! nodes so far.
 //!
-//! A value keeps the dimensions that the graph gives it beside the shape of the node that made it. Where they differ, a
-//! reshape is pending: it becomes a node of its own only where somebody needs the other shape, so reshapes that change
-//! nothing vanish.
+//! A value keeps the dimensions that the graph gives it beside the shape of the node that made it.
+//! Where they differ, a reshape is pending: it becomes a node of its own only where somebody needs
+//! the other shape, so reshapes that change nothing vanish.
 
 use super::error::NodeFault;
 use super::proto::NodeProto;
@@ -35,15 +36,16 @@ pub struct Data {
     pub source: Source,
     /// Dimensions of one sample, as the graph has them.
     pub dims: Vec<usize>,
-    /// What a reshape to `dims` is called, where it becomes a node: the last node that changed them, or the input.
+    /// What a reshape to `dims` is called, where it becomes a node: the last node that changed
+    /// them, or the input.
     pub via: String,
     /// Whether more than one node reads it, under this name or one that it had before.
     pub shared: bool,
-    /// Whether it is an index: the label as a class's, whose source is the one-hot label that stands for it, or the number
-    /// of a largest channel.
+    /// Whether it is an index: the label as a class's, whose source is the one-hot label that
+    /// stands for it, or the number of a largest channel.
     pub index: bool,
-    /// Which of the source's sides (0 for channels, 1 for rows, 2 for columns) each of the dimensions is, where they were
-    /// transposed; else empty.
+    /// Which of the source's sides (0 for channels, 1 for rows, 2 for columns) each of the
+    /// dimensions is, where they were transposed; else empty.
     pub turned: Vec<usize>,
 }
 
@@ -53,7 +55,8 @@ pub struct Importer {
     pub values: BTreeMap<String, Value>,
     /// The network's nodes so far.
     pub nodes: Vec<Node<Float>>,
-    /// Lengths of latent vector and label; a label that is an index has no length before a node says how many there are.
+    /// Lengths of latent vector and label; a label that is an index has no length before a node
+    /// says how many there are.
     pub input: InputSpec,
     /// The batch, where the file fixes it.
     pub batch: Option<usize>,
@@ -98,7 +101,8 @@ impl Importer {
         name
     }
 
-    /// Counts elements that nodes copy, so that a small file that uses one weight often stays small in memory.
+    /// Counts elements that nodes copy, so that a small file that uses one weight often stays small
+    /// in memory.
     pub fn spend(&mut self, elements: usize) -> Result<(), NodeFault> {
         self.elements = self.elements.saturating_add(elements);
         if self.elements > MAX_ELEMENTS {
@@ -163,7 +167,8 @@ impl Importer {
         }
     }
 
-    /// An input that depends on the graph's inputs and is a tensor of real numbers, whose dimensions may be transposed.
+    /// An input that depends on the graph's inputs and is a tensor of real numbers, whose
+    /// dimensions may be transposed.
     pub fn turned(&self, node: &NodeProto, index: usize) -> Result<Data, NodeFault> {
         let data = self.data(node, index)?;
         if data.index {
@@ -177,7 +182,8 @@ impl Importer {
         source_shape(&self.nodes, self.input, source)
     }
 
-    /// A value as a source of this shape; a pending reshape becomes a node where it changes anything.
+    /// A value as a source of this shape; a pending reshape becomes a node where it changes
+    /// anything.
     pub fn shaped(&mut self, data: &Data, shape: Shape) -> Result<Source, NodeFault> {
         if self.source_shape(data.source) == shape {
             return Ok(data.source);
@@ -213,7 +219,8 @@ impl Importer {
         Ok(made)
     }
 
-    /// An element-wise layer's operand: in the shape that the graph gives it, where a network's tensor can have it.
+    /// An element-wise layer's operand: in the shape that the graph gives it, where a network's
+    /// tensor can have it.
     pub fn element_wise(&mut self, data: &Data) -> Result<(Source, Shape), NodeFault> {
         let source = match canonical(&data.dims) {
             Some(shape) => self.shaped(data, shape)?,
@@ -300,7 +307,8 @@ impl Importer {
     }
 }
 
-/// The network's shape of so many dimensions a sample; `None` for numbers of them that a network does not have.
+/// The network's shape of so many dimensions a sample; `None` for numbers of them that a network
+/// does not have.
 pub fn canonical(dims: &[usize]) -> Option<Shape> {
     match *dims {
         [len] => Some(Shape::vector(len)),

@@ -1,9 +1,12 @@
-//! A walk over a file's wire format before it is decoded, so that a small hostile file cannot become a large structure.
+//! A walk over a file's wire format before it is decoded, so that a small hostile file cannot
+//! become a large structure.
 //!
-//! Protocol buffers decode an empty message of two bytes into a struct of hundreds. Counting first bounds what decoding
-//! may allocate to a small multiple of the file. Encoding: protobuf.dev, "Encoding", section "Message Structure".
+//! Protocol buffers decode an empty message of two bytes into a struct of hundreds. Counting first
+//! bounds what decoding may allocate to a small multiple of the file. Encoding: protobuf.dev,
+//! "Encoding", section "Message Structure".
 
-/// The most fields of a file, tensor contents not counted: a generator of 100 layers has some thousands.
+/// The most fields of a file, tensor contents not counted: a generator of 100 layers has some
+/// thousands.
 pub const MAX_FIELDS: usize = 200_000;
 
 /// The most bytes of a packed list of integers: shapes and permutations, not weights.

@@ -1,9 +1,9 @@
 //! The ONNX file format, and what operators read and write it with.
 //!
-//! [`proto`] is the format, [`tensor`] its constants, [`limits`] the guard before decoding. [`importer`] holds a graph
-//! that is being read, with [`constants`], shapes ([`mod@shape`], [`axes`], [`windows`]) and transpositions
-//! ([`turn`]); [`tensors`] and [`build`] one that is being written. Whole files are read and written by
-//! [`crate::exchange`].
+//! [`proto`] is the format, [`tensor`] its constants, [`limits`] the guard before decoding.
+//! [`importer`] holds a graph that is being read, with [`constants`], shapes ([`mod@shape`],
+//! [`axes`], [`windows`]) and transpositions ([`turn`]); [`tensors`] and [`build`] one that is
+//! being written. Whole files are read and written by [`crate::exchange`].
 
 pub mod axes;
 pub mod build;
@@ -39,7 +39,8 @@ pub mod names {
     pub const LATENT: &str = "latent";
     /// The one-hot label, shape (batch, classes); only where there are classes.
     pub const LABEL: &str = "label";
-    /// Everything that a sample is drawn from, shape (batch, latent + classes), in the file for other people's metrics.
+    /// Everything that a sample is drawn from, shape (batch, latent + classes), in the file for
+    /// other people's metrics.
     pub const NOISE: &str = "z";
     /// The picture, shape (batch, channels, height, width).
     pub const PICTURE: &str = "picture";

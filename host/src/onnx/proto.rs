@@ -1,8 +1,9 @@
-//! The part of ONNX's protocol buffers that a generator needs: the messages and field numbers of `onnx.proto`
-//! (onnx/onnx on GitHub, IR version 10), written by hand so that building needs no protoc.
+//! The part of ONNX's protocol buffers that a generator needs: the messages and field numbers of
+//! `onnx.proto` (onnx/onnx on GitHub, IR version 10), written by hand so that building needs no
+//! protoc.
 //!
-//! Unknown fields are skipped on reading, as protocol buffers ask for. A field here has the meaning that `onnx.proto`
-//! gives it.
+//! Unknown fields are skipped on reading, as protocol buffers ask for. A field here has the meaning
+//! that `onnx.proto` gives it.
 #![allow(missing_docs)]
 
 use prost::{Enumeration, Message};

@@ -1,6 +1,7 @@
 //! Shapes without their batch: what Reshape, Flatten, Squeeze and Unsqueeze make of them.
 //!
-//! A shape here holds the dimensions of one sample; the batch stands before them and is free, or fixed by the file.
+//! A shape here holds the dimensions of one sample; the batch stands before them and is free, or
+//! fixed by the file.
 
 use super::error::NodeFault;
 

@@ -1,5 +1,5 @@
-//! What the writers of float and of integer graphs have in common: a graph in the making, and the dimensions of its
-//! tensors.
+//! What the writers of float and of integer graphs have in common: a graph in the making, and the
+//! dimensions of its tensors.
 
 use super::build::{float, floats, int, int8s, int32s, int64s, node, value};
 use super::names::{LABEL, LATENT};
@@ -124,7 +124,8 @@ impl Emitter {
         self.push("Reshape", name, &[from, constant], &to.name, vec![]);
     }
 
-    /// The parts of a concatenation along the channels, and its dimensions: vectors where all parts are, else pictures.
+    /// The parts of a concatenation along the channels, and its dimensions: vectors where all parts
+    /// are, else pictures.
     pub fn parts(
         &mut self,
         sources: &[(Source, Shape)],
@@ -220,8 +221,8 @@ pub struct IntegerWriter<'a> {
     pub emitter: Emitter,
 }
 
-/// The scales of a grouped transposed convolution's weights, shape (inputs, outputs of a group, 1, 1), given one an
-/// output.
+/// The scales of a grouped transposed convolution's weights, shape (inputs, outputs of a group, 1,
+/// 1), given one an output.
 fn scales_of_groups(name: &str, weight: &[usize], scales: &[f32]) -> TensorProto {
     let [inputs, outputs] = [0, 1].map(|axis| weight.get(axis).copied().unwrap_or(1).max(1));
     let inputs_of_group = inputs / (scales.len() / outputs).max(1);
@@ -266,8 +267,9 @@ impl IntegerWriter<'_> {
         self.push("QuantizeLinear", &node, &inputs, &output_name(name), vec![]);
     }
 
-    /// Appends what multiplies weights: input, weights and bias as real numbers, the operator, its activation, rounding.
-    /// Output channels are the weights' axis `axis`, or those of a group where the axis is shorter.
+    /// Appends what multiplies weights: input, weights and bias as real numbers, the operator, its
+    /// activation, rounding. Output channels are the weights' axis `axis`, or those of a group
+    /// where the axis is shorter.
     pub fn linear(
         &mut self,
         node: &Node<Integer>,

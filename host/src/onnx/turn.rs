@@ -1,8 +1,9 @@
-//! Transpositions of computed values. They are pending, as reshapes are: pictures have their channels first in ONNX, and
-//! matrices their columns last, so that a Transpose in front of a product of matrices and another behind it are no nodes
-//! of the network.
+//! Transpositions of computed values. They are pending, as reshapes are: pictures have their
+//! channels first in ONNX, and matrices their columns last, so that a Transpose in front of a
+//! product of matrices and another behind it are no nodes of the network.
 //!
-//! The sides of a tensor are 0 for channels, 1 for rows, 2 for columns. A value of two dimensions has one row.
+//! The sides of a tensor are 0 for channels, 1 for rows, 2 for columns. A value of two dimensions
+//! has one row.
 
 use super::error::NodeFault;
 use super::importer::{Data, Importer, Value, attribute, input_name, node_name, wrong};
@@ -118,7 +119,8 @@ pub fn turned(mut value: Value, sides: Vec<usize>) -> Value {
     value
 }
 
-/// The same as a source whose sides these dimensions are; a pending transposition becomes a node where it changes anything.
+/// The same as a source whose sides these dimensions are; a pending transposition becomes a node
+/// where it changes anything.
 ///
 /// # Errors
 /// [`NodeFault`] as [`sided`], and where the dimensions are not these sides.
@@ -149,7 +151,8 @@ pub fn straight(importer: &mut Importer, data: Data) -> Result<Data, NodeFault> 
     })
 }
 
-/// The names that nothing reads but products of matrices, or functions of single elements that nothing else reads.
+/// The names that nothing reads but products of matrices, or functions of single elements that
+/// nothing else reads.
 pub fn of_matrices(graph: &GraphProto) -> BTreeSet<String> {
     let mut only = BTreeSet::new();
     let mut others: BTreeSet<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();

@@ -82,8 +82,8 @@ pub fn padding(
 }
 
 impl Windowed {
-    /// Everything but the sizes. The weight's output channels are its first axis, or those of a group its second where it
-    /// is transposed.
+    /// Everything but the sizes. The weight's output channels are its first axis, or those of a
+    /// group its second where it is transposed.
     pub fn read(
         importer: &mut Importer,
         node: &NodeProto,

@@ -1,4 +1,5 @@
-//! Functions of one element: LeakyRelu, Relu, Tanh, Sigmoid in ONNX, tables of 256 entries in integers.
+//! Functions of one element: LeakyRelu, Relu, Tanh, Sigmoid in ONNX, tables of 256 entries in
+//! integers.
 
 use crate::graph::{Columns, Float, Folded, Function, Integer, Node, Op, Phase};
 use crate::onnx::build::{float, int, int8s};
@@ -107,15 +108,17 @@ pub fn write(
 ) -> Tensor {
     let (op, attributes) = operator(function);
     let from = writer.emitter.source(node.inputs[0]);
-    // A layer may be named so too: values of parameterless layers live in a name space of their own.
+    // A layer may be named so too: values of parameterless layers live in a name space of their
+    // own.
     let own = format!("{}:{}", node.name, op.to_lowercase());
     let to = writer.named(index, &from.dims, own);
     writer.push(op, &node.name, &[&from.name], &to.name, attributes);
     to
 }
 
-/// Appends a table to an integer ONNX graph and gives its output's dimensions: Cast and Gather. A negative index counts
-/// from the end, so the entries for -128 to -1 stand behind those for 0 to 127.
+/// Appends a table to an integer ONNX graph and gives its output's dimensions: Cast and Gather. A
+/// negative index counts from the end, so the entries for -128 to -1 stand behind those for 0 to
+/// 127.
 pub fn write_integer(
     writer: &mut IntegerWriter<'_>,
     node: &Node<Integer>,

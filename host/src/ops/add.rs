@@ -97,7 +97,8 @@ impl CombineOperator for Add {
         let fits = |output: i32| self.align(inputs, output, activation).is_ok();
         let least = inputs.iter().copied().min().unwrap_or_default();
         let mut low = least;
-        // Each step shifts all inputs further: a few at most before the sum could leave the accumulator.
+        // Each step shifts all inputs further: a few at most before the sum could leave the
+        // accumulator.
         while fits(low - 1) {
             low -= 1;
         }
@@ -163,8 +164,8 @@ impl CombineOperator for Add {
         to
     }
 
-    /// All inputs as real numbers, added one by one, activated, and rounded once: exact, because every sum stays below
-    /// 2^24 steps of the smallest exponent.
+    /// All inputs as real numbers, added one by one, activated, and rounded once: exact, because
+    /// every sum stays below 2^24 steps of the smallest exponent.
     fn write_integer(&self, writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize> {
         let (reals, dims) = broadcast::reals(writer, node);
         let mut reals = reals.into_iter();

@@ -12,7 +12,8 @@ use ndarray::{Array2, ArrayView2, LinalgScalar};
 use shared::arithmetic::Activation;
 use shared::op::{ArgMax as DeviceArgMax, Kind};
 
-/// The most channels to choose from: their numbers are int8 values as all others, so that any layer may read them.
+/// The most channels to choose from: their numbers are int8 values as all others, so that any layer
+/// may read them.
 pub const MAX_CHANNELS: usize = 128;
 
 /// The number of the largest channel of each pixel.

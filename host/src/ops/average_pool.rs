@@ -40,7 +40,8 @@ impl Op<Float> {
 }
 
 impl AveragePool {
-    /// For each pixel of the output, the pixels of the input under the window, and by how many their sum is divided.
+    /// For each pixel of the output, the pixels of the input under the window, and by how many
+    /// their sum is divided.
     fn windows(&self, from: Shape, to: Shape) -> Vec<(Vec<usize>, u32)> {
         let taps = Taps {
             window: self.window,
@@ -225,8 +226,8 @@ impl CombineOperator for AveragePool {
         to
     }
 
-    /// Sums by a convolution of ones with a group for each channel, times the reciprocals of the counts: exact, where a
-    /// runtime's own pooling divides.
+    /// Sums by a convolution of ones with a group for each channel, times the reciprocals of the
+    /// counts: exact, where a runtime's own pooling divides.
     fn write_integer(&self, writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize> {
         let name = node.name.as_str();
         let from = writer.network.first_shape(node);

@@ -125,7 +125,8 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
     importer.push(node, Op::Norm(norm), vec![source], shape, data.dims)
 }
 
-/// Reads Add of a constant: taken into the layer before where nobody else reads that, else a layer of its own.
+/// Reads Add of a constant: taken into the layer before where nobody else reads that, else a layer
+/// of its own.
 ///
 /// # Errors
 /// [`NodeFault`].
@@ -166,7 +167,8 @@ fn summand(
     if floats.len() == 1 {
         return Ok(Array1::from_elem(shape.channels, floats[0]));
     }
-    // ONNX aligns shapes at their ends: of (channels, rows, columns) only the channels may differ from 1.
+    // ONNX aligns shapes at their ends: of (channels, rows, columns) only the channels may differ
+    // from 1.
     let behind: usize = if dims.len() == 3 { 2 } else { 0 };
     let channel_axis = found.len().checked_sub(behind + 1);
     let fits = shape.channels == floats.len()

@@ -1,5 +1,5 @@
-//! What sums and products of tensors have in common: an input has the output's shape, or is a vector with one element a
-//! channel, which counts for each pixel.
+//! What sums and products of tensors have in common: an input has the output's shape, or is a
+//! vector with one element a channel, which counts for each pixel.
 
 use crate::graph::{Float, GraphError, Integer, Node, Op, Shape, Source};
 use crate::onnx::error::NodeFault;
@@ -84,7 +84,8 @@ pub fn read(importer: &mut Importer, node: &NodeProto, op: Op<Float>) -> Result<
     Ok(turn::turned(value, sides))
 }
 
-/// A node's inputs as real numbers, in dimensions that ONNX broadcasts, and the output's dimensions.
+/// A node's inputs as real numbers, in dimensions that ONNX broadcasts, and the output's
+/// dimensions.
 pub fn reals(writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> (Vec<String>, Vec<usize>) {
     let shapes = writer.network.input_shapes(node);
     let parts: Vec<(Source, Shape)> = node.inputs.iter().copied().zip(shapes).collect();

@@ -32,8 +32,8 @@ impl Network {
     }
 }
 
-/// Checks names, order, number and size of a graph's tensors, and each node by `check`, which is given the shapes of its
-/// inputs.
+/// Checks names, order, number and size of a graph's tensors, and each node by `check`, which is
+/// given the shapes of its inputs.
 ///
 /// # Errors
 /// [`GraphError`] names the node.

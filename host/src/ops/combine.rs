@@ -1,4 +1,5 @@
-//! What the phases ask of an operator by which several tensors, or several elements without weights, become one.
+//! What the phases ask of an operator by which several tensors, or several elements without
+//! weights, become one.
 
 use super::lower::{LowerError, Lowering};
 use crate::graph::{Alignment, Float, GraphError, Integer, Node, Shape};
@@ -57,8 +58,8 @@ pub trait CombineOperator {
         Vectors::Fixed
     }
 
-    /// Where the output's elements come from, given where each input's do (those of foreign inputs have none). `None`
-    /// where a factor of an input's element is not one of the output's.
+    /// Where the output's elements come from, given where each input's do (those of foreign inputs
+    /// have none). `None` where a factor of an input's element is not one of the output's.
     fn origins(
         &self,
         parts: &[Option<Vec<usize>>],

@@ -195,7 +195,8 @@ impl CombineOperator for Concat {
         to
     }
 
-    /// Each part as real numbers, joined, and rounded to the output's scale: a shift is what that amounts to.
+    /// Each part as real numbers, joined, and rounded to the output's scale: a shift is what that
+    /// amounts to.
     fn write_integer(&self, writer: &mut IntegerWriter<'_>, node: &Node<Integer>) -> Vec<usize> {
         let name = node.name.as_str();
         let shapes = writer.network.input_shapes(node);
@@ -228,7 +229,8 @@ impl CombineOperator for Concat {
     }
 }
 
-/// Reads Concat: of latent vector and label, of feature maps, of anything that lies one after the other in a sample.
+/// Reads Concat: of latent vector and label, of feature maps, of anything that lies one after the
+/// other in a sample.
 ///
 /// # Errors
 /// [`NodeFault`].
@@ -287,7 +289,8 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
     importer.push(node, Op::concat(), sources, shape, dims)
 }
 
-/// An axis behind the batch before which a sample has no dimension but 1, counted from the first behind the batch.
+/// An axis behind the batch before which a sample has no dimension but 1, counted from the first
+/// behind the batch.
 fn sample_axis(axis: i64, dims: &[usize]) -> Result<usize, NodeFault> {
     let rank = dims.len() as i64 + 1;
     let positive = if axis < 0 {

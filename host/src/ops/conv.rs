@@ -74,7 +74,8 @@ pub fn describe(name: &str, window: Window) -> String {
     text
 }
 
-/// The shape of the output with so many zeros below and on the right; `None` where the kernel does not fit.
+/// The shape of the output with so many zeros below and on the right; `None` where the kernel does
+/// not fit.
 pub fn output(window: Window, from: Shape, channels: usize, far: [usize; 2]) -> Option<Shape> {
     let [height, width] = window.conv(from.sides(), far)?;
     Some(Shape {

@@ -43,8 +43,8 @@ pub fn sums<T: LinalgScalar + Send + Sync>(
     })
 }
 
-/// The shape of the output, of which so much is cut at the bottom and the right, and so much added there; `None` where
-/// nothing is left.
+/// The shape of the output, of which so much is cut at the bottom and the right, and so much added
+/// there; `None` where nothing is left.
 pub fn output(
     window: Window,
     from: Shape,

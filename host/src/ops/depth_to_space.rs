@@ -85,9 +85,9 @@ impl Blocks {
         })
     }
 
-    /// The dimensions in which a picture of `small` is (block's rows, block's columns, channels, rows, columns), channels
-    /// first where the order says so, and those of the large one, (channels, rows, block's rows, columns, block's
-    /// columns).
+    /// The dimensions in which a picture of `small` is (block's rows, block's columns, channels,
+    /// rows, columns), channels first where the order says so, and those of the large one,
+    /// (channels, rows, block's rows, columns, block's columns).
     fn dims(&self, small: Shape) -> ([usize; 5], [usize; 5]) {
         let ([down, across], channels) = (self.block, small.channels / self.area());
         let (rows, columns) = (small.height, small.width);

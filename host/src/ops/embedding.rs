@@ -1,4 +1,5 @@
-//! A row of a table, chosen by the label: MatMul of the one-hot label, and Gather by a label that is an index.
+//! A row of a table, chosen by the label: MatMul of the one-hot label, and Gather by a label that
+//! is an index.
 
 use super::LinearOperator;
 use super::gemm::{check_vector, products, write_gemm};

@@ -1,13 +1,16 @@
-//! The float network, run by ndarray: the reference that quantization calibrates on and runtimes are compared with.
+//! The float network, run by ndarray: the reference that quantization calibrates on and runtimes
+//! are compared with.
 
 use crate::graph::query::value;
 use crate::graph::{Float, Network, Op, Shape, Source};
 use crate::ops::{activations, batch_norm};
 use ndarray::{Array2, ArrayView2};
 
-/// Every node's output for a batch: `inputs` has shape (batch, latent + classes), each result (batch, length).
+/// Every node's output for a batch: `inputs` has shape (batch, latent + classes), each result
+/// (batch, length).
 ///
-/// The network must have passed [`Network::check`] and the inputs must have its width; other shapes panic.
+/// The network must have passed [`Network::check`] and the inputs must have its width; other shapes
+/// panic.
 pub fn all_layers(network: &Network, inputs: ArrayView2<f32>) -> Vec<Array2<f32>> {
     run_nodes(network, inputs, true)
 }

@@ -1,6 +1,7 @@
 //! A row of a table by a computed number: Gather.
 //!
-//! The number is that of an argmax of at most as many channels as the table has rows, so none lies past its end.
+//! The number is that of an argmax of at most as many channels as the table has rows, so none lies
+//! past its end.
 
 use super::argmax::MAX_CHANNELS;
 use super::lower::{LowerError, Lowering, u16_of};
@@ -36,7 +37,8 @@ impl Op<Float> {
     }
 }
 
-/// The output for a batch: the column of each number, the last one for numbers past it, and the bias.
+/// The output for a batch: the column of each number, the last one for numbers past it, and the
+/// bias.
 pub fn sums<T: LinalgScalar + PartialOrd>(
     x: ArrayView2<T>,
     weight: ArrayView2<T>,
@@ -187,8 +189,8 @@ impl LinearOperator for Gather {
     }
 }
 
-/// Reads Gather: of a table with a label as index an embedding, with an argmax as index a row, of a shape some of its
-/// sizes.
+/// Reads Gather: of a table with a label as index an embedding, with an argmax as index a row, of a
+/// shape some of its sizes.
 ///
 /// # Errors
 /// [`NodeFault`].

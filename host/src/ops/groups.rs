@@ -1,4 +1,5 @@
-//! Groups of channels that do not see each other: a convolution with groups is one without for each.
+//! Groups of channels that do not see each other: a convolution with groups is one without for
+//! each.
 
 use crate::graph::shape::Place;
 use crate::graph::{Shape, Window};

@@ -1,4 +1,5 @@
-//! Both convolutions as matrix products: unfolded patches for the one, folded products for its adjoint.
+//! Both convolutions as matrix products: unfolded patches for the one, folded products for its
+//! adjoint.
 //!
 //! Generic over the number type, so that integers below 2^24 can run through it exactly as floats.
 
@@ -142,7 +143,8 @@ fn as_pixels<'a, T>(y: &'a mut &mut [T], channels: usize) -> ArrayViewMut2<'a, T
     ArrayViewMut2::from_shape((pixels, channels), y).expect("whole pixels")
 }
 
-/// The rows of a convolution's kernel, (outputs, inputs, rows, columns): columns are kernel row, kernel column, channel.
+/// The rows of a convolution's kernel, (outputs, inputs, rows, columns): columns are kernel row,
+/// kernel column, channel.
 pub fn rows_of_conv<T: Copy>(weight: ArrayView4<T>) -> Array2<T> {
     let (outputs, inputs, rows, columns) = weight.dim();
     Array2::from_shape_fn((outputs, rows * columns * inputs), |(output, at)| {
@@ -151,8 +153,8 @@ pub fn rows_of_conv<T: Copy>(weight: ArrayView4<T>) -> Array2<T> {
     })
 }
 
-/// The same of a transposed convolution's kernel, (inputs, outputs of a group, rows, columns): columns are kernel row,
-/// kernel column, channel of the group.
+/// The same of a transposed convolution's kernel, (inputs, outputs of a group, rows, columns):
+/// columns are kernel row, kernel column, channel of the group.
 pub fn rows_of_conv_transpose<T: Copy>(weight: ArrayView4<T>, groups: usize) -> Array2<T> {
     let (inputs, outputs, rows, columns) = weight.dim();
     let inputs = inputs / groups.max(1);
@@ -213,7 +215,8 @@ mod tests {
         assert_eq!(conv_transpose_of_rows(rows.view(), window), weight);
     }
 
-    /// `y[o, i, j] = b[o] + sum(w[o, c, u, v] * x[c, i * stride + u - top, j * stride + v - left])`, in this order.
+    /// `y[o, i, j] = b[o] + sum(w[o, c, u, v] * x[c, i * stride + u - top, j * stride + v -
+    /// left])`, in this order.
     fn slow(
         x: &[f64],
         kernel: &Array4<f64>,

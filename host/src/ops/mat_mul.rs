@@ -1,7 +1,8 @@
 //! Products of matrices that are both computed: MatMul of computed values.
 //!
-//! A tensor of height h, width m and k channels is h matrices of m rows and k columns. In ONNX pictures have their channels
-//! first, so a Transpose stands in front of MatMul and another behind it; the reader takes any that amount to the same, and moves the elements of others.
+//! A tensor of height h, width m and k channels is h matrices of m rows and k columns. In ONNX
+//! pictures have their channels first, so a Transpose stands in front of MatMul and another behind
+//! it; the reader takes any that amount to the same, and moves the elements of others.
 
 use super::divide::requantize;
 use super::lower::{LowerError, Lowering};
@@ -18,7 +19,8 @@ use ndarray::{Array2, ArrayView2, LinalgScalar};
 use shared::arithmetic::{ACCUMULATOR_LIMIT, Activation, MAX_SHIFT};
 use shared::op::{self, Kind};
 
-/// The most columns of the first input's matrices: a sum of so many products stays within the accumulator.
+/// The most columns of the first input's matrices: a sum of so many products stays within the
+/// accumulator.
 const MAX_INNER: usize = (ACCUMULATOR_LIMIT >> 14) as usize - 1;
 
 /// From (N, k, h, m) to (N, h, m, k).
@@ -297,7 +299,8 @@ impl MatMul {
     }
 }
 
-/// Reads MatMul: with a constant a layer with weights, of two computed values a product of matrices.
+/// Reads MatMul: with a constant a layer with weights, of two computed values a product of
+/// matrices.
 ///
 /// # Errors
 /// [`NodeFault`].

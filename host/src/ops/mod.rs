@@ -1,14 +1,16 @@
-//! One home an operator: everything that only one operator knows stands in its file, from the ONNX node to the device.
+//! One home an operator: everything that only one operator knows stands in its file, from the ONNX
+//! node to the device.
 //!
 //! The phases ask through this module, by class:
 //!
 //! - a [`LinearOperator`] is dense, conv, conv_transpose, embedding or gather;
-//! - a [`MoveOperator`] is reshape, upsample, depth_to_space, space_to_depth, transpose, slice or pad;
+//! - a [`MoveOperator`] is reshape, upsample, depth_to_space, space_to_depth, transpose, slice or
+//!   pad;
 //! - a [`CombineOperator`] is concat, add, mul, mat_mul, average_pool or argmax;
 //! - [`activations`] and [`batch_norm`] hold the functions of one element and the normalisation.
 //!
-//! A new operator is one file here, a variant in [`crate::graph::op`], and the arms and the line in [`READERS`] below that
-//! the compiler then asks for. [`check`] checks whole graphs.
+//! A new operator is one file here, a variant in [`crate::graph::op`], and the arms and the line in
+//! [`READERS`] below that the compiler then asks for. [`check`] checks whole graphs.
 
 pub mod activations;
 pub mod add;
@@ -110,8 +112,9 @@ pub trait LinearOperator {
         to: Shape,
     ) -> Result<(), GraphError>;
 
-    /// Multiplications for one sample that must be computed: none with the zeros around a picture, none of what a
-    /// transposed convolution crops, and those of the one class that is on for an embedding.
+    /// Multiplications for one sample that must be computed: none with the zeros around a picture,
+    /// none of what a transposed convolution crops, and those of the one class that is on for an
+    /// embedding.
     fn products(&self, from: Shape, to: Shape) -> u64;
 
     /// The accumulator of each element of the output, slowly and obviously.

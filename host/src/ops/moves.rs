@@ -9,7 +9,8 @@ use crate::onnx::tensors::{Emitter, FloatWriter, IntegerWriter, Tensor, output_n
 use ndarray::{Array2, ArrayView2, LinalgScalar};
 use shared::op::Kind;
 
-/// A random move of a tensor of this shape, with the shape that it gives, where there is one; for tests.
+/// A random move of a tensor of this shape, with the shape that it gives, where there is one; for
+/// tests.
 type Arbitrary = fn(&mut Random, Shape) -> Option<(Move, Shape)>;
 
 const ARBITRARY_MOVES: &[Arbitrary] = &[
@@ -53,7 +54,8 @@ pub trait MoveOperator {
     /// [`GraphError`] names the layer.
     fn check(&self, layer: &str, from: Shape, to: Shape) -> Result<(), GraphError>;
 
-    /// The whole operator: which of the input's elements an element of the output is; none for a constant.
+    /// The whole operator: which of the input's elements an element of the output is; none for a
+    /// constant.
     fn source(&self, from: Shape, to: Shape, element: usize) -> Option<usize>;
 
     /// Whether elements keep their order, so that no byte moves.

@@ -81,8 +81,8 @@ impl MoveOperator for Transpose {
     }
 }
 
-/// Reads Transpose. With more than three axes behind the batch, it moves blocks of pixels, or its neighbours stay
-/// together.
+/// Reads Transpose. With more than three axes behind the batch, it moves blocks of pixels, or its
+/// neighbours stay together.
 ///
 /// # Errors
 /// [`NodeFault`].
@@ -113,7 +113,8 @@ pub fn read(importer: &mut Importer, node: &NodeProto) -> Result<Value, NodeFaul
     importer.push(node, Op::Move(moved), vec![source], to, dims)
 }
 
-/// Which of a sample's axes each of the output's is; `None` where the batch moves, or an axis is missing.
+/// Which of a sample's axes each of the output's is; `None` where the batch moves, or an axis is
+/// missing.
 fn order_behind_batch(listed: &[i64], axes: usize) -> Option<Vec<usize>> {
     let (&batch, rest) = listed.split_first()?;
     let order = rest

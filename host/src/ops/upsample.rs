@@ -1,4 +1,5 @@
-//! Each element becomes a block of equal ones: Resize and Upsample, where they repeat each pixel a whole number of times.
+//! Each element becomes a block of equal ones: Resize and Upsample, where they repeat each pixel a
+//! whole number of times.
 
 use super::lower::{LowerError, byte_pair};
 use super::{MoveNode, MoveOperator};
@@ -229,8 +230,9 @@ fn of_scales(scales: &[f32], axes: Option<&[i64]>) -> Option<[usize; 2]> {
     Some([whole(rows)?, whole(columns)?])
 }
 
-/// Whether each of `len` pixels is repeated `factor` times, by the definition of the modes (onnx/docs/Operators.md,
-/// Resize): where each output pixel lies among the input's, and which of the two beside that place it takes.
+/// Whether each of `len` pixels is repeated `factor` times, by the definition of the modes
+/// (onnx/docs/Operators.md, Resize): where each output pixel lies among the input's, and which of
+/// the two beside that place it takes.
 fn repeats(len: usize, factor: usize, transform: &str, nearest: &str) -> bool {
     let to = len.saturating_mul(factor);
     // At most 65535 each: all products below fit.

@@ -1,5 +1,5 @@
-//! Golden vectors: for a point in latent space, the checksum of the input and of every operation's output, and the
-//! picture.
+//! Golden vectors: for a point in latent space, the checksum of the input and of every operation's
+//! output, and the picture.
 //!
 //! The image carries the first few; golden.json holds all of them, for hosts and other runtimes.
 

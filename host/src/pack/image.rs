@@ -1,4 +1,5 @@
-//! The model image: weights in the layout and the order that the kernels read, in `shared`'s format.
+//! The model image: weights in the layout and the order that the kernels read, in `shared`'s
+//! format.
 
 use super::golden::GoldenVector;
 use super::plan::Plan;
@@ -73,7 +74,8 @@ fn with_repr<T>(
     let plan = program.plan()?;
     let regions = program.views.iter().map(|view| region(view, &plan));
     let regions = regions.collect::<Result<Vec<_>, _>>()?;
-    // A view is an index of 16 bits in the image; more views than that are more regions than it may have.
+    // A view is an index of 16 bits in the image; more views than that are more regions than it may
+    // have.
     u16_of("a number of regions", regions.len())?;
     let bytes: Vec<Bytes> = program.ops.iter().map(|op| bytes(network, op)).collect();
     let mut ops = Vec::with_capacity(program.ops.len());

@@ -1,9 +1,10 @@
 //! The arena: which bytes each buffer of a program occupies.
 //!
-//! Buffers that hold something at the same time must not share a byte; others may, and should. Two ways are tried, and
-//! the shorter arena wins: in order of execution at both ends in turn, which is the best there is for a chain of layers,
-//! and the largest first, each in the smallest gap that it fits (Pisarchyk and Lee, "Efficient Memory Management for Deep
-//! Neural Net Inference" (2020), section 5). No arena is shorter than the most that is held at one time.
+//! Buffers that hold something at the same time must not share a byte; others may, and should. Two
+//! ways are tried, and the shorter arena wins: in order of execution at both ends in turn, which is
+//! the best there is for a chain of layers, and the largest first, each in the smallest gap that it
+//! fits (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020),
+//! section 5). No arena is shorter than the most that is held at one time.
 
 use super::PackError;
 
@@ -44,7 +45,8 @@ struct Block {
     lifetime: Lifetime,
 }
 
-/// Plans an arena for buffers of `lens` bytes; one without a lifetime holds nothing and gets no place.
+/// Plans an arena for buffers of `lens` bytes; one without a lifetime holds nothing and gets no
+/// place.
 ///
 /// # Errors
 /// [`PackError::TooLarge`] where the arena is longer than an image can state.
@@ -132,8 +134,8 @@ fn gaps(taken: &[(usize, usize)], limit: usize) -> Vec<(usize, usize)> {
     gaps
 }
 
-/// In order of execution, at the lower end of a gap and at the upper end of one in turn; `None` where something does not
-/// fit.
+/// In order of execution, at the lower end of a gap and at the upper end of one in turn; `None`
+/// where something does not fit.
 fn both_ends(blocks: &[Block], limit: usize) -> Option<Vec<usize>> {
     let mut order: Vec<usize> = (0..blocks.len()).collect();
     order.sort_by_key(|&at| blocks[at].lifetime.first);

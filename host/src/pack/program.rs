@@ -1,7 +1,8 @@
 //! The device's program for a quantized network: its operations, and what each reads and writes.
 //!
-//! Most nodes are one operation. A reshape is none: its output is another view of the same bytes. A concatenation is one
-//! copy a part. A table and a sum work in place where nobody reads their first input again.
+//! Most nodes are one operation. A reshape is none: its output is another view of the same bytes. A
+//! concatenation is one copy a part. A table and a sum work in place where nobody reads their first
+//! input again.
 
 use super::PackError;
 use super::plan::{Lifetime, Plan, plan};
@@ -141,8 +142,9 @@ impl Program {
         plan(&self.buffers, &self.lifetimes())
     }
 
-    /// When each buffer holds something: from the operation that writes it first to the last one that needs it. The
-    /// input is there at 0, the first operation is 1, and who shows the picture comes behind the last.
+    /// When each buffer holds something: from the operation that writes it first to the last one
+    /// that needs it. The input is there at 0, the first operation is 1, and who shows the picture
+    /// comes behind the last.
     pub fn lifetimes(&self) -> Vec<Option<Lifetime>> {
         let mut lifetimes: Vec<Option<Lifetime>> = vec![None; self.buffers.len()];
         let mut touch = |view: usize, at: usize| {

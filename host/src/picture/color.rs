@@ -65,8 +65,8 @@ impl ColorImage {
         }
     }
 
-    /// Column, row, own colour and colour in `other` of the first pixel that differs; `None` where one of them has no such
-    /// pixel.
+    /// Column, row, own colour and colour in `other` of the first pixel that differs; `None` where
+    /// one of them has no such pixel.
     #[allow(clippy::type_complexity)]
     pub fn first_difference(
         &self,

@@ -1,4 +1,5 @@
-//! Pictures as text: two rows of pixels a line with half-block characters, or one with an ASCII ramp.
+//! Pictures as text: two rows of pixels a line with half-block characters, or one with an ASCII
+//! ramp.
 
 use super::GrayImage;
 use std::fmt::Write;
@@ -18,7 +19,8 @@ pub enum Palette {
 const RAMP: &[u8; 10] = b" .:-=+*#%@";
 
 impl Palette {
-    /// The palette for an output, by the customs of <https://no-color.org> and of `TERM` and `COLORTERM`.
+    /// The palette for an output, by the customs of <https://no-color.org> and of `TERM` and
+    /// `COLORTERM`.
     ///
     /// `variable` gives an environment variable's value, None where it is not set.
     pub fn choose(is_terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
@@ -43,9 +45,9 @@ impl Palette {
 
 /// A picture as lines of text, each ended by a newline. Pixels that `image` lacks are black.
 ///
-/// With colours, a line shows two rows: the character U+2580 has the upper pixel in its foreground and the lower in
-/// its background. The ASCII ramp shows one character for two rows, with their mean, since characters are about twice
-/// as high as wide.
+/// With colours, a line shows two rows: the character U+2580 has the upper pixel in its foreground
+/// and the lower in its background. The ASCII ramp shows one character for two rows, with their
+/// mean, since characters are about twice as high as wide.
 pub fn render(image: &GrayImage, palette: Palette) -> String {
     let pixel = |x: usize, y: usize| -> u8 {
         let index = y

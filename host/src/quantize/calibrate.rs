@@ -4,14 +4,15 @@ use crate::graph::InputSpec;
 use ndarray::{Array2, s};
 use shared::latent::{EXPONENT, Latent, ONE, Point, Prior};
 
-/// Seeds that calibration uses start here; those of measurements, golden vectors and people's pictures lie elsewhere.
+/// Seeds that calibration uses start here; those of measurements, golden vectors and people's
+/// pictures lie elsewhere.
 pub const CALIBRATION_SEEDS: u32 = 0xC0DE_0000;
 
 /// Seeds that measurements of quality use start here.
 pub const MEASURING_SEEDS: u32 = 0xBEEF_0000;
 
-/// How many points calibration uses where nothing else is asked for. A quarter of it leaves the rare large values out,
-/// and costs a decibel.
+/// How many points calibration uses where nothing else is asked for. A quarter of it leaves the
+/// rare large values out, and costs a decibel.
 pub const CALIBRATION_POINTS: usize = 4096;
 
 /// What a network is calibrated on.
@@ -74,7 +75,8 @@ pub fn latent_inputs(latents: &[Latent], input: InputSpec, prior: Prior) -> Arra
     inputs
 }
 
-/// The same as the float network sees it: latent values as real numbers, 1.0 for the label that is on.
+/// The same as the float network sees it: latent values as real numbers, 1.0 for the label that is
+/// on.
 pub fn float_inputs(inputs: &Array2<i8>, input: InputSpec) -> Array2<f32> {
     let mut floats = inputs.mapv(|q| f32::from(q) * 2f32.powi(i32::from(EXPONENT)));
     let label = s![.., input.latent.min(inputs.ncols())..];

@@ -1,5 +1,5 @@
-//! The one walk from a folded network to integers. What there is to choose on the way, [`Choose`] chooses: a search, a
-//! given scheme, or a training.
+//! The one walk from a folded network to integers. What there is to choose on the way, [`Choose`]
+//! chooses: a search, a given scheme, or a training.
 
 use super::QuantizeError;
 use super::exponents;
@@ -49,8 +49,8 @@ pub trait Choose {
     /// [`QuantizeError`] names the layer.
     fn table(&mut self, site: Site<'_>, function: Function) -> Result<i32, QuantizeError>;
 
-    /// The exponent of an output without weights or a table, which may be one of these: the input's alone where elements
-    /// only move, what the operator says where tensors are combined.
+    /// The exponent of an output without weights or a table, which may be one of these: the input's
+    /// alone where elements only move, what the operator says where tensors are combined.
     ///
     /// # Errors
     /// [`QuantizeError`] names the layer.
@@ -65,8 +65,8 @@ pub trait Choose {
     fn done(&mut self, _: &QuantizedNetwork) {}
 }
 
-/// Quantizes a folded network whose label columns are fitted to integers. Where the last node's exponent is not that of
-/// pixels, a table takes it there.
+/// Quantizes a folded network whose label columns are fitted to integers. Where the last node's
+/// exponent is not that of pixels, a table takes it there.
 ///
 /// # Errors
 /// What `choose` says, and [`QuantizeError::Alignment`].

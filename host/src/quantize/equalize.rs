@@ -1,9 +1,10 @@
 //! Channel equalization: every hidden channel is scaled so that it just fills int8.
 //!
-//! An output `y` of a layer whose activation keeps factors (`f(a x) = a f(x)` for `a > 0`: ReLU, LeakyReLU, none) may be
-//! divided by a factor of its own if all weights that meet it are multiplied by the same: the network computes what
-//! it did, but one exponent then fits all channels. After Nagel et al., "Data-Free Quantization Through Weight
-//! Equalization and Bias Correction" (2019), section 4.1; here the factors come from the activations, because weights
+//! An output `y` of a layer whose activation keeps factors (`f(a x) = a f(x)` for `a > 0`: ReLU,
+//! LeakyReLU, none) may be divided by a factor of its own if all weights that meet it are
+//! multiplied by the same: the network computes what it did, but one exponent then fits all
+//! channels. After Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
+//! Correction" (2019), section 4.1; here the factors come from the activations, because weights
 //! have an exponent a channel anyway.
 
 use super::QuantizeError;
@@ -23,8 +24,8 @@ pub type Factors = Option<Array1<f64>>;
 
 /// Equalizes the nodes in place, and their outputs `targets`, shape (points, length) each.
 ///
-/// Each node's `factors`, one a channel, are multiplied: its old output is the new one times the factor. `None` stands
-/// for ones.
+/// Each node's `factors`, one a channel, are multiplied: its old output is the new one times the
+/// factor. `None` stands for ones.
 ///
 /// # Errors
 /// As [`absorb`]. Elements that cannot be scaled are left alone.
@@ -75,7 +76,8 @@ pub fn equalize(
     Ok(())
 }
 
-/// The factor of each element of what a node holds of a value; `factors` are the value's, one an element.
+/// The factor of each element of what a node holds of a value; `factors` are the value's, one an
+/// element.
 fn elements(alias: &Alias, factors: &[f64]) -> Array1<f64> {
     // No factor is found for foreign elements.
     let of = |element: &usize| factors.get(*element).copied().unwrap_or(1.0);
@@ -206,7 +208,8 @@ pub fn absorb(
     Ok(())
 }
 
-/// What a channel is divided by, so that its range, the best of [`SHARES`] by squared error, becomes 127/128.
+/// What a channel is divided by, so that its range, the best of [`SHARES`] by squared error,
+/// becomes 127/128.
 fn factor(values: &[f64]) -> f64 {
     let largest = values.iter().fold(0f64, |largest, v| largest.max(v.abs()));
     if largest == 0.0 {

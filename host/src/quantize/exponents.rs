@@ -2,10 +2,12 @@
 
 use crate::graph::Function;
 
-/// Exponents of tensors and of weights stay within this, far inside what a float's exponent can hold.
+/// Exponents of tensors and of weights stay within this, far inside what a float's exponent can
+/// hold.
 pub const RANGE: std::ops::RangeInclusive<i32> = -60..=40;
 
-/// How many exponents below the first without clipping are tried: each halves the step and the range.
+/// How many exponents below the first without clipping are tried: each halves the step and the
+/// range.
 const DEPTH: i32 = 6;
 
 /// `2^exponent`.
@@ -21,7 +23,8 @@ pub fn to_int8(value: f64, exponent: i32) -> i8 {
         .clamp(-128.0, 127.0) as i8
 }
 
-/// The smallest exponent at which `largest` is at most `limit` steps; `None` for zero, NaN or infinity.
+/// The smallest exponent at which `largest` is at most `limit` steps; `None` for zero, NaN or
+/// infinity.
 pub fn covering(largest: f64, limit: f64) -> Option<i32> {
     if !(largest.is_finite() && largest > 0.0) {
         return None;
@@ -34,7 +37,8 @@ pub fn covering(largest: f64, limit: f64) -> Option<i32> {
     Some(exponent)
 }
 
-/// The exponent with the smallest error for int8 values, where `error(value, exponent)` is one value's.
+/// The exponent with the smallest error for int8 values, where `error(value, exponent)` is one
+/// value's.
 ///
 /// `None` where all values are zero or one is not finite.
 pub fn search(values: &[f64], error: impl Fn(f64, i32) -> f64) -> Option<i32> {
@@ -58,7 +62,8 @@ pub fn squared_error(value: f64, exponent: i32) -> f64 {
     error * error
 }
 
-/// The table of a function: entry `i` is its value at `(i - 128) * 2^input`, as int8 at `output`, ties to even.
+/// The table of a function: entry `i` is its value at `(i - 128) * 2^input`, as int8 at `output`,
+/// ties to even.
 pub fn table(function: Function, input: i32, output: i32) -> Box<[i8; 256]> {
     let mut entries = Box::new([0; 256]);
     for (q, entry) in (-128i32..).zip(entries.iter_mut()) {
@@ -67,8 +72,8 @@ pub fn table(function: Function, input: i32, output: i32) -> Box<[i8; 256]> {
     entries
 }
 
-/// The exponents of a table's input and output for these inputs: the output's first, then the input's by the error
-/// that is left behind the table. `output` fixes the output's.
+/// The exponents of a table's input and output for these inputs: the output's first, then the
+/// input's by the error that is left behind the table. `output` fixes the output's.
 pub fn of_table(function: Function, inputs: &[f64], output: Option<i32>) -> Option<(i32, i32)> {
     let natural = output.or(function.natural_exponent().map(i32::from));
     let output = match natural {

@@ -1,8 +1,10 @@
-//! Quantization with nothing left to choose: widths and exponents are given, each weight goes to its nearest.
+//! Quantization with nothing left to choose: widths and exponents are given, each weight goes to
+//! its nearest.
 //!
-//! This is what training with quantization in the loop computes at each step, and what an export of such a training
-//! does. Weights that lie on the grid stay where they are, so a [`Scheme`] and a network of such weights give the same
-//! integers everywhere. No label columns are centred and no channels equalized: what was trained is taken as it is.
+//! This is what training with quantization in the loop computes at each step, and what an export of
+//! such a training does. Weights that lie on the grid stay where they are, so a [`Scheme`] and a
+//! network of such weights give the same integers everywhere. No label columns are centred and no
+//! channels equalized: what was trained is taken as it is.
 
 use super::QuantizeError;
 use super::choose::{self, Choose, Site};
@@ -23,8 +25,8 @@ use shared::latent::Prior;
 /// Quantizes a float network by a scheme.
 ///
 /// # Errors
-/// [`QuantizeError::Scheme`] where the scheme is another network's, and errors of layer and output where its exponents
-/// leave the arithmetic.
+/// [`QuantizeError::Scheme`] where the scheme is another network's, and errors of layer and output
+/// where its exponents leave the arithmetic.
 pub fn quantize(
     network: &Network,
     prior: Prior,
@@ -35,7 +37,8 @@ pub fn quantize(
     quantize_folded(&folded, prior, scheme)
 }
 
-/// Quantizes a network whose label columns are fitted to integers, as [`super::Prepared::folded`] has them, by a scheme.
+/// Quantizes a network whose label columns are fitted to integers, as [`super::Prepared::folded`]
+/// has them, by a scheme.
 ///
 /// # Errors
 /// As [`quantize`].
@@ -182,8 +185,8 @@ fn round(
     })
 }
 
-/// The folded network with the real values of a quantized network's weights and biases: quantizing it by its scheme
-/// gives the same integers.
+/// The folded network with the real values of a quantized network's weights and biases: quantizing
+/// it by its scheme gives the same integers.
 pub fn on_grid(folded: &Graph<Folded>, quantized: &QuantizedNetwork) -> Graph<Folded> {
     let mut folded = folded.clone();
     for node in &mut folded.nodes {

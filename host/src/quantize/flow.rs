@@ -1,7 +1,9 @@
-//! Where a value's elements go: which weights meet them, and which other values hold them on the way.
+//! Where a value's elements go: which weights meet them, and which other values hold them on the
+//! way.
 //!
-//! Scaling a value is possible where every way from it ends in weights, which can make up for it, and nothing on the
-//! way but reshapes, repetitions, concatenations and functions that keep factors.
+//! Scaling a value is possible where every way from it ends in weights, which can make up for it,
+//! and nothing on the way but reshapes, repetitions, concatenations and functions that keep
+//! factors.
 
 use crate::graph::{Folded, Graph, Op, Shape, Source};
 
@@ -42,7 +44,8 @@ pub struct Reach {
     pub beside_inputs: bool,
 }
 
-/// Follows a value to the weights; `None` where a node on the way does not keep factors, or the picture holds it.
+/// Follows a value to the weights; `None` where a node on the way does not keep factors, or the
+/// picture holds it.
 pub fn reach(graph: &Graph<Folded>, value: Source) -> Option<Reach> {
     let mut reach = Reach::default();
     let nodes = &graph.nodes;

@@ -1,4 +1,5 @@
-//! How much each rounding error of a layer's weights costs: the covariance of what the weights meet.
+//! How much each rounding error of a layer's weights costs: the covariance of what the weights
+//! meet.
 
 use super::exponents::power;
 use super::linalg::cholesky;
@@ -6,15 +7,18 @@ use super::patches;
 use crate::graph::Taps;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
-/// How much of the mean diagonal of H is added to it: keeps directions that calibration did not see from running away.
+/// How much of the mean diagonal of H is added to it: keeps directions that calibration did not see
+/// from running away.
 pub(super) const DAMPING: f64 = 0.01;
 
-/// Layers with more columns are rounded by the diagonal of H alone: its decomposition would take too long.
+/// Layers with more columns are rounded by the diagonal of H alone: its decomposition would take
+/// too long.
 const MAX_COMPENSATED: usize = 2048;
 
 /// The covariance of a layer's inputs, with its columns in order of rounding.
 pub struct Hessian {
-    /// Column i of the reordered problem is column `order[i]` of the weights. Rounding goes from the last to the first.
+    /// Column i of the reordered problem is column `order[i]` of the weights. Rounding goes from
+    /// the last to the first.
     pub(super) order: Vec<usize>,
     pub(super) form: Form,
 }
@@ -33,8 +37,8 @@ pub(super) enum Form {
 }
 
 impl Hessian {
-    /// From a fully connected layer's calibration inputs as real numbers, shape (samples, inputs). `None` where they are
-    /// not finite.
+    /// From a fully connected layer's calibration inputs as real numbers, shape (samples, inputs).
+    /// `None` where they are not finite.
     pub fn new(inputs: &Array2<f64>) -> Option<Self> {
         let samples = inputs.nrows().max(1) as f64;
         let means = inputs.mean_axis(Axis(0))?;
@@ -47,7 +51,8 @@ impl Hessian {
         Self::of(diagonal, || inputs.t().dot(&inputs) / samples)
     }
 
-    /// From a convolution's integer calibration inputs, shape (samples, elements), at an exponent: of a group's patches.
+    /// From a convolution's integer calibration inputs, shape (samples, elements), at an exponent:
+    /// of a group's patches.
     pub fn of_patches(
         inputs: ArrayView2<i8>,
         exponent: i32,
@@ -117,7 +122,8 @@ pub(super) fn dot(row: &ArrayView1<f64>, values: &[f64], from: usize) -> f64 {
     product(row, values)
 }
 
-/// The product of two slices, as long as the shorter; eight sums side by side, since one would wait for itself.
+/// The product of two slices, as long as the shorter; eight sums side by side, since one would wait
+/// for itself.
 fn product(a: &[f64], b: &[f64]) -> f64 {
     let len = a.len().min(b.len());
     let ((a, rest_a), (b, rest_b)) = (a[..len].as_chunks::<8>(), b[..len].as_chunks::<8>());

@@ -1,9 +1,10 @@
 //! Weights that a one-hot label meets, fitted to its integers and made kind to rounding.
 //!
-//! In integers a label that is on is [`latent::ONE`] steps of the inputs' exponent, in place of 1: the weights that
-//! meet it make up for that. Exactly one label is on, so moving a constant from all of a row's label columns into its
-//! bias changes nothing for any label. Trained label weights are often many times the latent vector's; without their
-//! common part they widen a row's range least, and the row's one exponent is finer.
+//! In integers a label that is on is [`latent::ONE`] steps of the inputs' exponent, in place of 1:
+//! the weights that meet it make up for that. Exactly one label is on, so moving a constant from
+//! all of a row's label columns into its bias changes nothing for any label. Trained label weights
+//! are often many times the latent vector's; without their common part they widen a row's range
+//! least, and the row's one exponent is finer.
 
 use super::QuantizeError;
 use super::equalize::{Factors, absorb, record};
@@ -11,7 +12,8 @@ use super::flow::{Alias, reach};
 use crate::graph::{Folded, Graph, Source};
 use shared::latent;
 
-/// What the integer input of a label that is on stands for, as a real number at the input's exponent.
+/// What the integer input of a label that is on stands for, as a real number at the input's
+/// exponent.
 pub fn label_value() -> f64 {
     f64::from(latent::ONE) * 2f64.powi(i32::from(latent::EXPONENT))
 }
@@ -25,8 +27,8 @@ pub enum Fit {
     Centred,
 }
 
-/// Fits all weights that meet the label to its integer input. Gives the factors of the nodes that hold it on the way, as
-/// [`super::equalize::equalize`] does.
+/// Fits all weights that meet the label to its integer input. Gives the factors of the nodes that
+/// hold it on the way, as [`super::equalize::equalize`] does.
 ///
 /// # Errors
 /// [`QuantizeError::Mixed`] where a kernel meets label and latent values in one channel.

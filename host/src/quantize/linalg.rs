@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 
-/// The upper triangle R of `H = R^T R` for a symmetric positive definite H (Cholesky; Golub and Van Loan, Matrix
-/// Computations, section 4.2). `None` where H is not positive definite.
+/// The upper triangle R of `H = R^T R` for a symmetric positive definite H (Cholesky; Golub and Van
+/// Loan, Matrix Computations, section 4.2). `None` where H is not positive definite.
 pub fn cholesky(h: &Array2<f64>) -> Option<Array2<f64>> {
     let n = h.nrows();
     // Lower triangle first: its rows are contiguous, so the inner loop is a product of two slices.

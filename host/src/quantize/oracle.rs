@@ -1,7 +1,9 @@
-//! A quantized network, run slowly and obviously in 64-bit integers: what every other implementation must equal.
+//! A quantized network, run slowly and obviously in 64-bit integers: what every other
+//! implementation must equal.
 //!
-//! It shares no arithmetic with `shared` and no loops with `simulate` on purpose: rounding is a division with its
-//! remainder, saturation a clamp, and a transposed convolution adds each input's multiple of the kernel to the output.
+//! It shares no arithmetic with `shared` and no loops with `simulate` on purpose: rounding is a
+//! division with its remainder, saturation a clamp, and a transposed convolution adds each input's
+//! multiple of the kernel to the output.
 
 use crate::graph::{Integer, Node, Op, QuantizedNetwork, Source};
 use crate::ops::divide::requantize;

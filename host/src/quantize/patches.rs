@@ -1,8 +1,10 @@
-//! What each output of a convolution is a product of: its patch of the input, in gather form for both kinds.
+//! What each output of a convolution is a product of: its patch of the input, in gather form for
+//! both kinds.
 //!
-//! Columns are kernel row, kernel column, channel, as [`crate::graph::LinearKind`] says. A transposed convolution's output meets
-//! only those elements of the kernel that some input, shifted by the stride, brings there; the others, and those that
-//! lie beyond the input, are zeros. With groups, each has patches of its own.
+//! Columns are kernel row, kernel column, channel, as [`crate::graph::LinearKind`] says. A
+//! transposed convolution's output meets only those elements of the kernel that some input, shifted
+//! by the stride, brings there; the others, and those that lie beyond the input, are zeros. With
+//! groups, each has patches of its own.
 
 use crate::graph::Taps;
 use ndarray::{Array1, Array2, ArrayView2};
@@ -11,7 +13,8 @@ use shared::latent::pcg::{Pcg32, split_mix_64};
 /// The most patches that a covariance is taken of.
 const MAX_PATCHES: usize = 1 << 14;
 
-/// Patches whose products are added up in single precision: 1024 * 128 * 128 is 2^24, so every sum is exact.
+/// Patches whose products are added up in single precision: 1024 * 128 * 128 is 2^24, so every sum
+/// is exact.
 const BLOCK: usize = 1 << 10;
 
 /// Writes a group's patch of one place of a sample; `patch` must hold zeros.
@@ -41,10 +44,12 @@ pub fn mean(taps: &Taps, group: usize, sample: &[f64]) -> Array1<f64> {
     mean / taps.places().max(1) as f64
 }
 
-/// Means and second moments of a group's patches of integer samples (samples, elements), in the units of those integers.
+/// Means and second moments of a group's patches of integer samples (samples, elements), in the
+/// units of those integers.
 ///
-/// All patches where there are at most 16,384, else so many at places that a generator with a fixed seed draws.
-/// Every sum is exact, so the result is the same on all machines. Without `all`, the diagonal alone (as one row).
+/// All patches where there are at most 16,384, else so many at places that a generator with a fixed
+/// seed draws. Every sum is exact, so the result is the same on all machines. Without `all`, the
+/// diagonal alone (as one row).
 pub fn moments(
     taps: &Taps,
     group: usize,
@@ -96,7 +101,8 @@ fn chosen(total: usize) -> Vec<usize> {
         return (0..total).collect();
     }
     let mut random = Pcg32::new(split_mix_64(total as u64), 0x7061_7463_6865_7300);
-    // One in each of so many equal parts, so that all samples take part. The product stays below 2^64.
+    // One in each of so many equal parts, so that all samples take part. The product stays below
+    // 2^64.
     let part = |index: usize| (index as u64 * total as u64 / MAX_PATCHES as u64) as usize;
     (0..MAX_PATCHES)
         .map(|index| {

@@ -1,4 +1,5 @@
-//! The search: each node's exponents and weights, calibrated on what the quantized nodes before it give.
+//! The search: each node's exponents and weights, calibrated on what the quantized nodes before it
+//! give.
 
 use super::QuantizeError;
 use super::calibrate::{Calibration, integer_inputs};
@@ -29,8 +30,8 @@ const MAX_SEARCHED: usize = 1 << 17;
 /// How many exponents an output may give up so that its layer's accumulators stay within the limit.
 const MAX_RAISE: i32 = 12;
 
-/// The most values of all nodes that calibration keeps, 256 MiB in double precision: large networks are calibrated on
-/// fewer points, each of which has more places.
+/// The most values of all nodes that calibration keeps, 256 MiB in double precision: large networks
+/// are calibrated on fewer points, each of which has more places.
 const MAX_VALUES: usize = 1 << 25;
 
 /// The fewest points that calibration falls back to; a network too large for so many is refused.
@@ -43,12 +44,14 @@ pub struct QuantizeOptions {
     pub bits: Vec<Bits>,
     /// How weights are rounded.
     pub method: Method,
-    /// Widths and exponents that are given, of a network trained for them: then nothing is searched, `bits` and `method`
-    /// do not matter, and each weight goes to its nearest. See [`fixed::quantize`].
+    /// Widths and exponents that are given, of a network trained for them: then nothing is
+    /// searched, `bits` and `method` do not matter, and each weight goes to its nearest. See
+    /// [`fixed::quantize`].
     pub scheme: Option<Scheme>,
 }
 
-/// A network, folded, with its float outputs on calibration inputs: what every quantization of it starts from.
+/// A network, folded, with its float outputs on calibration inputs: what every quantization of it
+/// starts from.
 pub struct Prepared<'a> {
     network: &'a Network,
     prior: Prior,
@@ -65,8 +68,8 @@ impl<'a> Prepared<'a> {
     /// Folds the network and runs it on latents of the prior, all labels evenly.
     ///
     /// # Errors
-    /// [`QuantizeError`] where the network cannot be folded, is far larger than any device, or a layer gives values that
-    /// are not finite.
+    /// [`QuantizeError`] where the network cannot be folded, is far larger than any device, or a
+    /// layer gives values that are not finite.
     pub fn new(network: &'a Network, calibration: &Calibration) -> Result<Self, QuantizeError> {
         let mut folded = fold(network)?;
         let mut factors = fit_label_columns(&mut folded, Fit::Centred)?;
@@ -347,7 +350,8 @@ impl Prepared<'_> {
         task: &Task<'_>,
     ) -> Result<(QuantizedLinear, i32), QuantizeError> {
         let mut exponent = self.output_exponent(site.index);
-        // A shift of at least 1 bounds the weights' exponents: the largest row may be clipped by one step, not more.
+        // A shift of at least 1 bounds the weights' exponents: the largest row may be clipped by
+        // one step, not more.
         let rows = task.linear.weight.rows().into_iter();
         let covering = rows
             .filter_map(|row| covering_exponent(row, task.bits))

@@ -28,10 +28,12 @@ pub struct LayerReport {
     pub inputs: usize,
     /// Number of elements of the output.
     pub outputs: usize,
-    /// Multiplications of a weight with an activation that must be computed: none with the zeros around a picture, none
-    /// of what a transposed convolution crops, and those of the one class that is on for an embedding.
+    /// Multiplications of a weight with an activation that must be computed: none with the zeros
+    /// around a picture, none of what a transposed convolution crops, and those of the one class
+    /// that is on for an embedding.
     pub macs: u64,
-    /// Bytes of weights, biases, shifts and tables in the image, without alignment. A row of weights fills whole bytes.
+    /// Bytes of weights, biases, shifts and tables in the image, without alignment. A row of
+    /// weights fills whole bytes.
     pub bytes: usize,
     /// Exponent of the outputs.
     pub exponent: i8,
@@ -39,7 +41,8 @@ pub struct LayerReport {
     pub shifts: Option<(u8, u8)>,
     /// The largest magnitude that an accumulator can reach, proven; below 2^24.
     pub largest_accumulator: Option<i64>,
-    /// Power of the float output over that of the difference to it, in decibels; all steps before have their part in it.
+    /// Power of the float output over that of the difference to it, in decibels; all steps before
+    /// have their part in it.
     pub sqnr_db: f64,
     /// Largest difference to the float output, as a real number.
     pub largest_difference: f64,

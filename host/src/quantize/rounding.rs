@@ -44,8 +44,8 @@ pub fn limits(input: i32, output: i32, activation: Activation) -> Limits {
 }
 
 impl Task<'_> {
-    /// Each row and its bias, or the bound that it cannot keep. Rows are independent: any number of threads gives the
-    /// same result.
+    /// Each row and its bias, or the bound that it cannot keep. Rows are independent: any number of
+    /// threads gives the same result.
     fn round_rows(&self, limits: Limits) -> Vec<Result<(Row, i32), i64>> {
         let outputs = self.linear.weight.nrows();
         let each = outputs.div_ceil(self.met.len().max(1)).max(1);

@@ -22,7 +22,7 @@ pub struct WeightScheme {
 pub struct StepScheme {
     /// Exponent of the output.
     pub exponent: i8,
-    /// Of the weights, where there are some.
+    /// How weights are rounded, where there are some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<WeightScheme>,
 }

@@ -11,8 +11,8 @@ use shared::arithmetic::Activation;
 /// Samples that a layer with weights takes at a time, so that its floats stay small.
 const CHUNK: usize = 256;
 
-/// A folded operation in double precision: each input has shape (batch, elements), `shapes` are a sample's of each, `to`
-/// is the output's.
+/// A folded operation in double precision: each input has shape (batch, elements), `shapes` are a
+/// sample's of each, `to` is the output's.
 pub fn folded(
     op: &Op<Folded>,
     inputs: &[ArrayView2<f64>],
@@ -53,10 +53,11 @@ pub fn all_folded(graph: &Graph<Folded>, inputs: ArrayView2<f64>) -> Vec<Array2<
     outputs
 }
 
-/// An operation in integers: each input has shape (batch, elements), `shapes` are a sample's of each, `to` is the
-/// output's.
+/// An operation in integers: each input has shape (batch, elements), `shapes` are a sample's of
+/// each, `to` is the output's.
 ///
-/// Products run in floats, exactly: every accumulator stays below 2^24, which quantization has proven.
+/// Products run in floats, exactly: every accumulator stays below 2^24, which quantization has
+/// proven.
 pub fn integer(
     op: &Op<Integer>,
     inputs: &[ArrayView2<i8>],
@@ -136,8 +137,8 @@ pub fn next(
     integer(&node.op, &values, &network.input_shapes(node), node.shape)
 }
 
-/// The pictures for a batch of integer inputs, shape (batch, channels * rows * columns): as the last of [`all_nodes`],
-/// in the memory of a few samples at a time.
+/// The pictures for a batch of integer inputs, shape (batch, channels * rows * columns): as the
+/// last of [`all_nodes`], in the memory of a few samples at a time.
 pub fn run(network: &QuantizedNetwork, inputs: ArrayView2<i8>) -> Array2<i8> {
     let mut pictures = Array2::zeros((inputs.nrows(), network.output.len()));
     let chunks = inputs.axis_chunks_iter(Axis(0), CHUNK);

@@ -167,7 +167,8 @@ fn a_convolutional_generator_is_quantized_well_and_counted() {
     );
     let report = measure(&network, &quantized, 100);
     let macs: Vec<u64> = report.layers.iter().map(|l| l.macs).collect();
-    // Along a side of n inputs, a kernel of 4 at stride 2 and padding 1 makes 4 n products, of which 2 are cropped.
+    // Along a side of n inputs, a kernel of 4 at stride 2 and padding 1 makes 4 n products, of
+    // which 2 are cropped.
     let kept = |n: u64| (4 * n - 2) * (4 * n - 2);
     assert_eq!(macs, [16 * 256, 0, kept(4) * 16 * 8, kept(8) * 8, 0]);
     let bytes: Vec<usize> = report.layers.iter().map(|l| l.bytes).collect();

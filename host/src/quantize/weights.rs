@@ -1,11 +1,13 @@
-//! Rounding a layer's weights to 8 or 4 bits so that the layer's output, not each weight, comes out best.
+//! Rounding a layer's weights to 8 or 4 bits so that the layer's output, not each weight, comes out
+//! best.
 //!
-//! With H the covariance of what the weights meet in calibration, [`Hessian`], a row's damage is `e^T H e` for the rounding error e: the
-//! variance of the output's error, whose mean the bias takes away.
-//! Rounding one column after the other and pushing each error onto the columns that are left (Frantar et al., "GPTQ",
-//! 2023, section 3) is Babai's nearest plane algorithm on the lattice of R, where `H = R^T R` (Chen et al., "The Geometry
-//! of LLM Quantization", 2025): one Cholesky decomposition and no inverse. After it, single weights move to their best
-//! value, given all others, until none does (coordinate descent).
+//! With H the covariance of what the weights meet in calibration, [`Hessian`], a row's damage is
+//! `e^T H e` for the rounding error e: the variance of the output's error, whose mean the bias
+//! takes away. Rounding one column after the other and pushing each error onto the columns that are
+//! left (Frantar et al., "GPTQ", 2023, section 3) is Babai's nearest plane algorithm on the lattice
+//! of R, where `H = R^T R` (Chen et al., "The Geometry of LLM Quantization", 2025): one Cholesky
+//! decomposition and no inverse. After it, single weights move to their best value, given all
+//! others, until none does (coordinate descent).
 
 use super::exponents::{covering, power};
 use super::hessian::{Form, Hessian, dot};
@@ -68,7 +70,8 @@ pub fn covering_exponent(row: ArrayView1<f64>, bits: Bits) -> Option<i32> {
     covering(largest, f64::from(bits.range().1))
 }
 
-/// Rounds one row within limits so that `sum|w| * 128 + |bias|` stays below the accumulator's limit.
+/// Rounds one row within limits so that `sum|w| * 128 + |bias|` stays below the accumulator's
+/// limit.
 ///
 /// `bias_at` gives the row's bias, an integer at the accumulator's exponent, for rounded weights.
 ///
@@ -95,7 +98,8 @@ pub fn round_row(
         .collect();
     exponents.dedup();
     if method == Method::Compensated {
-        // Compensation is slow: only for the exponent that plain rounding likes best, and the finer one below it.
+        // Compensation is slow: only for the exponent that plain rounding likes best, and the finer
+        // one below it.
         let plain = |e: &i32| round_at(&target, hessian, bits, Method::Nearest, *e).damage;
         let scored = exponents.iter().map(|e| (*e, plain(e)));
         if let Some((best, _)) = scored.min_by(|a, b| a.1.total_cmp(&b.1)) {
@@ -183,7 +187,8 @@ fn round_at(target: &[f64], hessian: &Hessian, bits: Bits, method: Method, expon
     }
 }
 
-/// Babai's nearest plane: from the last column to the first, each rounded with the errors behind it taken in.
+/// Babai's nearest plane: from the last column to the first, each rounded with the errors behind it
+/// taken in.
 fn nearest_plane(
     target: &[f64],
     r: &Array2<f64>,
@@ -296,7 +301,8 @@ mod tests {
 
     #[test]
     fn near_the_best_of_all_roundings() {
-        // Every rounding of 3 columns to three neighbours: coordinate descent need not find the best, but nearly.
+        // Every rounding of 3 columns to three neighbours: coordinate descent need not find the
+        // best, but nearly.
         let mut ratio = 0.0;
         for seed in 0..50 {
             let (row, inputs) = problem(1000 + seed);

@@ -1,6 +1,8 @@
-//! Other people's ONNX runtimes, as witnesses: what they compute from this program's files must equal what it computes.
+//! Other people's ONNX runtimes, as witnesses: what they compute from this program's files must
+//! equal what it computes.
 //!
-//! [`tract`] is Rust and always there; [`ort`] is Microsoft's ONNX Runtime, where its library is installed.
+//! [`tract`] is Rust and always there; [`ort`] is Microsoft's ONNX Runtime, where its library is
+//! installed.
 
 pub mod ort;
 pub mod tract;
@@ -31,8 +33,9 @@ impl<T: Clone> Tensor<T> {
     }
 }
 
-/// Splits a batch of shape (batch, latent + classes) into the inputs of this program's files: `latent`, and `label`
-/// where there are classes. A latent length beyond the batch's counts as all of it.
+/// Splits a batch of shape (batch, latent + classes) into the inputs of this program's files:
+/// `latent`, and `label` where there are classes. A latent length beyond the batch's counts as all
+/// of it.
 pub fn inputs<T: Clone>(batch: ArrayView2<T>, latent: usize) -> Vec<Tensor<T>> {
     use crate::onnx::names::{LABEL, LATENT};
     let (latent, len) = (latent.min(batch.ncols()), batch.ncols());

@@ -16,7 +16,8 @@ static ENVIRONMENT: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
 
 /// A model, loaded at optimisation level 1.
 ///
-/// From level 2 on, ONNX Runtime rewrites integer models for the CPU at hand, and on some its products then saturate.
+/// From level 2 on, ONNX Runtime rewrites integer models for the CPU at hand, and on some its
+/// products then saturate.
 pub struct Ort {
     session: Session,
     version: String,

@@ -41,7 +41,8 @@ impl Tract {
         };
         let inputs = named(model.input_outlets().map_err(fail)?);
         let outputs = named(model.output_outlets().map_err(fail)?);
-        // tract 0.23.9 cannot optimise some graphs that it can run, as a strided 1 x 1 convolution behind a reshape.
+        // tract 0.23.9 cannot optimise some graphs that it can run, as a strided 1 x 1 convolution
+        // behind a reshape.
         let typed = match model.clone().into_optimized() {
             Ok(optimized) => optimized,
             Err(error) => model.into_typed().map_err(|_| fail(error))?,
@@ -86,8 +87,8 @@ impl Tract {
     }
 }
 
-/// tract 0.23.9 panics on some graphs (a transposed convolution whose padding is larger than what it cuts from): an error
-/// here.
+/// tract 0.23.9 panics on some graphs (a transposed convolution whose padding is larger than what
+/// it cuts from): an error here.
 fn guarded<T>(
     step: &'static str,
     run: impl FnOnce() -> Result<T, RuntimeError>,

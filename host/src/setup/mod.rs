@@ -1,8 +1,10 @@
 //! Finds what is missing for the project and installs it.
 //!
-//! [`Setup::check`] only looks. [`Setup::install`] makes a plan from what is missing, shows its commands, asks, and
-//! runs them: rustup for Rust's targets, the system's package manager for QEMU, Node and Chromium, pip for ONNX Runtime and
-//! the ONNX checker. All but the targets and QEMU are optional: where they cannot be had, the report says why, and fewer runtimes take part in the checks.
+//! [`Setup::check`] only looks. [`Setup::install`] makes a plan from what is missing, shows its
+//! commands, asks, and runs them: rustup for Rust's targets, the system's package manager for QEMU,
+//! Node and Chromium, pip for ONNX Runtime and the ONNX checker. All but the targets and QEMU are
+//! optional: where they cannot be had, the report says why, and fewer runtimes take part in the
+//! checks.
 
 #[cfg(test)]
 mod fake;
@@ -127,11 +129,12 @@ impl<'a> Setup<'a> {
 
     /// Installs what is missing, and returns what is there then.
     ///
-    /// Each command is written to `output` before it runs. Asks first, unless `yes`, or there is nobody to ask.
+    /// Each command is written to `output` before it runs. Asks first, unless `yes`, or there is
+    /// nobody to ask.
     ///
     /// # Errors
-    /// [`SetupError`] where something that is not optional could not be installed; that an optional one could not is in
-    /// the report.
+    /// [`SetupError`] where something that is not optional could not be installed; that an optional
+    /// one could not is in the report.
     pub fn install(&self, yes: bool, output: &mut dyn Write) -> Result<Report, SetupError> {
         let before = self.check();
         let plans = self.plan(&before)?;
@@ -247,7 +250,8 @@ impl<'a> Setup<'a> {
     }
 
     fn check_target(&self) -> ToolState {
-        // Works with rustup's toolchains and a distribution's alike; rustc names the folder whether it is there or not.
+        // Works with rustup's toolchains and a distribution's alike; rustc names the folder whether
+        // it is there or not.
         let ask = |arguments: &[&str]| {
             let command = CommandLine::new("rustc", arguments.iter().copied());
             Some(self.system.output(&command)?.trim().to_owned())

@@ -59,7 +59,8 @@ pub(super) fn install_qemu(system: &dyn System) -> Result<Vec<Step>, SetupError>
     install(system, manager, &names)
 }
 
-/// The commands that install what the emulated Pico wants; `None` where there is nothing to install it with.
+/// The commands that install what the emulated Pico wants; `None` where there is nothing to install
+/// it with.
 pub(super) fn install_optional(system: &dyn System, tools: &[Tool]) -> Option<Vec<Step>> {
     let manager = PackageManager::choose(system)?;
     let names = tools.iter().flat_map(|tool| match (tool, manager) {
@@ -90,7 +91,8 @@ fn install(
     };
     let steps = match manager {
         PackageManager::Apt => {
-            // A fresh container has no package lists. One broken third-party list is no reason to give up.
+            // A fresh container has no package lists. One broken third-party list is no reason to
+            // give up.
             let update = Step {
                 may_fail: true,
                 command: CommandLine::new(program, ["update"]),

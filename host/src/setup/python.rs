@@ -1,14 +1,15 @@
 //! ONNX Runtime and the ONNX checker, from Python's package index.
 //!
-//! They go into a folder of the project: neither a virtual environment nor the system's Python is touched. Debian's
-//! Python comes without pip; then both are left out, and said to be.
+//! They go into a folder of the project: neither a virtual environment nor the system's Python is
+//! touched. Debian's Python comes without pip; then both are left out, and said to be.
 
 use super::plan::{Plan, Step};
 use super::report::{Tool, ToolState};
 use super::system::{CommandLine, Os, System, find_file};
 use std::path::{Path, PathBuf};
 
-/// The oldest ONNX Runtime that the `ort` crate loads with the interface that this project was built for.
+/// The oldest ONNX Runtime that the `ort` crate loads with the interface that this project was
+/// built for.
 const OLDEST_RUNTIME: (u32, u32) = (1, 24);
 
 /// Where pip puts its packages.
@@ -122,7 +123,8 @@ fn is_runtime(os: Os, name: &str) -> bool {
     }
 }
 
-/// The version of an installed package, from the name of its folder `<package>-<version>.dist-info`.
+/// The version of an installed package, from the name of its folder
+/// `<package>-<version>.dist-info`.
 fn package_version(packages: &Path, package: &str) -> Option<String> {
     if !packages.join(package).is_dir() {
         return None;

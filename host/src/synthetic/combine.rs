@@ -6,7 +6,8 @@ use crate::ops;
 use ndarray::Array2;
 
 impl Builder {
-    /// Something that combines the value that is worked on with itself, or its elements with each other.
+    /// Something that combines the value that is worked on with itself, or its elements with each
+    /// other.
     pub(super) fn combination(&mut self) {
         match self.random.below(4) {
             0 => self.residual(),
@@ -16,7 +17,8 @@ impl Builder {
         }
     }
 
-    /// The value plus what layers make of it, and perhaps a vector of the label or of its own means.
+    /// The value plus what layers make of it, and perhaps a vector of the label or of its own
+    /// means.
     fn residual(&mut self) {
         let (start, to) = (self.head, self.shape);
         let mut parts = vec![start];
@@ -114,10 +116,11 @@ impl Builder {
     }
 }
 
-/// A small random graph with a choice in it: the largest of a few values chooses a row of a table, from which the rest is
-/// made. Beside it the numbers of each pixel's largest channel.
+/// A small random graph with a choice in it: the largest of a few values chooses a row of a table,
+/// from which the rest is made. Beside it the numbers of each pixel's largest channel.
 ///
-/// Apart from [`super::any_graph`], because next to a tie the smallest error changes everything behind a choice.
+/// Apart from [`super::any_graph`], because next to a tie the smallest error changes everything
+/// behind a choice.
 pub fn any_choice(seed: u64) -> Network {
     let input = InputSpec {
         latent: 2 + (seed % 5) as usize,

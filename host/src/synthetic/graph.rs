@@ -129,7 +129,8 @@ impl Builder {
         }
     }
 
-    /// A window over what there is, what it pads behind, and how many outputs it gives: about as many as wanted.
+    /// A window over what there is, what it pads behind, and how many outputs it gives: about as
+    /// many as wanted.
     fn any_window(&mut self, outputs: usize) -> (Window, [usize; 2], usize) {
         let random = &mut self.random;
         let kernel = [1 + random.below(4), 1 + random.below(4)];
@@ -308,9 +309,9 @@ pub fn any_groups(random: &mut Random, channels: usize) -> usize {
     }
 }
 
-/// A small random graph: dense layers, both convolutions of any window, moves, concatenations, embeddings, branches, sums,
-/// products, attention, means, batch normalisation in any place, any activations. Reshapes go from vectors to pictures or
-/// back.
+/// A small random graph: dense layers, both convolutions of any window, moves, concatenations,
+/// embeddings, branches, sums, products, attention, means, batch normalisation in any place, any
+/// activations. Reshapes go from vectors to pictures or back.
 pub fn any_graph(seed: u64) -> Network {
     let mut random = Random::new(seed ^ 0x6772_6170_6800_0000);
     let input = InputSpec {
@@ -341,8 +342,9 @@ pub fn any_graph(seed: u64) -> Network {
     builder.finish(format!("graph{seed}"))
 }
 
-/// A generator as the convolutional presets train it, with random weights: dense to `channels` x height / 4 x width / 4,
-/// two transposed convolutions of 4 x 4 and stride 2, batch normalisation and LeakyReLU 0.25, then tanh.
+/// A generator as the convolutional presets train it, with random weights: dense to `channels` x
+/// height / 4 x width / 4, two transposed convolutions of 4 x 4 and stride 2, batch normalisation
+/// and LeakyReLU 0.25, then tanh.
 ///
 /// The picture's rows and columns must be multiples of 4.
 pub fn conv_generator(

@@ -1,4 +1,5 @@
-//! Generators that were never trained: seeded random networks for tests and measurements of everything behind training.
+//! Generators that were never trained: seeded random networks for tests and measurements of
+//! everything behind training.
 
 mod combine;
 mod graph;
@@ -11,7 +12,8 @@ use crate::graph::random::Random;
 use crate::graph::{InputSpec, Network, Op, Shape};
 use layers::{batch_norm, dense};
 
-/// A dense generator as the presets train it: hidden layers with batch normalisation and LeakyReLU 0.25, then tanh.
+/// A dense generator as the presets train it: hidden layers with batch normalisation and LeakyReLU
+/// 0.25, then tanh.
 pub fn generator(
     seed: u64,
     latent: usize,

@@ -1,4 +1,5 @@
-//! What a command says while it works: to standard error, unless it was told to be quiet. Results go to standard output.
+//! What a command says while it works: to standard error, unless it was told to be quiet. Results
+//! go to standard output.
 
 use std::io::{IsTerminal, Write};
 

@@ -1,4 +1,5 @@
-//! How a command ends when it cannot do what it was asked: one readable report, and an exit code that means something.
+//! How a command ends when it cannot do what it was asked: one readable report, and an exit code
+//! that means something.
 
 use std::error::Error;
 use std::fmt;
@@ -55,7 +56,8 @@ impl Failure {
         }
     }
 
-    /// A failure whose line is an error's, with what caused it where the error does not say so itself.
+    /// A failure whose line is an error's, with what caused it where the error does not say so
+    /// itself.
     pub fn from_error(class: Class, error: &dyn Error) -> Self {
         let mut message = error.to_string();
         let mut source = error.source();

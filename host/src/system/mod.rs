@@ -1,4 +1,5 @@
-//! What the program needs of the system that it runs on: files, the terminal, other programs, exit codes, the source tree.
+//! What the program needs of the system that it runs on: files, the terminal, other programs, exit
+//! codes, the source tree.
 
 pub mod console;
 pub mod failure;

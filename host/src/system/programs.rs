@@ -32,7 +32,8 @@ fn is_executable(file: &Path) -> bool {
     file.is_file()
 }
 
-/// Puts a program at a path for a test; it does what the shell script says. See `tests/data/program`.
+/// Puts a program at a path for a test; it does what the shell script says. See
+/// `tests/data/program`.
 #[cfg(all(test, unix))]
 pub(crate) fn fake(path: &Path, script: &str) {
     std::fs::write(path.with_added_extension("sh"), script).unwrap();

@@ -1,5 +1,5 @@
-//! Where the project's own files are: the workspace that this command was built from, or the one around the working
-//! folder.
+//! Where the project's own files are: the workspace that this command was built from, or the one
+//! around the working folder.
 
 use std::path::{Path, PathBuf};
 

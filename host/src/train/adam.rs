@@ -51,7 +51,8 @@ impl<B: Backend> Adam<B> {
         let time = i32::try_from(step).unwrap_or(i32::MAX);
         let correction = (1.0 - beta2.powi(time)).sqrt();
         let rate = rate * correction / (1.0 - beta1.powi(time));
-        // The guard is scaled like the root that it is added to, so that this equals the paper's epsilon exactly.
+        // The guard is scaled like the root that it is added to, so that this equals the paper's
+        // epsilon exactly.
         let guard = epsilon * correction;
         let means = std::mem::take(&mut self.means);
         let squares = std::mem::take(&mut self.squares);

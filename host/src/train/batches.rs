@@ -5,8 +5,8 @@ use rand::RngExt;
 use super::rng::{Purpose, permutation, rng};
 use crate::dataset::Dataset;
 
-/// An endless row of pictures: every epoch the whole dataset, shuffled anew. Batch number `step` depends on the seed and
-/// the step alone.
+/// An endless row of pictures: every epoch the whole dataset, shuffled anew. Batch number `step`
+/// depends on the seed and the step alone.
 #[derive(Debug)]
 pub struct Batches<'a> {
     data: &'a Dataset,
@@ -18,7 +18,7 @@ pub struct Batches<'a> {
 /// What batches are to be.
 #[derive(Debug, Clone, Copy)]
 pub struct How {
-    /// Of the order and the shifts.
+    /// The seed of the order and the shifts.
     pub seed: u64,
     /// Pictures in a batch.
     pub size: usize,

@@ -1,7 +1,8 @@
-//! Checkpoints: one safetensors file with every tensor of the [`State`], readable from Python as well.
+//! Checkpoints: one safetensors file with every tensor of the [`State`], readable from Python as
+//! well.
 //!
-//! The newest is `checkpoint.safetensors`, the one before `checkpoint.previous.safetensors`. A checkpoint says which
-//! config and dataset it belongs to, and carries a SHA-256 of its tensors.
+//! The newest is `checkpoint.safetensors`, the one before `checkpoint.previous.safetensors`. A
+//! checkpoint says which config and dataset it belongs to, and carries a SHA-256 of its tensors.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -132,8 +133,8 @@ pub fn exists(folder: &Path) -> bool {
     folder.join(NEWEST).is_file() || folder.join(PREVIOUS).is_file()
 }
 
-/// Loads the newest checkpoint of a folder into a trainer of the same shapes, or the previous one where there is no
-/// newest (the program was killed between the two writes).
+/// Loads the newest checkpoint of a folder into a trainer of the same shapes, or the previous one
+/// where there is no newest (the program was killed between the two writes).
 ///
 /// # Errors
 /// [`CheckpointError`]; the trainer is then as it was.

@@ -1,7 +1,9 @@
-//! Which backend computes: chosen at run time among those that were compiled in, without ever starting one that hangs.
+//! Which backend computes: chosen at run time among those that were compiled in, without ever
+//! starting one that hangs.
 //!
-//! A GPU backend without a working driver panics in a thread of its own (CUDA) or gives no answer at all (wgpu). So it is
-//! tried first in a child process of the same program, with a time limit; [`answer_probe`] is that child's side.
+//! A GPU backend without a working driver panics in a thread of its own (CUDA) or gives no answer
+//! at all (wgpu). So it is tried first in a child process of the same program, with a time limit;
+//! [`answer_probe`] is that child's side.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -105,7 +107,8 @@ impl Backend {
     }
 }
 
-/// To be called first in `main`: where this process was started to try a backend, it does so and ends.
+/// To be called first in `main`: where this process was started to try a backend, it does so and
+/// ends.
 pub fn answer_probe() {
     ANSWERS.store(true, Ordering::Relaxed);
     let Some(asked) = std::env::var_os(PROBE_VARIABLE) else {

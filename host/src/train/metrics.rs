@@ -11,7 +11,8 @@ use crate::system::files::{FileError, read_at_most, write_atomically};
 /// The largest metrics file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 30;
 
-/// Standard deviation of pixels around the mean picture of their class, over a batch of shape (labels, pixels).
+/// Standard deviation of pixels around the mean picture of their class, over a batch of shape
+/// (labels, pixels).
 pub fn spread(pictures: &[f32], labels: &[u8]) -> f64 {
     let pixels = pictures.len() / labels.len().max(1);
     let (mut squares, mut freedom) = (0.0, 0usize);
@@ -38,7 +39,8 @@ pub fn spread(pictures: &[f32], labels: &[u8]) -> f64 {
     (squares / freedom.max(1) as f64).sqrt()
 }
 
-/// Below this divergence, in nats, a latent vector says less of its picture than a tenth of a class label would.
+/// Below this divergence, in nats, a latent vector says less of its picture than a tenth of a class
+/// label would.
 const COLLAPSED: f64 = 0.2;
 
 /// Watches the records of a run for signs of collapse.
@@ -58,7 +60,8 @@ impl Watch {
     /// Looks at a record and puts its warning in.
     ///
     /// # Errors
-    /// [`TrainError::NotFinite`] at once; [`TrainError::Collapsed`] where a warning has lasted `patience` records.
+    /// [`TrainError::NotFinite`] at once; [`TrainError::Collapsed`] where a warning has lasted
+    /// `patience` records.
     pub fn look(&mut self, record: &mut Record) -> Result<(), TrainError> {
         let step = record.step;
         for (loss, value) in record.measures.losses() {
@@ -135,7 +138,8 @@ pub fn append(path: &Path, record: &Record) -> Result<(), FileError> {
     file.write_all(&line).map_err(failed)
 }
 
-/// Reads the records up to a step; a last line that was cut off is passed over, as are lines that are no records.
+/// Reads the records up to a step; a last line that was cut off is passed over, as are lines that
+/// are no records.
 ///
 /// # Errors
 /// [`FileError`].
@@ -261,7 +265,8 @@ mod tests {
 
     #[test]
     fn spread_is_taken_within_classes() {
-        // Two classes, each of two equal pictures: the classes differ, the pictures within them do not.
+        // Two classes, each of two equal pictures: the classes differ, the pictures within them do
+        // not.
         assert_eq!(spread(&[1.0, -1.0, 1.0, -1.0], &[0, 1, 0, 1]), 0.0);
         assert!((spread(&[1.0, -1.0], &[3, 3]) - 2f64.sqrt()).abs() < 1e-9);
         assert_eq!(spread(&[], &[]), 0.0);

@@ -1,9 +1,11 @@
-//! Training: a config and a dataset go in, a run folder and a float [`crate::graph::Network`] come out.
+//! Training: a config and a dataset go in, a run folder and a float [`crate::graph::Network`] come
+//! out.
 //!
-//! [`config`] says what to train, [`device`] where; [`run`](train) drives [`trainer`], whose state [`checkpoint`] saves.
-//! [`net`] has the networks, [`ops`] the operations that they are made of, [`adam`] the optimiser, [`batches`] the order
-//! of the pictures, [`rng`] every random number. [`metrics`], [`samples`] and [`progress`] report. [`qat`] trains integers, and
-//! [`qat_run`] puts them in the generator's place.
+//! [`config`] says what to train, [`device`] where; [`run`](train) drives [`trainer`], whose state
+//! [`checkpoint`] saves. [`net`] has the networks, [`ops`] the operations that they are made of,
+//! [`adam`] the optimiser, [`batches`] the order of the pictures, [`rng`] every random number.
+//! [`metrics`], [`samples`] and [`progress`] report. [`qat`] trains integers, and [`qat_run`] puts
+//! them in the generator's place.
 
 pub mod adam;
 pub mod batches;

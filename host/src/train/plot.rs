@@ -1,5 +1,5 @@
-//! The plot of a training run: losses above, signs of health below, drawn with embedded-graphics and its built-in
-//! bitmap fonts, so that no font of the system is needed.
+//! The plot of a training run: losses above, signs of health below, drawn with embedded-graphics
+//! and its built-in bitmap fonts, so that no font of the system is needed.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -61,7 +61,8 @@ fn series(records: &[Record], of: fn(&Measures) -> Vec<(&'static str, f64)>) -> 
 /// Draws the records of a run and writes the plot as PNG.
 ///
 /// # Errors
-/// [`PictureError`]. Records without a finite value are left out of their curve; no records give empty axes.
+/// [`PictureError`]. Records without a finite value are left out of their curve; no records give
+/// empty axes.
 pub fn write(records: &[Record], path: &Path) -> Result<(), PictureError> {
     let mut canvas = Canvas::new();
     let half = SIZE.height as i32 / 2;
@@ -176,7 +177,8 @@ fn panel(canvas: &mut Canvas, top: i32, height: i32, records: &[Record], series:
         .draw(canvas);
 }
 
-/// Distance between ticks (1, 2 or 5 times a power of ten; four to nine of them) and the value at the top.
+/// Distance between ticks (1, 2 or 5 times a power of ten; four to nine of them) and the value at
+/// the top.
 fn scale(largest: f64) -> (f64, f64) {
     let largest = if largest > 0.0 { largest } else { 1.0 };
     let rough = largest / 8.0;
@@ -295,7 +297,8 @@ mod tests {
                 .collect::<Vec<_>>(),
         );
         for colour in [FIRST, SECOND] {
-            // The name of the curve is drawn in both; a curve across the panel adds at least its width.
+            // The name of the curve is drawn in both; a curve across the panel adds at least its
+            // width.
             assert!(count(&drawn, colour) > count(&empty, colour) + 800);
         }
     }

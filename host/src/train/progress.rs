@@ -1,4 +1,5 @@
-//! Telling how far a run is: a bar on a terminal, a line now and then elsewhere, nothing where quiet is asked for.
+//! Telling how far a run is: a bar on a terminal, a line now and then elsewhere, nothing where
+//! quiet is asked for.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

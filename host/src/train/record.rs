@@ -21,7 +21,7 @@ pub struct Record {
 /// What is measured for each objective.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Measures {
-    /// Of a GAN.
+    /// What a GAN measures.
     Gan {
         /// Mean loss of the discriminator, gradient penalty included; cross-entropies are in nats.
         discriminator_loss: f64,
@@ -29,25 +29,28 @@ pub enum Measures {
         generator_loss: f64,
         /// Part of the last batch's real and generated pictures that the discriminator told right.
         discriminator_accuracy: f64,
-        /// Spread of the generated pictures within their classes, relative to that of the real ones; 1 is equal.
+        /// Spread of the generated pictures within their classes, relative to that of the real
+        /// ones; 1 is equal.
         diversity: f64,
     },
-    /// Of a VAE: the two terms of the evidence lower bound.
+    /// What a VAE measures: the two terms of the evidence lower bound.
     Vae {
         /// Mean negative log-likelihood of a picture, in nats; as a density it can be negative.
         reconstruction: f64,
-        /// Mean Kullback-Leibler divergence of a picture's latent distribution from the prior, in nats.
+        /// Mean Kullback-Leibler divergence of a picture's latent distribution from the prior, in
+        /// nats.
         divergence: f64,
         /// Spread of the pictures as they are drawn again, relative to that of the real ones.
         diversity: f64,
     },
-    /// Of a classifier.
+    /// What a classifier measures.
     Classifier {
         /// Mean cross-entropy, in nats.
         loss: f64,
         /// Part of the last batch that was told right.
         accuracy: f64,
-        /// Part of the test pictures that the averaged weights tell right; after each epoch and at the end.
+        /// Part of the test pictures that the averaged weights tell right; after each epoch and at
+        /// the end.
         test_accuracy: Option<f64>,
     },
 }

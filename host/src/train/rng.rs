@@ -1,6 +1,8 @@
-//! Random numbers of the trainer: every draw starts from (seed, purpose, index), never from where another draw ended.
+//! Random numbers of the trainer: every draw starts from (seed, purpose, index), never from where
+//! another draw ended.
 //!
-//! So a resumed run needs no saved state, and the numbers are the same on every backend, because the host draws them.
+//! So a resumed run needs no saved state, and the numbers are the same on every backend, because
+//! the host draws them.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +23,8 @@ pub enum Purpose {
     Samples = 5,
     /// Latent vectors for the statistics of batch normalisation.
     Statistics = 6,
-    /// Places between real and generated pictures, for the gradient penalty; the index is the update.
+    /// Places between real and generated pictures, for the gradient penalty; the index is the
+    /// update.
     Penalty = 7,
     /// By how much pictures are moved; the index is the step.
     Shift = 8,

@@ -30,7 +30,8 @@ use crate::system::files::write_atomically;
 /// Any error of the caller's function.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The caller's function that takes the network and the run folder, at each checkpoint and at the end.
+/// The caller's function that takes the network and the run folder, at each checkpoint and at the
+/// end.
 pub type OnNetwork<'a> = &'a mut dyn FnMut(&Network, &Path) -> Result<(), BoxError>;
 
 /// How to run, beside the config.
@@ -74,7 +75,8 @@ pub struct Summary {
     pub device: Choice,
 }
 
-/// A flag that Ctrl-C (and SIGTERM) sets, to be passed to [`train`]; to be called once in a process.
+/// A flag that Ctrl-C (and SIGTERM) sets, to be passed to [`train`]; to be called once in a
+/// process.
 ///
 /// # Errors
 /// [`TrainError::Signal`] where a handler is set already.
@@ -90,8 +92,8 @@ pub fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, TrainError> {
     Ok(stop)
 }
 
-/// Trains. The run folder gets config.toml, run.json, metrics.jsonl, loss.png, samples.png, samples/, and checkpoints;
-/// `on_network` may add the exported network.
+/// Trains. The run folder gets config.toml, run.json, metrics.jsonl, loss.png, samples.png,
+/// samples/, and checkpoints; `on_network` may add the exported network.
 ///
 /// # Errors
 /// [`TrainError`]. Where training collapses, the run folder keeps its last good checkpoint.

@@ -25,7 +25,7 @@ pub struct RunInfo<'a> {
     threads: usize,
     system: String,
     profile: &'static str,
-    /// Of the network that is exported, then of the one that trains it.
+    /// Numbers for the network that is exported, then of the one that trains it.
     parameters: Vec<usize>,
     /// Steps that the run is to have.
     pub steps: u64,

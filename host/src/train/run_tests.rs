@@ -1,4 +1,5 @@
-//! Tests of [`super`]: whole runs on the real dataset, with small networks where the size does not matter.
+//! Tests of [`super`]: whole runs on the real dataset, with small networks where the size does not
+//! matter.
 
 use super::*;
 use crate::train::ConfigError;

@@ -26,7 +26,8 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Draws the latent vectors and chooses the real pictures: for each place one of the same class.
+    /// Draws the latent vectors and chooses the real pictures: for each place one of the same
+    /// class.
     ///
     /// # Errors
     /// [`PictureError`].
@@ -53,7 +54,8 @@ impl Samples {
         })
     }
 
-    /// The grid of the averaged generator as it is now: samples on the left, real pictures on the right.
+    /// The grid of the averaged generator as it is now: samples on the left, real pictures on the
+    /// right.
     ///
     /// # Errors
     /// [`PictureError`].
@@ -91,7 +93,8 @@ impl Samples {
     }
 }
 
-/// Real pictures, in the order of the dataset: one of the class of each label, or any where there are no classes.
+/// Real pictures, in the order of the dataset: one of the class of each label, or any where there
+/// are no classes.
 ///
 /// # Errors
 /// [`PictureError`].

@@ -40,8 +40,8 @@ impl<B: TrainBackend> Sums<B> {
         self.steps += 1;
     }
 
-    /// The record of the steps since the last, and a fresh start. `report` is that of the last step, `labels` and
-    /// `real_spread` belong to its real pictures.
+    /// The record of the steps since the last, and a fresh start. `report` is that of the last
+    /// step, `labels` and `real_spread` belong to its real pictures.
     pub fn record(
         &mut self,
         report: &StepReport<B>,
@@ -90,8 +90,8 @@ impl<B: TrainBackend> Sums<B> {
     }
 }
 
-/// Part of the scores on the right side of the threshold: those of as many real pictures come first, then those of
-/// generated ones. Without a threshold their mean takes its place.
+/// Part of the scores on the right side of the threshold: those of as many real pictures come
+/// first, then those of generated ones. Without a threshold their mean takes its place.
 fn told_right(scores: &[f32], threshold: Option<f32>) -> f64 {
     let mean = scores.iter().sum::<f32>() / scores.len().max(1) as f32;
     let threshold = threshold.unwrap_or(mean);

@@ -18,7 +18,8 @@ use summary::Ending;
 
 pub use summary::Summary;
 
-/// Names the runtimes that the tests have to find, so that none is left out in silence: separated by commas.
+/// Names the runtimes that the tests have to find, so that none is left out in silence: separated
+/// by commas.
 pub const REQUIRED_VARIABLE: &str = "THUMBGEN_REQUIRE";
 
 /// npm's program.
@@ -80,7 +81,8 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
         let mut clippy = run.cargo(["clippy", "--workspace", "--all-targets"]);
         clippy.args(["--", "-D", "warnings"]);
         run.check("lints", clippy)?;
-        // Everything is compiled up to machine code, which takes four times as long and finds no more.
+        // Everything is compiled up to machine code, which takes four times as long and finds no
+        // more.
         let mut gpu = run.cargo(["clippy", "-p", "host", "--features", "cuda,wgpu"]);
         gpu.args(["--", "-D", "warnings"]);
         run.check("lints with the GPU features cuda and wgpu", gpu)?;
@@ -135,8 +137,8 @@ impl Run {
         Ok(())
     }
 
-    /// Installs the packages that tests of the page want, which takes npm and a network. Gives the reason where that is not
-    /// to be had: a machine without a network tests the rest.
+    /// Installs the packages that tests of the page want, which takes npm and a network. Gives the
+    /// reason where that is not to be had: a machine without a network tests the rest.
     fn packages(&self) -> Result<(), String> {
         self.console.step("packages of the page, by npm");
         packages::install_packages(&self.root.join("host/pico"), programs::find(NPM_PROGRAM))

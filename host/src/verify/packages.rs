@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Installs what a folder's `package-lock.json` names with `npm ci`, unless that was done since it last changed. What may
-/// run there are the packages' programs, not their install scripts.
+/// Installs what a folder's `package-lock.json` names with `npm ci`, unless that was done since it
+/// last changed. What may run there are the packages' programs, not their install scripts.
 ///
 /// # Errors
 /// In a line, what is missing or what npm said.

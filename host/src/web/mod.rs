@@ -1,8 +1,8 @@
 //! The page with the emulated Raspberry Pi Pico: its files, and a small server for them.
 //!
-//! `host/pico/web` and the bundle `host/pico/dist/board.js` are in this program; with a firmware as `firmware.uf2` they
-//! are a page that any server of files can offer, in any folder. [`export`] writes them, [`Server`] serves them to this
-//! machine. Nothing is computed on the server's side.
+//! `host/pico/web` and the bundle `host/pico/dist/board.js` are in this program; with a firmware as
+//! `firmware.uf2` they are a page that any server of files can offer, in any folder. [`export`]
+//! writes them, [`Server`] serves them to this machine. Nothing is computed on the server's side.
 
 mod server;
 

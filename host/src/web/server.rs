@@ -1,8 +1,9 @@
 //! A server of a handful of files, to this machine alone.
 //!
-//! It knows its files by name and has nothing to do with a file system, so no path leads anywhere else. It answers GET
-//! and HEAD, one request a connection, and gives up on whoever says too much, or is not done in time: a request and its
-//! answer have one deadline, however lively the visitor is until then.
+//! It knows its files by name and has nothing to do with a file system, so no path leads anywhere
+//! else. It answers GET and HEAD, one request a connection, and gives up on whoever says too much,
+//! or is not done in time: a request and its answer have one deadline, however lively the visitor
+//! is until then.
 
 use super::{ASSETS, FIRMWARE};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 
 /// The most bytes of a request's head; browsers send one or two thousand.
 const HEAD_LIMIT: u64 = 16 << 10;
-/// How long a visitor may take to ask and to take the answer, of a few hundred kilobytes and on this machine.
+/// How long a visitor may take to ask and to take the answer, of a few hundred kilobytes and on
+/// this machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Visitors at the same time.
 const MOST_VISITORS: usize = 32;
@@ -273,7 +275,8 @@ mod tests {
         });
     }
 
-    /// Visitors that send a byte now and then, or take one, are never silent. They are sent away all the same.
+    /// Visitors that send a byte now and then, or take one, are never silent. They are sent away
+    /// all the same.
     #[test]
     fn visitors_that_dawdle_do_not_hold_their_places() {
         const BETWEEN_BYTES: Duration = Duration::from_millis(20);

@@ -46,7 +46,8 @@ fn add(inputs: &[i8], output: i8) -> Add {
     Add::new(inputs, output, Activation::None).unwrap()
 }
 
-/// A state of four elements, to which three steps each add a row of a table and noise; then the picture.
+/// A state of four elements, to which three steps each add a row of a table and noise; then the
+/// picture.
 fn description() -> Description {
     let vector = |offset, len, exponent| Region::vector(offset, len, exponent);
     let picture = Region {
@@ -293,7 +294,8 @@ fn products_of_tensors_are_checked() {
     );
 }
 
-/// A forged checksum lets a change through to the structural checks: whatever they let in must be safe to walk.
+/// A forged checksum lets a change through to the structural checks: whatever they let in must be
+/// safe to walk.
 #[test]
 fn every_changed_byte_under_a_forged_checksum_is_refused_or_harmless() {
     let bytes = written(|_| ()).unwrap();

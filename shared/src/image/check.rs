@@ -1,5 +1,5 @@
-//! The check of a program as a whole: each operation by itself, that it reads only what was written, and that blocks of
-//! repeated operations are whole.
+//! The check of a program as a whole: each operation by itself, that it reads only what was
+//! written, and that blocks of repeated operations are whole.
 
 use super::error::ImageError;
 use super::program;
@@ -12,8 +12,8 @@ use crate::op::{InputRegions, OpFault};
 pub(super) struct Extent {
     /// Number of operations.
     pub ops: usize,
-    /// Number of checksums that a golden vector has: one for the input, one an operation outside of blocks, and one a
-    /// step of a block.
+    /// Number of checksums that a golden vector has: one for the input, one an operation outside of
+    /// blocks, and one a step of a block.
     pub checksums: usize,
 }
 
@@ -31,10 +31,11 @@ struct Open {
 impl Sections<'_> {
     /// Walks the program once, and each block that repeats once more, with every check.
     ///
-    /// What a block leaves in the arena does not depend on what was there before it, but for regions that it does not
-    /// touch: after two walks nothing new comes of a third.
+    /// What a block leaves in the arena does not depend on what was there before it, but for
+    /// regions that it does not touch: after two walks nothing new comes of a third.
     pub(super) fn check_program(&self, input: u16, output: u16) -> Result<Extent, ImageError> {
-        // How many channels of each region, from the first, hold a value at this point of the program.
+        // How many channels of each region, from the first, hold a value at this point of the
+        // program.
         let mut written = [0; MAX_REGIONS];
         let channels = |index| self.region(usize::from(index)).map_or(0, |r| r.channels);
         self.write(&mut written, input, channels(input));
@@ -119,8 +120,9 @@ impl Sections<'_> {
         }
     }
 
-    /// Marks the first `count` channels of a region as holding a value. What else they overwrite holds none any more;
-    /// but of a region written whole, the regions within it hold what it holds: other shapes of it, and parts.
+    /// Marks the first `count` channels of a region as holding a value. What else they overwrite
+    /// holds none any more; but of a region written whole, the regions within it hold what it
+    /// holds: other shapes of it, and parts.
     fn write(&self, written: &mut [u16; MAX_REGIONS], index: u16, count: u16) {
         let Some(target) = self.region(usize::from(index)) else {
             return;

@@ -1,7 +1,8 @@
-//! The model image: a small program over one arena, with its weights, in one little-endian file that is run in place.
+//! The model image: a small program over one arena, with its weights, in one little-endian file
+//! that is run in place.
 //!
-//! The format is described in `shared/IMAGE-FORMAT.md`. A code that a reader does not know is refused by its number: a new
-//! operator needs no other format.
+//! The format is described in `shared/IMAGE-FORMAT.md`. A code that a reader does not know is
+//! refused by its number: a new operator needs no other format.
 
 #[cfg(test)]
 mod block_tests;
@@ -57,7 +58,8 @@ pub enum PixelRange {
     /// -1 is black, 1 is white (tanh): at exponent -7, `grey = q + 128`.
     #[default]
     Signed,
-    /// 0 is black, 1 is white (sigmoid): at exponent -7, `grey = 2 q + q / 64`, so that 127 is white.
+    /// 0 is black, 1 is white (sigmoid): at exponent -7, `grey = 2 q + q / 64`, so that 127 is
+    /// white.
     Unit,
 }
 

@@ -64,8 +64,8 @@ struct Description {
     ops: Vec<Op<'static>>,
 }
 
-/// Latent vector and label: an embedding of the label, concatenated with the latent vector, then a dense layer, both
-/// convolutions, upsampling and a table.
+/// Latent vector and label: an embedding of the label, concatenated with the latent vector, then a
+/// dense layer, both convolutions, upsampling and a table.
 fn description() -> Description {
     let regions = vec![
         region(0, [1, 1, 5], latent::EXPONENT),
@@ -294,7 +294,8 @@ fn each_fault_has_its_error() {
     }
 }
 
-/// What holds a value: what was written whole, other shapes of it and parts of it, until a byte of it is overwritten.
+/// What holds a value: what was written whole, other shapes of it and parts of it, until a byte of
+/// it is overwritten.
 #[test]
 fn regions_that_share_bytes_hold_what_was_written_there() {
     let unwritten = |region: u16, change: fn(&mut Description)| {
@@ -314,7 +315,8 @@ fn regions_that_share_bytes_hold_what_was_written_there() {
         d.regions[2].offset = 0;
         d.regions[3].offset = 2;
     });
-    // The label's bytes may be written over, and the latent vector, which shares none of them, stays.
+    // The label's bytes may be written over, and the latent vector, which shares none of them,
+    // stays.
     let reused = written(|d| {
         d.regions[5] = region(3, [1, 1, 8], -4);
         d.regions[6] = region(3, [2, 2, 2], -4);
@@ -339,7 +341,8 @@ fn regions_that_share_bytes_hold_what_was_written_there() {
     });
 }
 
-/// A forged checksum lets a change through to the structural checks: whatever they let in must be safe to walk.
+/// A forged checksum lets a change through to the structural checks: whatever they let in must be
+/// safe to walk.
 #[test]
 fn every_changed_byte_under_a_forged_checksum_is_refused_or_harmless() {
     let bytes = written(|_| ()).unwrap();

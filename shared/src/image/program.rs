@@ -1,4 +1,5 @@
-//! Operations as they stand in the program section: decoding with every check that does not depend on other operations.
+//! Operations as they stand in the program section: decoding with every check that does not depend
+//! on other operations.
 
 use super::fields::u16_at;
 use super::sections::Sections;
@@ -12,7 +13,8 @@ pub(super) const fn fields_at(inputs: usize) -> usize {
     (RECORD_HEAD_LEN + 2 * inputs).next_multiple_of(4)
 }
 
-/// The operation at byte `at` of the program, and where the next one starts. Not inlined: its frame is large, and the engine's is below it.
+/// The operation at byte `at` of the program, and where the next one starts. Not inlined: its frame
+/// is large, and the engine's is below it.
 #[inline(never)]
 pub(super) fn decode<'a>(sections: &Sections<'a>, at: usize) -> Result<(Op<'a>, usize), OpFault> {
     let record = sections.program.get(at..).ok_or(OpFault::Cut)?;

@@ -12,7 +12,8 @@ use crate::checksum;
 use crate::latent::{self, Prior};
 use crate::op::{InputRegions, Name, Op, Region};
 
-/// A model image that was checked whole: header, checksum, every region, operation, shift and accumulator bound.
+/// A model image that was checked whole: header, checksum, every region, operation, shift and
+/// accumulator bound.
 #[derive(Debug, Clone, Copy)]
 pub struct Image<'a> {
     sections: Sections<'a>,
@@ -272,8 +273,8 @@ impl<'a> Image<'a> {
         all
     }
 
-    /// Number of checksums of each golden vector: of the input, of each operation outside of blocks, and of each step of
-    /// a block.
+    /// Number of checksums of each golden vector: of the input, of each operation outside of
+    /// blocks, and of each step of a block.
     pub fn checksum_count(&self) -> usize {
         self.extent.checksums
     }

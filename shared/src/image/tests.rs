@@ -300,7 +300,8 @@ fn every_flipped_bit_is_refused() {
     }
 }
 
-/// A forged checksum lets a change through to the structural checks: whatever they let in must be safe to walk.
+/// A forged checksum lets a change through to the structural checks: whatever they let in must be
+/// safe to walk.
 #[test]
 fn every_changed_byte_under_a_forged_checksum_is_refused_or_harmless() {
     let bytes = written(|_| ()).unwrap();

@@ -56,8 +56,8 @@ impl ImageRepr<'_> {
     /// Writes the image to the start of `buffer` and gives its length.
     ///
     /// # Errors
-    /// [`WriteError`] where the buffer is short, something exceeds the format, or the result is not valid: what was
-    /// written is read back with [`Image::new_checked`].
+    /// [`WriteError`] where the buffer is short, something exceeds the format, or the result is not
+    /// valid: what was written is read back with [`Image::new_checked`].
     pub fn emit(&self, buffer: &mut [u8]) -> Result<usize, WriteError> {
         at_most("regions", self.regions.len(), MAX_REGIONS)?;
         at_most("operations", self.ops.len(), MAX_OPS)?;
@@ -89,8 +89,8 @@ impl ImageRepr<'_> {
         }
     }
 
-    /// Number of checksums of a golden vector: of the input, of each operation outside of blocks, and of each step of a
-    /// block.
+    /// Number of checksums of a golden vector: of the input, of each operation outside of blocks,
+    /// and of each step of a block.
     pub fn checksum_count(&self) -> usize {
         let mut count = 1 + self.ops.len();
         for block in self.ops.iter().filter_map(|op| op.kind.block()) {
@@ -99,7 +99,8 @@ impl ImageRepr<'_> {
         count
     }
 
-    /// Data of another length would shift what the reader finds. Regions that do not exist are the reader's to refuse.
+    /// Data of another length would shift what the reader finds. Regions that do not exist are the
+    /// reader's to refuse.
     fn check_data_lengths(&self) -> Result<(), WriteError> {
         for (index, op) in self.ops.iter().enumerate() {
             let region = |index: u16| self.regions.get(usize::from(index)).copied();

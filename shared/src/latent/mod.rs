@@ -1,7 +1,9 @@
-//! From a seed to the input of a generator, in integers only, so that a seed gives the same picture on every machine.
+//! From a seed to the input of a generator, in integers only, so that a seed gives the same picture
+//! on every machine.
 //!
-//! seed -> [`pcg::split_mix_64`] -> [`pcg::Pcg32`] -> [`normal`] or uniform int8 values at exponent [`EXPONENT`]; behind
-//! the latent vector stands the one-hot label, with [`ONE`] for the class that is asked for.
+//! seed -> [`pcg::split_mix_64`] -> [`pcg::Pcg32`] -> [`normal`] or uniform int8 values at exponent
+//! [`EXPONENT`]; behind the latent vector stands the one-hot label, with [`ONE`] for the class that
+//! is asked for.
 
 pub mod normal;
 pub mod pcg;
@@ -15,9 +17,9 @@ pub const EXPONENT: i8 = -5;
 
 /// The element of the class that is asked for; the others are 0.
 ///
-/// The largest value, not 1.0 at [`EXPONENT`]: the quantizer makes the weights of the label smaller by the same factor.
-/// Trained label weights are several times those of the latent vector, and share an exponent with them; measured on the
-/// reference network, the pictures gain 5 dB at int8.
+/// The largest value, not 1.0 at [`EXPONENT`]: the quantizer makes the weights of the label smaller
+/// by the same factor. Trained label weights are several times those of the latent vector, and
+/// share an exponent with them; measured on the reference network, the pictures gain 5 dB at int8.
 pub const ONE: i8 = 127;
 
 /// Half the number of steps of the uniform prior: 1.0 at [`EXPONENT`].
@@ -36,7 +38,8 @@ const QUARTER_COSINE: [i16; WALK_STEPS as usize + 1] = [
     4756, 4370, 3981, 3590, 3196, 2801, 2404, 2006, 1606, 1205, 804, 402, 0,
 ];
 
-/// The stream of [`Pcg32`] that latent vectors are drawn from. Any constant would do; a change changes every picture.
+/// The stream of [`Pcg32`] that latent vectors are drawn from. Any constant would do; a change
+/// changes every picture.
 const STREAM: u64 = 0x7468_756D_6267_656E;
 
 /// The distribution that a generator's latent vector is drawn from.
@@ -94,11 +97,11 @@ pub enum Latent {
 }
 
 impl Latent {
-    /// Fills `out` with the latent vector, which has `latent_len` elements, and the one-hot label behind it; gives the
-    /// numbers of the seed that come next, for what is drawn later.
+    /// Fills `out` with the latent vector, which has `latent_len` elements, and the one-hot label
+    /// behind it; gives the numbers of the seed that come next, for what is drawn later.
     ///
-    /// The label walks on the straight line; see [`Stream::fill`] for the latent vector. A label beyond `out` leaves
-    /// zeros: the engine refuses it before.
+    /// The label walks on the straight line; see [`Stream::fill`] for the latent vector. A label
+    /// beyond `out` leaves zeros: the engine refuses it before.
     pub fn fill(&self, prior: Prior, latent_len: usize, out: &mut [i8]) -> Stream {
         let (latent, label) = out.split_at_mut(latent_len.min(out.len()));
         let mut stream = Stream::new(self);
@@ -131,8 +134,8 @@ impl Latent {
     }
 }
 
-/// The endless row of numbers that belong to a seed, or to a step of a walk between two: the latent vector first, then
-/// what the program draws.
+/// The endless row of numbers that belong to a seed, or to a step of a walk between two: the latent
+/// vector first, then what the program draws.
 #[derive(Debug, Clone)]
 pub struct Stream {
     from: Pcg32,
@@ -161,8 +164,8 @@ impl Stream {
 
     /// Fills `out` with the next numbers.
     ///
-    /// Normal ones walk on the arc `z0 cos t + z1 sin t`, which keeps the distribution; uniform ones on the straight
-    /// line.
+    /// Normal ones walk on the arc `z0 cos t + z1 sin t`, which keeps the distribution; uniform
+    /// ones on the straight line.
     pub fn fill(&mut self, prior: Prior, out: &mut [i8]) {
         let Some(to) = &mut self.to else {
             out.fill_with(|| next(&mut self.from, prior));
@@ -223,8 +226,8 @@ mod tests {
 
     #[test]
     fn known_latents_stay() {
-        // From an implementation in Python that shares no code with this one. A change here changes every picture of
-        // every model: it needs a new version of the image.
+        // From an implementation in Python that shares no code with this one. A change here changes
+        // every picture of every model: it needs a new version of the image.
         let first = |seed| {
             let mut out = [0; 8];
             Latent::At(Point { seed, label: None }).fill(Prior::Normal, 8, &mut out);

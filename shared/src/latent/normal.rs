@@ -1,12 +1,14 @@
-//! The standard normal distribution in int8, without a float: inversion of the cumulative distribution by a table.
+//! The standard normal distribution in int8, without a float: inversion of the cumulative
+//! distribution by a table.
 
 use super::pcg::Pcg32;
 
-/// `THRESHOLDS[m] = round(2^31 * erf((m + 1/2) / (32 * sqrt(2))))`: the probability that a standard normal value,
-/// rounded to a multiple of 1/32, has a magnitude of at most `m / 32`, in units of 2^-31.
+/// `THRESHOLDS[m] = round(2^31 * erf((m + 1/2) / (32 * sqrt(2))))`: the probability that a standard
+/// normal value, rounded to a multiple of 1/32, has a magnitude of at most `m / 32`, in units of
+/// 2^-31.
 ///
-/// Inversion method: Devroye, Non-Uniform Random Variate Generation (1986), section III.2. Magnitudes over 127/32
-/// (3.97 standard deviations, one value in 14,000) are clipped to it.
+/// Inversion method: Devroye, Non-Uniform Random Variate Generation (1986), section III.2.
+/// Magnitudes over 127/32 (3.97 standard deviations, one value in 14,000) are clipped to it.
 #[rustfmt::skip]
 const THRESHOLDS: [u32; 127] = [
     26771474, 80288286, 133726768, 187034955, 240161262, 293054635, 345664698, 397941894,
@@ -27,7 +29,8 @@ const THRESHOLDS: [u32; 127] = [
     2147126880, 2147168974, 2147206358, 2147239528, 2147268929, 2147294965, 2147317997,
 ];
 
-/// A value of the standard normal distribution, at exponent [`super::EXPONENT`]: `-127..=127` for `-3.97..=3.97`.
+/// A value of the standard normal distribution, at exponent [`super::EXPONENT`]: `-127..=127` for
+/// `-3.97..=3.97`.
 ///
 /// Uses one 32-bit number of the generator: bit 0 is the sign, the others choose the magnitude.
 pub fn sample(generator: &mut Pcg32) -> i8 {
@@ -72,8 +75,8 @@ mod tests {
             }
         }
         let n = f64::from(N);
-        // Five standard errors: 5 / sqrt(n) for the mean, 5 sqrt(2 / n) for the variance (rounding adds 1/12 of a
-        // squared step, clipping takes less), 5 sqrt(96 / n) for the fourth moment.
+        // Five standard errors: 5 / sqrt(n) for the mean, 5 sqrt(2 / n) for the variance (rounding
+        // adds 1/12 of a squared step, clipping takes less), 5 sqrt(96 / n) for the fourth moment.
         assert!((sum / n).abs() < 0.008, "mean {}", sum / n);
         assert!(
             (squares / n - 1.0).abs() < 0.0115,

@@ -1,7 +1,7 @@
 //! The pseudo-random generator behind every latent vector: PCG-XSH-RR 64/32.
 
-/// PCG-XSH-RR 64/32 (`pcg32`): O'Neill, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms
-/// for Random Number Generation", HMC-CS-2014-0905, section 6.3.
+/// PCG-XSH-RR 64/32 (`pcg32`): O'Neill, "PCG: A Family of Simple Fast Space-Efficient Statistically
+/// Good Algorithms for Random Number Generation", HMC-CS-2014-0905, section 6.3.
 #[derive(Debug, Clone)]
 pub struct Pcg32 {
     state: u64,
@@ -31,8 +31,9 @@ impl Pcg32 {
     }
 }
 
-/// One step of SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014,
-/// variant 13 of the mixer): spreads seeds that differ in a few bits over the whole state.
+/// One step of SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators",
+/// OOPSLA 2014, variant 13 of the mixer): spreads seeds that differ in a few bits over the whole
+/// state.
 pub const fn split_mix_64(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -75,7 +76,8 @@ mod tests {
 
     #[test]
     fn split_mix_first_numbers() {
-        // The published test vector: outputs for the state 1234567 (the state grows by the golden gamma).
+        // The published test vector: outputs for the state 1234567 (the state grows by the golden
+        // gamma).
         assert_eq!(split_mix_64(1_234_567), 6_457_827_717_110_365_317);
         assert_eq!(
             split_mix_64(1_234_567u64.wrapping_add(0x9E37_79B9_7F4A_7C15)),

@@ -7,11 +7,12 @@ use crate::arithmetic::{ACCUMULATOR_LIMIT, Activation, MAX_SHIFT};
 /// A sum of tensors at different exponents, with an activation and one rounding:
 /// `y = requantize(sum over i of x_i << up_i)`.
 ///
-/// An input has the output's shape, or one element for each channel, which is then added to each pixel. May work in place
-/// of its first input, where that has the output's shape.
+/// An input has the output's shape, or one element for each channel, which is then added to each
+/// pixel. May work in place of its first input, where that has the output's shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Add {
-    /// How far each input is shifted left, so that all are at one exponent; 0 behind the last input.
+    /// How far each input is shifted left, so that all are at one exponent; 0 behind the last
+    /// input.
     pub up: [u8; MAX_INPUTS],
     /// From that exponent to the output's, 0 to 30; halves go to even.
     pub shift: u8,
@@ -76,8 +77,9 @@ impl<'a> Operator<'a> for Add {
 }
 
 impl Add {
-    /// The sum of inputs at these exponents for an output at another: all are brought to the smallest of them, or to the
-    /// output's where that is smaller. `None` where a shift does not fit or the sum could leave the accumulator.
+    /// The sum of inputs at these exponents for an output at another: all are brought to the
+    /// smallest of them, or to the output's where that is smaller. `None` where a shift does not
+    /// fit or the sum could leave the accumulator.
     pub fn new(inputs: &[i8], output: i8, activation: Activation) -> Option<Self> {
         let least = inputs.iter().copied().chain([output]).min()?;
         let mut up = [0; MAX_INPUTS];

@@ -2,7 +2,8 @@
 
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
 
-/// The index of each pixel's largest channel, as a byte without a sign; the first one of equal ones.
+/// The index of each pixel's largest channel, as a byte without a sign; the first one of equal
+/// ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArgMax;
 

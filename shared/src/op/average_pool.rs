@@ -7,15 +7,17 @@ use core::fmt;
 /// The mean of the elements under a window, a channel at a time:
 /// `y = saturate(rhe(reciprocal(count) * sum of x, shift))`.
 ///
-/// Both factors and their product stay below 2^24, so that float runtimes compute it exactly. A window as large as the
-/// input gives the global mean.
+/// Both factors and their product stay below 2^24, so that float runtimes compute it exactly. A
+/// window as large as the input gives the global mean.
 ///
-/// The reciprocal is off by up to `count / 2^17` of itself: 0.6 % for a window of 28 by 28, nothing for powers of two.
+/// The reciprocal is off by up to `count / 2^17` of itself: 0.6 % for a window of 28 by 28, nothing
+/// for powers of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AveragePool {
     /// Kernel, stride and padding; no dilation.
     pub window: Window,
-    /// Whether padding counts as elements that are 0; else each sum is divided by the number of elements it has.
+    /// Whether padding counts as elements that are 0; else each sum is divided by the number of
+    /// elements it has.
     pub counts_padding: bool,
     /// 16 more than the output's exponent less the input's, 1 to 30.
     pub shift: u8,

@@ -6,19 +6,21 @@ use super::{
 };
 use core::fmt;
 
-/// A convolution (in the sense of neural networks: a cross-correlation) with stride `s`, dilation `d` and padding `p`:
-/// `y[r][c][o] = requantize(b[o] + sum over i, j, n of x[r*s + i*d - p][c*s + j*d - p][n] * w[o][i][j][n])`.
+/// A convolution (in the sense of neural networks: a cross-correlation) with stride `s`, dilation
+/// `d` and padding `p`: `y[r][c][o] = requantize(b[o] + sum over i, j, n of x[r*s + i*d - p][c*s +
+/// j*d - p][n] * w[o][i][j][n])`.
 ///
-/// With groups, the channels of input and output fall into as many equal parts, and each part of the output sees its
-/// own part of the input alone: as many groups as channels make a depthwise convolution.
+/// With groups, the channels of input and output fall into as many equal parts, and each part of
+/// the output sees its own part of the input alone: as many groups as channels make a depthwise
+/// convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv<'a> {
     /// Kernel, stride, padding and dilation.
     pub window: Window,
     /// Number of groups, at least 1; divides the channels of input and output.
     pub groups: u16,
-    /// One row an output channel; its columns in the order rows of the kernel, columns of the kernel, input channels of
-    /// the group.
+    /// One row an output channel; its columns in the order rows of the kernel, columns of the
+    /// kernel, input channels of the group.
     pub weights: Weights<'a>,
 }
 

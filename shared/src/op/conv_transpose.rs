@@ -7,16 +7,16 @@ use super::{
 use core::fmt;
 
 /// A transposed convolution: each element of `x` adds its products with the kernel to `y` where
-/// `y_row + p = x_row * s + i * d` (padding `p`, stride `s`, dilation `d`), and likewise along the columns; then bias,
-/// activation and requantization. Groups are those of [`Conv`](super::Conv).
+/// `y_row + p = x_row * s + i * d` (padding `p`, stride `s`, dilation `d`), and likewise along the
+/// columns; then bias, activation and requantization. Groups are those of [`Conv`](super::Conv).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvTranspose<'a> {
     /// Kernel, stride, padding and dilation.
     pub window: Window,
     /// Number of groups, at least 1; divides the channels of input and output.
     pub groups: u16,
-    /// One row an output channel; its columns in the order rows of the kernel, columns of the kernel, input channels of
-    /// the group.
+    /// One row an output channel; its columns in the order rows of the kernel, columns of the
+    /// kernel, input channels of the group.
     pub weights: Weights<'a>,
 }
 

@@ -5,16 +5,19 @@ use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
 use crate::arithmetic::MAX_SHIFT;
 use core::fmt;
 
-/// Copies the input's channels behind the first `channel_offset` channels of the output: a part of a concatenation.
+/// Copies the input's channels behind the first `channel_offset` channels of the output: a part of
+/// a concatenation.
 ///
-/// The parts of one region are copied one after the other in the order of their channels, and only when the last is
-/// there may the region be read. The first one, at offset 0, sets the channels behind it to 0: what an observer sees of a
-/// region in the making does not depend on what lay there before.
+/// The parts of one region are copied one after the other in the order of their channels, and only
+/// when the last is there may the region be read. The first one, at offset 0, sets the channels
+/// behind it to 0: what an observer sees of a region in the making does not depend on what lay
+/// there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copy {
     /// The first channel of the output that is written.
     pub channel_offset: u16,
-    /// The output's exponent less the input's, 0 to 30: elements are shifted right by it, halves to even.
+    /// The output's exponent less the input's, 0 to 30: elements are shifted right by it, halves to
+    /// even.
     pub shift: u8,
 }
 

@@ -3,7 +3,8 @@
 use super::record::put_weights;
 use super::{OpFault, Operator, Record, Region, Sink, WeightShape, Weights, elements, operand};
 
-/// A fully connected layer: `y = requantize(W x + b)`, with the elements of `x` in the order of their region.
+/// A fully connected layer: `y = requantize(W x + b)`, with the elements of `x` in the order of
+/// their region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dense<'a> {
     /// One row an element of `y`, one column an element of `x`.

@@ -3,8 +3,8 @@
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
 use core::fmt;
 
-/// Each pixel's channels become a block of pixels: `y[r * b + i][c * b + j][n] = x[r][c][channel(i, j, n)]`, with the
-/// channel by [`BlockOrder`]. Both regions have one exponent.
+/// Each pixel's channels become a block of pixels: `y[r * b + i][c * b + j][n] = x[r][c][channel(i,
+/// j, n)]`, with the channel by [`BlockOrder`]. Both regions have one exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DepthToSpace {
     /// Rows and columns of a block, at least 1.
@@ -13,10 +13,12 @@ pub struct DepthToSpace {
     pub order: BlockOrder,
 }
 
-/// Where a block's pixels lie among the channels: of `n` channels a pixel of the block, and a block of `h x w`.
+/// Where a block's pixels lie among the channels: of `n` channels a pixel of the block, and a block
+/// of `h x w`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockOrder {
-    /// Pixel by pixel: channel `(i * w + j) * n + c`. ONNX: DepthToSpace with mode DCR, SpaceToDepth.
+    /// Pixel by pixel: channel `(i * w + j) * n + c`. ONNX: DepthToSpace with mode DCR,
+    /// SpaceToDepth.
     PixelsFirst,
     /// Channel by channel: channel `(c * h + i) * w + j`. ONNX: mode CRD; PyTorch: PixelShuffle.
     ChannelsFirst,

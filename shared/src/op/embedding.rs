@@ -3,8 +3,9 @@
 use super::record::put_weights;
 use super::{OpFault, Operator, Record, Region, Sink, WeightShape, Weights, elements, operand};
 
-/// The rows of a table, weighted by a one-hot label: `y = requantize(sum over c of x[c] * row[c] + b)`. Classes with
-/// `x[c] = 0` cost nothing, so that a one-hot label picks a row, and a walk between two labels mixes two.
+/// The rows of a table, weighted by a one-hot label: `y = requantize(sum over c of x[c] * row[c] +
+/// b)`. Classes with `x[c] = 0` cost nothing, so that a one-hot label picks a row, and a walk
+/// between two labels mixes two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Embedding<'a> {
     /// One row a class, one column an element of `y`; bias and shift are those of the columns.

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// The name of a part of an image. It is there on a PC only: a device tells that an image is refused, the host why, and
-/// the names would take 1 KB of flash.
+/// The name of a part of an image. It is there on a PC only: a device tells that an image is
+/// refused, the host why, and the names would take 1 KB of flash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name(#[cfg(not(target_os = "none"))] &'static str);
 
@@ -85,7 +85,8 @@ pub enum OpFault {
         /// Elements of the output.
         output: u32,
     },
-    /// Its input cannot give an output of that shape, for any padding behind the last row and column.
+    /// Its input cannot give an output of that shape, for any padding behind the last row and
+    /// column.
     #[error(
         "its input of {}x{}x{} (rows, columns, channels) cannot give an output of {}x{}x{}",
         .input[0], .input[1], .input[2], .output[0], .output[1], .output[2]

@@ -4,7 +4,8 @@ use super::record::put_halves;
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
 use core::fmt;
 
-/// A row of a table, chosen by an index of one byte: a step, a label, a token. `y = rows[min(x, count - 1)]`.
+/// A row of a table, chosen by an index of one byte: a step, a label, a token. `y = rows[min(x,
+/// count - 1)]`.
 ///
 /// The byte counts from 0 to 255 without a sign, whatever its region's exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -56,8 +56,8 @@ macro_rules! kinds {
                 Err(OpFault::Code(code))
             }
 
-            /// How many regions the operator with this code reads, at least and at most, and whether it may work in
-            /// place; `None` where this program has no such operator.
+            /// How many regions the operator with this code reads, at least and at most, and
+            /// whether it may work in place; `None` where this program has no such operator.
             pub(crate) fn operands(code: u8) -> Option<([usize; 2], bool)> {
                 $(
                     #[cfg(any(not(chosen_operators), operator = $code))]

@@ -6,9 +6,9 @@ use crate::arithmetic::{ACCUMULATOR_LIMIT, Activation};
 
 /// Products of two tensors' matrices: `y[h] = requantize(a[h] b[h])`.
 ///
-/// The rows of a region count matrices, its columns are a matrix's rows and its channels a matrix's columns: `a` of
-/// `h x m x k` holds `h` matrices of `m x k`. `b` holds as many of `k x n`, or of `n x k` where it is transposed, or one
-/// alone that serves all; `y` is `h x m x n`.
+/// The rows of a region count matrices, its columns are a matrix's rows and its channels a matrix's
+/// columns: `a` of `h x m x k` holds `h` matrices of `m x k`. `b` holds as many of `k x n`, or of
+/// `n x k` where it is transposed, or one alone that serves all; `y` is `h x m x n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MatMul {
     /// Whether the matrices of `b` are used transposed.

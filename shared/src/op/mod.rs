@@ -1,8 +1,9 @@
 //! Operators: what a model image's program is made of, one file each.
 //!
-//! [`Operator`] says what the format, the check and the reports have to know of an operator; [`for_each_operator!`](crate::for_each_operator)
-//! is the one list of them, from which [`Kind`] and all of its delegation are made. An operation, [`Op`], names the
-//! regions that it reads and writes; activations lie channels last, see [`Region`]. Operators that multiply share
+//! [`Operator`] says what the format, the check and the reports have to know of an operator;
+//! [`for_each_operator!`](crate::for_each_operator) is the one list of them, from which [`Kind`]
+//! and all of its delegation are made. An operation, [`Op`], names the regions that it reads and
+//! writes; activations lie channels last, see [`Region`]. Operators that multiply share
 //! [`Weights`], convolutions share [`Window`].
 //!
 //! A new operator is a file here, and a line in this one for its module, its name and the list.
@@ -67,8 +68,8 @@ use core::fmt;
 
 /// Calls a macro with every operator and its code. A new operator is a line here.
 ///
-/// A program for a device may be built for some operators alone (`build.rs`), so what the macro makes of each stands under
-/// `#[cfg(any(not(chosen_operators), operator = $code))]`.
+/// A program for a device may be built for some operators alone (`build.rs`), so what the macro
+/// makes of each stands under `#[cfg(any(not(chosen_operators), operator = $code))]`.
 #[macro_export]
 macro_rules! for_each_operator {
     ($then:ident) => {
@@ -116,8 +117,8 @@ pub trait Operator<'a>: Sized {
     /// Whether its output may be the same bytes as its first input.
     const IN_PLACE: bool = false;
 
-    /// Reads its own fields from a record and checks them against the regions. The number of inputs, and that no input
-    /// shares bytes with the output, were checked before.
+    /// Reads its own fields from a record and checks them against the regions. The number of
+    /// inputs, and that no input shares bytes with the output, were checked before.
     ///
     /// # Errors
     /// [`OpFault`] says which field or region is wrong.
@@ -146,8 +147,9 @@ pub trait Operator<'a>: Sized {
         None
     }
 
-    /// The work that it does, in multiplications of two elements, or of a weight and an element; an element that is
-    /// only added, looked up, moved or drawn counts as one. Padding is neither multiplied nor counted. Saturates.
+    /// The work that it does, in multiplications of two elements, or of a weight and an element; an
+    /// element that is only added, looked up, moved or drawn counts as one. Padding is neither
+    /// multiplied nor counted. Saturates.
     fn work(&self, from: &[Region], to: &Region) -> u64;
 
     /// Which of the output's channels it writes: from the first number up to the second.
@@ -156,7 +158,8 @@ pub trait Operator<'a>: Sized {
         [0, to.channels]
     }
 
-    /// Writes its attributes for tables that people read, each behind a space: they follow its name.
+    /// Writes its attributes for tables that people read, each behind a space: they follow its
+    /// name.
     ///
     /// # Errors
     /// Those of the formatter.

@@ -5,7 +5,8 @@ use crate::arithmetic::MAX_SHIFT;
 
 /// The product of two tensors, element by element: `y = saturate(rhe(a * b, shift))`.
 ///
-/// Each has the output's shape, or one element for each channel, by which every pixel is multiplied.
+/// Each has the output's shape, or one element for each channel, by which every pixel is
+/// multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mul {
     /// The output's exponent less the sum of the inputs', 0 to 30; halves go to even.

@@ -3,8 +3,8 @@
 use super::{OpFault, Operator, Record, Region, Sink, elements};
 use crate::latent::{self, Prior};
 
-/// Fills its region with the next numbers of the picture's seed, in order: those behind the latent vector, and behind
-/// all that were drawn before. At exponent [`latent::EXPONENT`].
+/// Fills its region with the next numbers of the picture's seed, in order: those behind the latent
+/// vector, and behind all that were drawn before. At exponent [`latent::EXPONENT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Noise {
     /// What the numbers are drawn from.

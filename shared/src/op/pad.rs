@@ -3,7 +3,8 @@
 use super::record::put_halves;
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
 
-/// A tensor with something around it; how much behind it follows from the shapes. Both regions have one exponent.
+/// A tensor with something around it; how much behind it follows from the shapes. Both regions have
+/// one exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pad {
     /// How many rows, columns and channels lie before it.
@@ -19,13 +20,14 @@ pub enum PadMode {
     Constant(i8),
     /// The element at the edge.
     Edge,
-    /// The tensor mirrored at the element at its edge, which is not repeated; less than its length along an axis.
+    /// The tensor mirrored at the element at its edge, which is not repeated; less than its length
+    /// along an axis.
     Reflect,
 }
 
 impl PadMode {
-    /// The element of an axis of `len` that lies at `position`, counted from the first padded one, with `before` of
-    /// them; `None` for the constant.
+    /// The element of an axis of `len` that lies at `position`, counted from the first padded one,
+    /// with `before` of them; `None` for the constant.
     #[inline]
     pub fn origin(self, position: u32, before: u32, len: u32) -> Option<u32> {
         let last = len.saturating_sub(1);

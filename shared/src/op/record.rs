@@ -95,7 +95,8 @@ impl<'a> Record<'a> {
         };
         let activation = self.activation()?;
         self.zeros::<1>()?;
-        // A region has at most 16 MiB, and so has the data: the products saturate and are then refused.
+        // A region has at most 16 MiB, and so has the data: the products saturate and are then
+        // refused.
         let (values_len, channels) = (shape.values_len(layout), shape.channels);
         Ok(Weights {
             layout,

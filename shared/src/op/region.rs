@@ -1,8 +1,9 @@
 //! Tensors in the arena.
 
-/// A tensor's place in the arena: int8 elements in the order rows, columns, channels (channels last), so that the
-/// channels of one pixel lie side by side. Several regions may name the same bytes: as another shape (a reshape costs
-/// nothing), or as a part (the label behind the latent vector).
+/// A tensor's place in the arena: int8 elements in the order rows, columns, channels (channels
+/// last), so that the channels of one pixel lie side by side. Several regions may name the same
+/// bytes: as another shape (a reshape costs nothing), or as a part (the label behind the latent
+/// vector).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {
     /// First byte in the arena.

@@ -5,8 +5,8 @@ use core::fmt;
 
 /// Runs the operations behind it several times: a denoiser's steps, a text's tokens.
 ///
-/// It writes the number of the step, from 0, to its region of one byte, a byte without a sign, and again before each
-/// further step. Blocks do not lie within one another.
+/// It writes the number of the step, from 0, to its region of one byte, a byte without a sign, and
+/// again before each further step. Blocks do not lie within one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat {
     /// How often, and how many operations.

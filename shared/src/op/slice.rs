@@ -3,7 +3,8 @@
 use super::record::put_halves;
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
 
-/// A part of a tensor: `y[r][c][n] = x[start + r * step]...`, along each axis. Both regions have one exponent.
+/// A part of a tensor: `y[r][c][n] = x[start + r * step]...`, along each axis. Both regions have
+/// one exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slice {
     /// The first row, column and channel.

@@ -4,8 +4,8 @@ use super::depth_to_space::blocks_fit;
 use super::{BlockOrder, OpFault, Operator, Record, Region, Sink, elements, operand};
 use core::fmt;
 
-/// Each block of pixels becomes the channels of one: `y[r][c][channel(i, j, n)] = x[r * b + i][c * b + j][n]`, with the
-/// channel by [`BlockOrder`]. Both regions have one exponent.
+/// Each block of pixels becomes the channels of one: `y[r][c][channel(i, j, n)] = x[r * b + i][c *
+/// b + j][n]`, with the channel by [`BlockOrder`]. Both regions have one exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpaceToDepth {
     /// Rows and columns of a block, at least 1.

@@ -2,11 +2,12 @@
 
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
 
-/// The axes in another order: axis `i` of the output (rows, columns, channels) is axis `order[i]` of the input. Both
-/// regions have one exponent.
+/// The axes in another order: axis `i` of the output (rows, columns, channels) is axis `order[i]`
+/// of the input. Both regions have one exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transpose {
-    /// Which axis of the input each of the output is: 0 for rows, 1 for columns, 2 for channels, each once.
+    /// Which axis of the input each of the output is: 0 for rows, 1 for columns, 2 for channels,
+    /// each once.
     pub order: [u8; 3],
 }
 

@@ -3,7 +3,8 @@
 use super::{OpFault, Operator, Record, Region, Sink, elements, operand};
 use core::fmt;
 
-/// Nearest-neighbour enlargement by whole factors: `y[r][c] = x[r / f][c / f]`. Both regions have one exponent.
+/// Nearest-neighbour enlargement by whole factors: `y[r][c] = x[r / f][c / f]`. Both regions have
+/// one exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Upsample {
     /// Factors of the rows and of the columns, at least 1.

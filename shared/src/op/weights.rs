@@ -5,15 +5,16 @@ use crate::arithmetic::{ACCUMULATOR_LIMIT, Activation};
 
 /// How a layer's weights lie in the image: in rows. The packer chooses; the kernels follow.
 ///
-/// What a row is, and the order of its columns, is the layer's: see [`Dense`](super::Dense), [`Conv`](super::Conv),
-/// [`ConvTranspose`](super::ConvTranspose) and [`Embedding`](super::Embedding). Only the end of a row is filled up to a
-/// whole byte, so with an odd number of channels every second tap of an int4 row starts in a high nibble.
+/// What a row is, and the order of its columns, is the layer's: see [`Dense`](super::Dense),
+/// [`Conv`](super::Conv), [`ConvTranspose`](super::ConvTranspose) and
+/// [`Embedding`](super::Embedding). Only the end of a row is filled up to a whole byte, so with an
+/// odd number of channels every second tap of an int4 row starts in a high nibble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// int8.
     Int8Rows,
-    /// int4 in two's complement, two a byte with the even column in the low nibble; a row of odd length ends with a
-    /// zero nibble.
+    /// int4 in two's complement, two a byte with the even column in the low nibble; a row of odd
+    /// length ends with a zero nibble.
     Int4Rows,
 }
 
@@ -52,8 +53,8 @@ pub const fn unpack_int4(byte: u8) -> (i8, i8) {
     (((byte << 4) as i8) >> 4, (byte as i8) >> 4)
 }
 
-/// The weights of a layer, with bias and shift of each output channel, and the activation behind them:
-/// `y = requantize(sum + bias)`.
+/// The weights of a layer, with bias and shift of each output channel, and the activation behind
+/// them: `y = requantize(sum + bias)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weights<'a> {
     /// How `values` lie.
@@ -91,8 +92,8 @@ impl<'a> Weights<'a> {
         self.len() == 0
     }
 
-    /// The largest magnitude that each output channel's accumulator can reach where a row is an output channel's:
-    /// `sum|w| * 128 + |b|` over the whole row, whichever taps meet the input.
+    /// The largest magnitude that each output channel's accumulator can reach where a row is an
+    /// output channel's: `sum|w| * 128 + |b|` over the whole row, whichever taps meet the input.
     fn row_bounds(&self, columns: u32) -> impl Iterator<Item = i64> + use<'a> {
         let layout = self.layout;
         self.rows(columns)
@@ -155,7 +156,8 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Rows and columns of a layer's weights, and whether an output channel is a row of them or a column.
+/// Rows and columns of a layer's weights, and whether an output channel is a row of them or a
+/// column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeightShape {
     /// Number of rows.
@@ -180,7 +182,8 @@ impl WeightShape {
         }
     }
 
-    /// Those of a [`Conv`](super::Conv) or [`ConvTranspose`](super::ConvTranspose) in so many groups.
+    /// Those of a [`Conv`](super::Conv) or [`ConvTranspose`](super::ConvTranspose) in so many
+    /// groups.
     pub const fn conv(window: &Window, groups: u16, from: &Region, to: &Region) -> Self {
         let groups = if groups == 0 { 1 } else { groups };
         Self {
@@ -209,7 +212,8 @@ impl WeightShape {
     }
 }
 
-/// The first accumulator that may leave the range that float runtimes compute exactly, and its bound.
+/// The first accumulator that may leave the range that float runtimes compute exactly, and its
+/// bound.
 pub fn first_overflow(bounds: impl Iterator<Item = i64>) -> Option<(usize, i64)> {
     bounds
         .enumerate()

@@ -1,17 +1,19 @@
 //! How a convolution's kernel meets its input, one axis at a time: the rows, then the columns.
 //!
-//! With stride `s`, dilation `d` and padding `p` before the first element, tap `k` joins the fine position `f` and the
-//! coarse position `c` where `f + p = c * s + k * d`. In a convolution the input is fine and the output coarse, in a transposed one it is
-//! the other way round: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
+//! With stride `s`, dilation `d` and padding `p` before the first element, tap `k` joins the fine
+//! position `f` and the coarse position `c` where `f + p = c * s + k * d`. In a convolution the
+//! input is fine and the output coarse, in a transposed one it is the other way round: Dumoulin and
+//! Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
 
 use super::record::put_halves;
 use super::{OpFault, Record, Region, Sink};
 use core::fmt;
 
-/// Kernel, stride, padding and dilation of a convolution or a transposed one; each of the rows first, then of the columns.
+/// Kernel, stride, padding and dilation of a convolution or a transposed one; each of the rows
+/// first, then of the columns.
 ///
-/// The padding behind the last row and column, and the output padding of a transposed convolution, are not stated: the
-/// output region's shape is what they amount to.
+/// The padding behind the last row and column, and the output padding of a transposed convolution,
+/// are not stated: the output region's shape is what they amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Height and width of the kernel, at least 1.
@@ -37,7 +39,8 @@ pub struct Axis {
     pub dilation: u32,
 }
 
-/// Which taps of a kernel meet which elements of an input, for one output position: `count` of them.
+/// Which taps of a kernel meet which elements of an input, for one output position: `count` of
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Taps {
     /// The first tap.
@@ -77,7 +80,8 @@ impl Window {
     }
 }
 
-/// Reads kernel, stride, padding and dilation, then the number of groups, and checks them against the regions.
+/// Reads kernel, stride, padding and dilation, then the number of groups, and checks them against
+/// the regions.
 pub(super) fn decode(
     record: &mut Record<'_>,
     transposed: bool,
@@ -156,7 +160,8 @@ pub(super) fn attributes(window: &Window, groups: u16, f: &mut fmt::Formatter<'_
     }
 }
 
-/// Multiplications of a convolution: each tap that meets an element, for each pair of channels of a group.
+/// Multiplications of a convolution: each tap that meets an element, for each pair of channels of a
+/// group.
 pub(super) fn work(
     window: &Window,
     groups: u16,
@@ -174,8 +179,8 @@ impl Axis {
         self.kernel.saturating_sub(1) * self.dilation + 1
     }
 
-    /// From one tap that meets an element to the next, in taps and in elements: of a convolution forwards, of a
-    /// transposed one backwards.
+    /// From one tap that meets an element to the next, in taps and in elements: of a convolution
+    /// forwards, of a transposed one backwards.
     pub const fn steps(&self, transposed: bool) -> [u32; 2] {
         if !transposed {
             return [1, self.dilation];
@@ -187,20 +192,21 @@ impl Axis {
         [self.stride / common, self.dilation / common]
     }
 
-    /// Whether a convolution gives `output` positions of `input` elements for some padding behind them that is less than
-    /// the kernel; elements that fill no further stride may be left over.
+    /// Whether a convolution gives `output` positions of `input` elements for some padding behind
+    /// them that is less than the kernel; elements that fill no further stride may be left over.
     pub const fn conv_fits(&self, input: u16, output: u16) -> bool {
         self.fits(output as u32, input as u32)
     }
 
-    /// Whether a transposed convolution gives `output` positions of `input` elements for some padding behind them that is
-    /// less than the kernel and some output padding less than the stride.
+    /// Whether a transposed convolution gives `output` positions of `input` elements for some
+    /// padding behind them that is less than the kernel and some output padding less than the
+    /// stride.
     pub const fn conv_transpose_fits(&self, input: u16, output: u16) -> bool {
         self.fits(input as u32, output as u32)
     }
 
-    /// The kernel at the last coarse position reaches a fine one, and one stride further it would not reach less than
-    /// there are. Nothing overflows: two bytes and two halves of a word.
+    /// The kernel at the last coarse position reaches a fine one, and one stride further it would
+    /// not reach less than there are. Nothing overflows: two bytes and two halves of a word.
     const fn fits(&self, coarse: u32, fine: u32) -> bool {
         let padded = fine + self.padding;
         coarse >= 1
@@ -236,8 +242,8 @@ impl Axis {
         }
     }
 
-    /// As [`Axis::conv_taps`], with elements between the taps; `start` is where the first tap lies, counted from the
-    /// start of the padding.
+    /// As [`Axis::conv_taps`], with elements between the taps; `start` is where the first tap lies,
+    /// counted from the start of the padding.
     #[inline(never)]
     const fn dilated_taps(&self, start: u32, input_len: u32) -> Taps {
         let tap = self.padding.saturating_sub(start).div_ceil(self.dilation);
@@ -252,7 +258,8 @@ impl Axis {
         }
     }
 
-    /// The taps of a transposed convolution at an output position; see [`Axis::steps`] for how they go on. No other tap meets an element, so nothing is multiplied by an inserted zero.
+    /// The taps of a transposed convolution at an output position; see [`Axis::steps`] for how they
+    /// go on. No other tap meets an element, so nothing is multiplied by an inserted zero.
     #[inline]
     pub const fn conv_transpose_taps(&self, output: u32, input_len: u32) -> Taps {
         let at = output.wrapping_add(self.padding);
@@ -272,8 +279,8 @@ impl Axis {
         }
     }
 
-    /// As [`Axis::conv_transpose_taps`], with elements between the taps: those taps `k` for which `at - k * d` is a
-    /// multiple of the stride. They repeat after [`Axis::steps`].
+    /// As [`Axis::conv_transpose_taps`], with elements between the taps: those taps `k` for which
+    /// `at - k * d` is a multiple of the stride. They repeat after [`Axis::steps`].
     #[inline(never)]
     const fn dilated_transpose_taps(&self, at: u32, input_len: u32) -> Taps {
         let none = Taps {

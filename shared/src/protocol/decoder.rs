@@ -114,8 +114,8 @@ impl Decoder {
         }
     }
 
-    /// Keeps a byte of a frame. Where there are too many, a zero was lost: the rest counts as text, so that lines are
-    /// read again also where no zero comes any more.
+    /// Keeps a byte of a frame. Where there are too many, a zero was lost: the rest counts as text,
+    /// so that lines are read again also where no zero comes any more.
     fn store(&mut self, byte: u8) -> Option<Piece<'_>> {
         match self.body.get_mut(self.len) {
             Some(place) => {

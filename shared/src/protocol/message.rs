@@ -18,15 +18,16 @@ pub enum Request<'a> {
     Generate(Latent),
     /// Replays the image's golden vectors and shows the result: [`Reply::SelfTest`].
     SelfTest,
-    /// Makes room for a model image of so many bytes: [`Reply::Begun`]. Drops an upload that was not finished, unless it
-    /// is the same one: that goes on where it was.
+    /// Makes room for a model image of so many bytes: [`Reply::Begun`]. Drops an upload that was
+    /// not finished, unless it is the same one: that goes on where it was.
     Begin {
         /// Length of the image in bytes.
         len: u32,
         /// The CRC-32 that its header states.
         crc: u32,
     },
-    /// Bytes of the image, [`BLOCK_LEN`](super::BLOCK_LEN) but for the last block, in order: [`Reply::Written`].
+    /// Bytes of the image, [`BLOCK_LEN`](super::BLOCK_LEN) but for the last block, in order:
+    /// [`Reply::Written`].
     Block {
         /// Where they belong.
         offset: u32,
@@ -34,13 +35,14 @@ pub enum Request<'a> {
         #[serde(borrow)]
         bytes: &'a [u8],
     },
-    /// Checks the image that was uploaded, runs its self-test, and makes it the one that runs: [`Reply::Finished`]. The
-    /// upload is over then, also where the image is refused: sent again, it gets [`Refusal::NotBegun`].
+    /// Checks the image that was uploaded, runs its self-test, and makes it the one that runs:
+    /// [`Reply::Finished`]. The upload is over then, also where the image is refused: sent again,
+    /// it gets [`Refusal::NotBegun`].
     Finish,
     /// Forgets the upload: [`Reply::Aborted`].
     Abort,
-    /// Goes on with the built-in model until the next reset, so that a slot with one bank can be written:
-    /// [`Reply::Released`].
+    /// Goes on with the built-in model until the next reset, so that a slot with one bank can be
+    /// written: [`Reply::Released`].
     Release,
     /// Which messages the device logs from now on: [`Reply::Log`].
     Log(LogLevel),
@@ -92,7 +94,8 @@ pub enum Reply<'a> {
         /// Where the next block belongs.
         offset: u32,
     },
-    /// The image is checked and marked as good. The device starts with it now; a [`Request::Hello`] tells when.
+    /// The image is checked and marked as good. The device starts with it now; a [`Request::Hello`]
+    /// tells when.
     Finished {
         /// CRC-32 of the image.
         crc: u32,
@@ -127,7 +130,8 @@ pub struct Hello<S> {
     pub source: Source,
     /// What the slot holds.
     pub slot: SlotState,
-    /// Banks of the slot: 2 keep the model that runs while another is uploaded, 1 does not, 0 is no slot.
+    /// Banks of the slot: 2 keep the model that runs while another is uploaded, 1 does not, 0 is no
+    /// slot.
     pub banks: u8,
     /// The longest image that a bank takes, in bytes.
     pub slot_capacity: u32,

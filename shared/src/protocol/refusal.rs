@@ -29,7 +29,8 @@ pub enum Refusal {
     /// The board has no slot.
     #[error("this board has no model slot; build its firmware with the model instead")]
     NoSlot,
-    /// The model in the slot's only bank runs; [`Request::Release`](super::Request::Release) stops it.
+    /// The model in the slot's only bank runs; [`Request::Release`](super::Request::Release) stops
+    /// it.
     #[error("the model in the slot's only bank is running; release it first")]
     InUse,
     /// The image is longer than a bank.

@@ -1,5 +1,6 @@
-//! Any bytes on the line of a device with a live engine and flash in RAM: it answers a hello afterwards. Where the input
-//! starts with a 1, its pieces are sealed as frames, so that they get past the checksum.
+//! Any bytes on the line of a device with a live engine and flash in RAM: it answers a hello
+//! afterwards. Where the input starts with a 1, its pieces are sealed as frames, so that they get
+//! past the checksum.
 #![no_main]
 
 use firmware::app::{Device, Identity, Next, Ports, Receiver, Serial};

@@ -1,4 +1,5 @@
-//! Any bytes, sealed with a fitting checksum: refused, or safe to run. What would take long is only read.
+//! Any bytes, sealed with a fitting checksum: refused, or safe to run. What would take long is only
+//! read.
 #![no_main]
 
 use firmware::engine::Engine;

@@ -1,4 +1,5 @@
-//! The command: exit codes, one-line errors that say what to do, and files that are whole or not there.
+//! The command: exit codes, one-line errors that say what to do, and files that are whole or not
+//! there.
 
 use std::path::Path;
 use std::process::Output;
@@ -315,7 +316,8 @@ fn train_export_and_sample() {
     assert_eq!(complaint(&inspect), "");
 }
 
-/// A run that was killed, resumed, interrupted and resumed again gives the weights of one that was not.
+/// A run that was killed, resumed, interrupted and resumed again gives the weights of one that was
+/// not.
 #[cfg(unix)]
 #[test]
 fn killed_and_interrupted_runs_resume_to_the_same_weights() {

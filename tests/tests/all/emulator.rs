@@ -32,7 +32,8 @@ fn press(qemu: &mut Qemu, button: Button) -> View {
     session::press(qemu, button).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Every golden vector of the model folder, replayed on the emulated core: the input and every layer.
+/// Every golden vector of the model folder, replayed on the emulated core: the input and every
+/// layer.
 fn golden(name: &str) {
     let model = model(name);
     let json = std::fs::read(files(name).file("golden.json").unwrap()).unwrap();
@@ -110,8 +111,8 @@ fn latents_on_a_walk_are_equal_on_the_emulated_core() {
     }
 }
 
-/// Random programs of every operation, shape, width and activation: the emulated core gives the oracle's tensors, in its
-/// self-test and at points that the image does not hold.
+/// Random programs of every operation, shape, width and activation: the emulated core gives the
+/// oracle's tensors, in its self-test and at points that the image does not hold.
 #[test]
 fn random_operations_equal_the_oracle_on_the_emulated_core() {
     for seed in [1, 2] {
@@ -150,7 +151,8 @@ fn random_operations_equal_the_oracle_on_the_emulated_core() {
     }
 }
 
-/// Every mode by its buttons; the screen equals the host's after each press, and the state changed as it should.
+/// Every mode by its buttons; the screen equals the host's after each press, and the state changed
+/// as it should.
 #[test]
 fn buttons_and_screens_of_cgan() {
     let model = model("cgan");
@@ -329,7 +331,8 @@ fn equal_text(qemu: &mut Qemu, model: &Model, view: View) {
     .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// An image whose golden vectors say something else: the firmware tells which layer differs, and goes on answering.
+/// An image whose golden vectors say something else: the firmware tells which layer differs, and
+/// goes on answering.
 #[test]
 fn a_wrong_golden_vector_is_found_at_boot() {
     let mut bytes = model("cgan").bytes().to_vec();

@@ -1,6 +1,7 @@
 //! `thumbgen evaluate` through the command, with the classifier under models/classifier.
 //!
-//! The real pictures are a part of MNIST: nearest neighbours among all of it take a minute on slow machines.
+//! The real pictures are a part of MNIST: nearest neighbours among all of it take a minute on slow
+//! machines.
 
 use host::dataset::{Dataset, Source};
 use host::models::folder::{CLASSIFIER_ONNX, FLOAT_ONNX};
@@ -20,7 +21,8 @@ const N: usize = 200;
 /// Training pictures, and test pictures, that everything is compared with.
 const REAL: [usize; 2] = [3000, 1000];
 
-/// A folder with `data`, a part of MNIST as IDX files, and `pictures`, other training pictures as PNG files.
+/// A folder with `data`, a part of MNIST as IDX files, and `pictures`, other training pictures as
+/// PNG files.
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
@@ -160,7 +162,8 @@ fn a_folder_of_pictures_is_measured() {
     assert_eq!(pictures["pictures"], N);
     assert_eq!(pictures["conditional"], false);
     assert!(pictures.get("sha256").is_none() && pictures["scores"].get("labels").is_none());
-    // They are real pictures, too: as near to the test pictures as those of the floor, and no copies.
+    // They are real pictures, too: as near to the test pictures as those of the floor, and no
+    // copies.
     let (near, floor) = (
         score(pictures, "frechet_distance"),
         score(real, "frechet_distance"),

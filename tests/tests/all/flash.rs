@@ -1,5 +1,5 @@
-//! The commands `firmware` and `flash`: what they write is what the emulated Pico runs, and what stops them is said before
-//! anything is built.
+//! The commands `firmware` and `flash`: what they write is what the emulated Pico runs, and what
+//! stops them is said before anything is built.
 
 use host::emulator::pico::{Pico, PicoOptions};
 use host::emulator::session;
@@ -30,7 +30,8 @@ fn succeeds(arguments: &[&str]) {
     assert!(output.status.success(), "{}", complaint(&output));
 }
 
-/// A command that fails with this exit code and one line that says all of `parts`, before anything is built.
+/// A command that fails with this exit code and one line that says all of `parts`, before anything
+/// is built.
 fn fails(arguments: &[&str], code: i32, parts: &[&str]) {
     let output = command(None)
         .args(arguments)

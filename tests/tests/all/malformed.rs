@@ -1,4 +1,5 @@
-//! Damaged and hostile model images, on the real files: each is refused with a typed error, or proven harmless.
+//! Damaged and hostile model images, on the real files: each is refused with a typed error, or
+//! proven harmless.
 
 use firmware::engine::Engine;
 use shared::image::{Image, ImageError};
@@ -37,7 +38,8 @@ fn every_flipped_byte_of_a_real_image_is_refused() {
     );
 }
 
-/// With a forged checksum the structure is what is left to check; whatever passes must run without leaving its arena.
+/// With a forged checksum the structure is what is left to check; whatever passes must run without
+/// leaving its arena.
 #[test]
 fn every_changed_field_under_a_forged_checksum_is_refused_or_runs() {
     let name = "cgan";

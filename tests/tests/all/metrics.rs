@@ -1,7 +1,7 @@
 //! The metrics of `thumbgen evaluate` against torch-fidelity, torchmetrics and prdc.
 //!
-//! Both sides make the same matrices from the same integers; `python/reference_metrics.py` computed the values that are
-//! stored beside it.
+//! Both sides make the same matrices from the same integers; `python/reference_metrics.py` computed
+//! the values that are stored beside it.
 
 use host::evaluate::metrics::frechet::{Moments, Reference};
 use host::evaluate::metrics::{density_coverage, inception, kernel, precision_recall};

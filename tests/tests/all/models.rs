@@ -1,5 +1,5 @@
-//! What is said of the shipped models: the figures belong to the very files, models/RESULTS.md shows them, and they are as
-//! good as it claims.
+//! What is said of the shipped models: the figures belong to the very files, models/RESULTS.md
+//! shows them, and they are as good as it claims.
 
 use host::models::folder::{CLASSIFIER_ONNX, FLOAT_ONNX, METRICS, shipped};
 use host::models::shipped::Table;

@@ -1,4 +1,5 @@
-//! The UF2 file for the Raspberry Pi Pico, booted in an emulator of that board, against what the host computes and draws.
+//! The UF2 file for the Raspberry Pi Pico, booted in an emulator of that board, against what the
+//! host computes and draws.
 
 use firmware::app::View;
 use firmware::oracle::model::Model as RandomModel;
@@ -285,8 +286,8 @@ fn small_image(seed: u64) -> Vec<u8> {
     random.image(&[point(0), point(1)]).unwrap()
 }
 
-/// Power fails in the middle of each erase and each block of an upload: the board comes back with the model that it ran,
-/// and takes the new one at last.
+/// Power fails in the middle of each erase and each block of an upload: the board comes back with
+/// the model that it ran, and takes the new one at last.
 #[test]
 fn an_upload_cut_at_each_block_leaves_the_old_model_running() {
     if !has_node() {
@@ -359,7 +360,8 @@ fn an_upload_cut_at_each_block_leaves_the_old_model_running() {
     client.self_test().unwrap();
 }
 
-/// The engine hangs in the middle of a layer, while interrupts and USB go on: only finished layers feed the watchdog.
+/// The engine hangs in the middle of a layer, while interrupts and USB go on: only finished layers
+/// feed the watchdog.
 #[test]
 fn the_watchdog_resets_an_engine_that_hangs() {
     if !has_node() {
@@ -389,8 +391,8 @@ fn the_watchdog_resets_an_engine_that_hangs() {
     equal_screen(&mut pico, &model("cgan"), Display::St7789);
 }
 
-/// A model of the slot that hangs the device is not started again by the watchdog; whoever switches the board off and on
-/// may try it once more.
+/// A model of the slot that hangs the device is not started again by the watchdog; whoever switches
+/// the board off and on may try it once more.
 #[test]
 fn a_model_that_hung_the_board_is_left_out_until_it_is_switched_on_anew() {
     if !has_node() {
@@ -449,8 +451,8 @@ fn a_model_that_hung_the_board_is_left_out_until_it_is_switched_on_anew() {
     );
 }
 
-/// An image in the slot with thousands of golden vectors, each of which is right: the device would compute for minutes
-/// before it answers anybody, at every start.
+/// An image in the slot with thousands of golden vectors, each of which is right: the device would
+/// compute for minutes before it answers anybody, at every start.
 #[test]
 fn an_endless_self_test_in_the_slot_does_not_stop_the_board() {
     if !has_node() {
@@ -459,7 +461,8 @@ fn an_endless_self_test_in_the_slot_does_not_stop_the_board() {
     let board = Board::find("pico").unwrap();
     let slot = board.slot.unwrap();
     let limits = board.limits();
-    // A random program that is allowed a picture, with as many golden vectors as the bank takes: more work than is allowed.
+    // A random program that is allowed a picture, with as many golden vectors as the bank takes:
+    // more work than is allowed.
     let filled = |seed: u64| {
         let random = RandomModel::random(seed, 12);
         let classes = random.classes();
@@ -500,7 +503,8 @@ fn an_endless_self_test_in_the_slot_does_not_stop_the_board() {
     assert!(seconds < 10.0, "{seconds} s until it answers");
 }
 
-/// A line that is never silent, with noise or with questions: the board stays alive, answers, and sees its buttons.
+/// A line that is never silent, with noise or with questions: the board stays alive, answers, and
+/// sees its buttons.
 #[test]
 fn a_flood_on_the_line_does_not_reset_the_board() {
     if !has_node() {
@@ -585,7 +589,8 @@ fn a_display_with_loose_wires_does_not_stop_the_board() {
     assert_eq!(pico.drain_events(), []);
 }
 
-/// The most bytes of stack since the board was switched on, from its `stats` line. Below the stack lie the program's statics.
+/// The most bytes of stack since the board was switched on, from its `stats` line. Below the stack
+/// lie the program's statics.
 fn stack_is_within_the_budget(stats: &str) {
     let stack = stats
         .split(' ')
@@ -596,7 +601,8 @@ fn stack_is_within_the_budget(stats: &str) {
     assert!(stack <= budget, "{stack} bytes of stack, budget {budget}");
 }
 
-/// Figures of the stepped board are the same to the cycle on every machine, so these limits are exact.
+/// Figures of the stepped board are the same to the cycle on every machine, so these limits are
+/// exact.
 #[test]
 fn goals_in_cycles() {
     if !has_node() {

@@ -1,5 +1,5 @@
-//! The protocol of frames between the host's client and devices: simulated ones with flash to write, and the emulated
-//! board.
+//! The protocol of frames between the host's client and devices: simulated ones with flash to
+//! write, and the emulated board.
 
 use firmware::oracle::model::Model as RandomModel;
 use host::link::replay::{Place, replay};
@@ -179,8 +179,9 @@ impl<P: Port> Write for Shared<P> {
     }
 }
 
-/// A line that damages one piece in a hundred: slower, and right. Where a zero is lost, only silence tells, so that most of
-/// the time goes by in waiting: here for less than for a device over a wire.
+/// A line that damages one piece in a hundred: slower, and right. Where a zero is lost, only
+/// silence tells, so that most of the time goes by in waiting: here for less than for a device over
+/// a wire.
 #[test]
 fn a_noisy_line_is_slow_and_right() {
     let limits = Limits {
@@ -255,12 +256,14 @@ fn bytes_of(number: u8, message: &Request<'_>) -> Vec<u8> {
     bytes
 }
 
-/// What a hostile or broken host sends: requests in and out of order, whole, damaged, or only noise.
+/// What a hostile or broken host sends: requests in and out of order, whole, damaged, or only
+/// noise.
 struct Hostile<'i> {
     random: Pcg32,
     image: &'i [u8],
     offset: usize,
-    /// Of what takes an emulated board long (full blocks, whole uploads, running the model), only one in so many is sent.
+    /// What takes an emulated board long (full blocks, whole uploads, running the model), only
+    /// one in so many is sent.
     long_one_in: u32,
 }
 
@@ -407,8 +410,8 @@ fn parse(answers: &[u8], random: &mut Pcg32) {
     }
 }
 
-/// A hundred thousand frames against the device's state machine with a live engine and flash, and the host's parser:
-/// afterwards it answers, and draws right, with the model that it says it runs.
+/// A hundred thousand frames against the device's state machine with a live engine and flash, and
+/// the host's parser: afterwards it answers, and draws right, with the model that it says it runs.
 #[test]
 fn a_hundred_thousand_frames_leave_device_and_host_alive() {
     const FRAMES: usize = 100_000;
@@ -496,7 +499,8 @@ fn kinds_of(bytes: &[u8]) -> Vec<String> {
     kinds
 }
 
-/// As many against the emulated board, over its UART: after every thousand it answers, and after some it draws right.
+/// As many against the emulated board, over its UART: after every thousand it answers, and after
+/// some it draws right.
 #[test]
 fn a_hundred_thousand_frames_leave_the_emulated_board_alive() {
     const FRAMES: usize = 100_000;
@@ -651,7 +655,8 @@ fn what_a_device_calls_its_model_leads_nowhere() {
     assert!(!said.contains("none of the shipped models"), "{said}");
 }
 
-/// The emulated board behind a TCP port, as `thumbgen emulate --serve` has it, for `verify` and `sample`.
+/// The emulated board behind a TCP port, as `thumbgen emulate --serve` has it, for `verify` and
+/// `sample`.
 #[test]
 fn commands_talk_to_the_emulated_board_over_tcp() {
     use std::sync::atomic::{AtomicBool, Ordering};

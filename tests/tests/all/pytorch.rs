@@ -1,5 +1,5 @@
-//! Files that PyTorch wrote, by both of its exporters: read, compared with what PyTorch computed, exported, run as
-//! integers by the firmware's engine. `tests/python/export_pytorch.py` made them.
+//! Files that PyTorch wrote, by both of its exporters: read, compared with what PyTorch computed,
+//! exported, run as integers by the firmware's engine. `tests/python/export_pytorch.py` made them.
 
 use firmware::engine::Engine;
 use host::exchange::ReadOptions;

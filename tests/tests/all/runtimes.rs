@@ -149,7 +149,8 @@ fn integers_are_equal_to_the_byte_on_1000_latents() {
     }
 }
 
-/// The same float file gives the same model image, to the byte: what is shipped is what `export` makes.
+/// The same float file gives the same model image, to the byte: what is shipped is what `export`
+/// makes.
 #[test]
 fn shipped_images_are_what_export_makes() {
     for name in MODELS {

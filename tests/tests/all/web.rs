@@ -21,8 +21,8 @@ fn project() -> PathBuf {
     repository::root().unwrap().join("host/pico")
 }
 
-/// Whether the packages that `package-lock.json` names are installed; where they are not, says so. Installing them needs npm
-/// and a network.
+/// Whether the packages that `package-lock.json` names are installed; where they are not, says so.
+/// Installing them needs npm and a network.
 fn has_packages() -> bool {
     static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
     let installed = INSTALLED.get_or_init(|| install_packages(&project(), programs::find("npm")));
@@ -62,8 +62,8 @@ fn picture(model: &Model, view: View, display: Display) -> Value {
     json!({"width": picture.width(), "height": picture.height(), "rgb": rgb})
 }
 
-/// Boots in Chromium, works by mouse, keyboard and touch, takes a number, files that are broken, another model and another
-/// firmware; each picture is equal to what the host draws.
+/// Boots in Chromium, works by mouse, keyboard and touch, takes a number, files that are broken,
+/// another model and another firmware; each picture is equal to what the host draws.
 #[test]
 fn the_page_in_chromium() {
     let chromium = CHROMIUM_PROGRAMS.into_iter().find_map(programs::find);

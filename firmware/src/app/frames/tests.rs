@@ -178,7 +178,8 @@ fn what_is_no_request_is_answered() {
     );
 }
 
-/// A model over the line, in one conversation: the old one answers to its end, then the new one does.
+/// A model over the line, in one conversation: the old one answers to its end, then the new one
+/// does.
 #[test]
 fn a_new_model_over_the_line() {
     let (old, new) = (network(1).image(&[POINT]), network(2).image(&[POINT]));

@@ -10,7 +10,8 @@ use embedded_graphics::{
     primitives::Rectangle,
 };
 
-/// A line of text: where its upper edge is, and its font. Where it is along the line follows from its place.
+/// A line of text: where its upper edge is, and its font. Where it is along the line follows from
+/// its place.
 #[derive(Clone, Copy)]
 pub(super) struct Line {
     pub y: i32,

@@ -326,7 +326,8 @@ proptest! {
     }
 }
 
-/// Lines and edges are drawn here for less flash than embedded-graphics' own take; they are the same pixels.
+/// Lines and edges are drawn here for less flash than embedded-graphics' own take; they are the
+/// same pixels.
 #[test]
 fn lines_and_edges_are_those_of_embedded_graphics() {
     use embedded_graphics::primitives::PrimitiveStyle;

@@ -1,4 +1,5 @@
-//! What stops the device: shown on the display and in the log, then left to the debugger with a failing exit status.
+//! What stops the device: shown on the display and in the log, then left to the debugger with a
+//! failing exit status.
 
 use crate::panel::Panel;
 use core::fmt::Write;
@@ -19,7 +20,8 @@ fn panic(info: &PanicInfo<'_>) -> ! {
             let _ = write!(text, "{}:{} ", place.file(), place.line());
         }
         let _ = write!(text, "{}", info.message());
-        // Another panel object for the same wires: the program's own may be in the middle of anything.
+        // Another panel object for the same wires: the program's own may be in the middle of
+        // anything.
         crate::panel::connect();
         let mut panel = crate::panel::PANEL;
         let _ = panel.init();

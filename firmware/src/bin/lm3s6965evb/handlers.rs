@@ -3,8 +3,8 @@
 use crate::interrupts::Interrupt;
 use cortex_m_rt::exception;
 
-// SAFETY: it runs with the hardware's own state saved, and what it shares with the program lies behind critical
-// sections.
+// SAFETY: it runs with the hardware's own state saved, and what it shares with the program lies
+// behind critical sections.
 #[exception]
 unsafe fn DefaultHandler(number: i16) {
     const UART0: i16 = Interrupt::Uart0 as i16;

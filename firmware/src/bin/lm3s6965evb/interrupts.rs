@@ -10,7 +10,8 @@ pub enum Interrupt {
     Timer0A = 19,
 }
 
-// SAFETY: the numbers are those of the data sheet, each once and always the same, below the chip's 44.
+// SAFETY: the numbers are those of the data sheet, each once and always the same, below the chip's
+// 44.
 unsafe impl InterruptNumber for Interrupt {
     fn number(self) -> u16 {
         self as u16

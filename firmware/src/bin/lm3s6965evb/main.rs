@@ -1,5 +1,6 @@
-//! The board Luminary Micro LM3S6965EVB: Cortex-M3 at 12 MHz, 256 KB of flash, 64 KB of RAM, an OLED of 128x64 pixels
-//! with 16 grey levels, five buttons, a UART. Wiring only; what it does is in the library.
+//! The board Luminary Micro LM3S6965EVB: Cortex-M3 at 12 MHz, 256 KB of flash, 64 KB of RAM, an
+//! OLED of 128x64 pixels with 16 grey levels, five buttons, a UART. Wiring only; what it does is in
+//! the library.
 //!
 //! Logs go out by semihosting, so the program wants QEMU or a debugger that serves it.
 #![no_std]
@@ -148,8 +149,8 @@ fn refuse(why: &BootError, panel: &mut Panel, serial: &mut Serial) -> ! {
     }
 }
 
-/// Waits for an interrupt, unless something waits already. With interrupts off, none can come between the look and the
-/// wait, and a pending one still wakes the core.
+/// Waits for an interrupt, unless something waits already. With interrupts off, none can come
+/// between the look and the wait, and a pending one still wakes the core.
 fn sleep(serial: &Serial) {
     cortex_m::interrupt::free(|_| {
         if serial.is_empty() && time::is_quiet() {

@@ -1,4 +1,5 @@
-//! The chip's registers: the only place that makes an address. Texas Instruments, LM3S6965 data sheet.
+//! The chip's registers: the only place that makes an address. Texas Instruments, LM3S6965 data
+//! sheet.
 
 /// A 32-bit register. Only this file can make one.
 #[derive(Debug, Clone, Copy)]
@@ -6,13 +7,14 @@ pub struct Register(usize);
 
 impl Register {
     pub fn read(self) -> u32 {
-        // SAFETY: every `Register` is made below from an address of the data sheet: aligned, always mapped once its
-        // peripheral has a clock, and never memory of Rust's.
+        // SAFETY: every `Register` is made below from an address of the data sheet: aligned, always
+        // mapped once its peripheral has a clock, and never memory of Rust's.
         unsafe { (self.0 as *const u32).read_volatile() }
     }
 
     pub fn write(self, value: u32) {
-        // SAFETY: as for `read`; none of these peripherals writes to memory, so no write here can break Rust's rules.
+        // SAFETY: as for `read`; none of these peripherals writes to memory, so no write here can
+        // break Rust's rules.
         unsafe { (self.0 as *mut u32).write_volatile(value) }
     }
 

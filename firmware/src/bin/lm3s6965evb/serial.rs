@@ -1,4 +1,5 @@
-//! UART0 at 115200 baud: an interrupt puts received bytes into a queue, so that none is lost while a picture is computed.
+//! UART0 at 115200 baud: an interrupt puts received bytes into a queue, so that none is lost while
+//! a picture is computed.
 
 use crate::mmio::{PORT_A, RCGC1, RCGC2, uart0};
 use core::cell::RefCell;
@@ -58,8 +59,8 @@ impl Serial {
     }
 }
 
-/// Moves what the UART holds into the queue. Where that is full, the interrupt is switched off: the UART keeps what
-/// fits it and a host that listens to flow control waits.
+/// Moves what the UART holds into the queue. Where that is full, the interrupt is switched off: the
+/// UART keeps what fits it and a host that listens to flow control waits.
 pub fn receive() {
     critical_section::with(|token| {
         let mut producer = RECEIVED.borrow_ref_mut(token);
@@ -72,7 +73,8 @@ pub fn receive() {
                 uart0::IM.clear(RECEIVE);
                 return;
             }
-            // The lower eight bits; the upper tell of line errors, and a wrong byte makes a wrong line, which is answered.
+            // The lower eight bits; the upper tell of line errors, and a wrong byte makes a wrong
+            // line, which is answered.
             let _ = producer.enqueue(uart0::DR.read() as u8);
         }
         uart0::IM.set(RECEIVE);

@@ -13,7 +13,8 @@ use heapless::Deque;
 use shared::latent::Latent;
 use shared::protocol::LogLevel;
 
-/// The clock after reset, without the PLL: 12.5 MHz in QEMU; on glass the internal oscillator's 12 MHz, give or take.
+/// The clock after reset, without the PLL: 12.5 MHz in QEMU; on glass the internal oscillator's 12
+/// MHz, give or take.
 const CLOCK_HZ: u32 = 12_500_000;
 
 const SAMPLES_A_TICK: u32 = 25;
@@ -126,8 +127,8 @@ pub fn is_quiet() -> bool {
 /// SysTick has 24 bits: at 12.5 MHz it wraps after 1.34 s, and a picture takes a tenth of that.
 const SYSTICK_MASK: u32 = 0x00FF_FFFF;
 
-/// Measures pictures with SysTick. The buttons' timer is held meanwhile (their edges are latched), so the count is the
-/// engine's alone.
+/// Measures pictures with SysTick. The buttons' timer is held meanwhile (their edges are latched),
+/// so the count is the engine's alone.
 #[derive(Debug, Default)]
 pub struct Stopwatch {
     latent: Option<Latent>,

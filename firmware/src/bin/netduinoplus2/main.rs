@@ -1,5 +1,6 @@
-//! The board Netduino Plus 2: STM32F405, Cortex-M4F, 1 MB of flash, 128 KB of RAM, no display of its own. What would be
-//! on a display is drawn into memory, where a debugger or QEMU can look at it; the serial line is the device's voice.
+//! The board Netduino Plus 2: STM32F405, Cortex-M4F, 1 MB of flash, 128 KB of RAM, no display of
+//! its own. What would be on a display is drawn into memory, where a debugger or QEMU can look at
+//! it; the serial line is the device's voice.
 //!
 //! For models that are too large for other boards. Compiled and run in QEMU, not run on hardware.
 #![no_std]
@@ -138,8 +139,8 @@ fn refuse(why: &BootError, serial: &mut Serial) -> ! {
     }
 }
 
-/// Waits for an interrupt, unless something waits already. With interrupts off, none can come between the look and the
-/// wait, and a pending one still wakes the core.
+/// Waits for an interrupt, unless something waits already. With interrupts off, none can come
+/// between the look and the wait, and a pending one still wakes the core.
 fn sleep(serial: &Serial) {
     cortex_m::interrupt::free(|_| {
         if serial.is_empty() && time::is_quiet() {
@@ -154,15 +155,16 @@ struct Usart1;
 
 const USART1: u16 = 37;
 
-// SAFETY: the number is that of the reference manual, table 61, always the same, below the chip's 82.
+// SAFETY: the number is that of the reference manual, table 61, always the same, below the chip's
+// 82.
 unsafe impl InterruptNumber for Usart1 {
     fn number(self) -> u16 {
         USART1
     }
 }
 
-// SAFETY: it runs with the hardware's own state saved, and what it shares with the program lies behind critical
-// sections.
+// SAFETY: it runs with the hardware's own state saved, and what it shares with the program lies
+// behind critical sections.
 #[exception]
 unsafe fn DefaultHandler(number: i16) {
     if number == USART1.cast_signed() {

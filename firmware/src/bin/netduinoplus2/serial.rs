@@ -1,5 +1,5 @@
-//! USART1 at 115200 baud on PA9 (out) and PA10 (in): an interrupt puts received bytes into a queue, so that none is lost
-//! while a picture is computed.
+//! USART1 at 115200 baud on PA9 (out) and PA10 (in): an interrupt puts received bytes into a queue,
+//! so that none is lost while a picture is computed.
 
 use crate::mmio::{GPIOA_AFRH, GPIOA_MODER, RCC_AHB1ENR, RCC_APB2ENR, usart1};
 use core::cell::RefCell;
@@ -56,7 +56,8 @@ impl Serial {
     }
 }
 
-/// Moves what the USART holds into the queue; where that is full, the interrupt is switched off until it has space.
+/// Moves what the USART holds into the queue; where that is full, the interrupt is switched off
+/// until it has space.
 pub fn receive() {
     critical_section::with(|token| {
         let mut producer = RECEIVED.borrow_ref_mut(token);

@@ -43,7 +43,8 @@ pub fn is_quiet() -> bool {
     !TICKED.load(Ordering::Relaxed)
 }
 
-/// Measures pictures with timer 2: clock cycles on glass, instructions in QEMU under `-icount shift=0`.
+/// Measures pictures with timer 2: clock cycles on glass, instructions in QEMU under `-icount
+/// shift=0`.
 #[derive(Debug, Default)]
 pub struct Stopwatch {
     started: u32,

@@ -80,7 +80,8 @@ pub struct Board {
     pub start: Start,
 }
 
-/// Starts clocks, watchdog, drivers and display. `splash` draws what is seen first, while the display needs its time.
+/// Starts clocks, watchdog, drivers and display. `splash` draws what is seen first, while the
+/// display needs its time.
 ///
 /// # Errors
 /// [`PanelError`] where the display cannot be set up.
@@ -99,7 +100,8 @@ pub fn start(
     pac::POWER.resetreas().write_value(reasons);
     let mut config = wdt::Config::default();
     config.timeout_ticks = LAYER_TICKS;
-    // It fails only where it runs already with other settings, which a reset by it does not leave behind.
+    // It fails only where it runs already with other settings, which a reset by it does not leave
+    // behind.
     if let Ok((_, [handle])) = Watchdog::try_new(p.WDT, config) {
         watchdog::begin(handle);
     }

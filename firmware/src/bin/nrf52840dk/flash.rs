@@ -28,8 +28,8 @@ pub fn banks(flash: Peri<'static, NVMC>) -> [Bank; 2] {
         &raw const _slot_end as usize,
     );
     let middle = start + (end - start) / 2;
-    // SAFETY: two drivers for one memory. Each of their calls is done when it returns, and both are called in thread mode
-    // alone, so none comes within another.
+    // SAFETY: two drivers for one memory. Each of their calls is done when it returns, and both are
+    // called in thread mode alone, so none comes within another.
     let other = unsafe { NVMC::steal() };
     let bank = |flash, start, end| Bank {
         flash: Nvmc::new(flash),
@@ -50,9 +50,9 @@ impl slot::Bank for Bank {
 
     fn bytes(&self) -> &[u8] {
         let start: *const u8 = core::ptr::with_exposed_provenance(self.start);
-        // SAFETY: the linker's region SLOT is mapped flash, which holds nothing of the program's; it is read at any
-        // alignment and has no invalid values. It changes in `erase` and `program` alone, which borrow the bank for
-        // themselves.
+        // SAFETY: the linker's region SLOT is mapped flash, which holds nothing of the program's;
+        // it is read at any alignment and has no invalid values. It changes in `erase` and
+        // `program` alone, which borrow the bank for themselves.
         unsafe { core::slice::from_raw_parts(start, self.end - self.start) }
     }
 

@@ -1,5 +1,5 @@
-//! The board nRF52840-DK: Cortex-M4F at 64 MHz, 1 MB of flash, 256 KB of RAM, with a display and the four buttons of the
-//! board. Compiled, not run on hardware.
+//! The board nRF52840-DK: Cortex-M4F at 64 MHz, 1 MB of flash, 256 KB of RAM, with a display and
+//! the four buttons of the board. Compiled, not run on hardware.
 #![no_std]
 #![no_main]
 

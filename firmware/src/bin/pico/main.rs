@@ -1,5 +1,6 @@
-//! The board Raspberry Pi Pico: RP2040, Cortex-M0+ at 125 MHz, 2 MB of flash, 264 KB of RAM, with a display and five
-//! buttons. Wiring only; what it does is in the library. BOARDS.md draws the wires.
+//! The board Raspberry Pi Pico: RP2040, Cortex-M0+ at 125 MHz, 2 MB of flash, 264 KB of RAM, with a
+//! display and five buttons. Wiring only; what it does is in the library. BOARDS.md draws the
+//! wires.
 #![no_std]
 #![no_main]
 

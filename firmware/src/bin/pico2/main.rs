@@ -1,5 +1,5 @@
-//! The board Raspberry Pi Pico 2: RP2350, Cortex-M33 at 150 MHz, 4 MB of flash, 520 KB of RAM, wired as a Pico. Compiled,
-//! not run on hardware.
+//! The board Raspberry Pi Pico 2: RP2350, Cortex-M33 at 150 MHz, 4 MB of flash, 520 KB of RAM,
+//! wired as a Pico. Compiled, not run on hardware.
 #![no_std]
 #![no_main]
 

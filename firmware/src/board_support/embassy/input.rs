@@ -11,8 +11,8 @@ use heapless::Deque;
 /// 200 a second: longer apart than a contact bounces.
 const SAMPLE_HZ: u32 = 200;
 
-/// Samples from tick to tick: 22 ticks a second, pictures of a walk. More than the slowest board's, and what the RP2040
-/// draws on its larger display.
+/// Samples from tick to tick: 22 ticks a second, pictures of a walk. More than the slowest board's,
+/// and what the RP2040 draws on its larger display.
 const SAMPLES_A_TICK: u32 = 9;
 
 static TICKED: AtomicBool = AtomicBool::new(false);

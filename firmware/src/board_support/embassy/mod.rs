@@ -1,9 +1,10 @@
-//! What the boards have in common that embassy drives: the serial line over USB, the buttons, the time, the display.
+//! What the boards have in common that embassy drives: the serial line over USB, the buttons, the
+//! time, the display.
 //!
-//! Drivers run in interrupts, by an executor of embassy's; the app runs in thread mode, where it may compute as long as
-//! it likes. Bytes, presses and ticks wait between the two in the statics of [`serial`] and [`input`]. What differs from
-//! chip to chip is the module `chip` of each board's program: `BOARD`, `Frame`, `Panel`, `PanelError`, `Board`, `start` and
-//! `feed_watchdog`.
+//! Drivers run in interrupts, by an executor of embassy's; the app runs in thread mode, where it
+//! may compute as long as it likes. Bytes, presses and ticks wait between the two in the statics of
+//! [`serial`] and [`input`]. What differs from chip to chip is the module `chip` of each board's
+//! program: `BOARD`, `Frame`, `Panel`, `PanelError`, `Board`, `start` and `feed_watchdog`.
 
 pub mod input;
 pub mod run;
@@ -29,8 +30,8 @@ macro_rules! program {
 
         #[cortex_m_rt::entry]
         fn main() -> ! {
-            // Scratch memory for models of every size that this board takes; part of its budget. Aligned, since kernels
-            // read it by words.
+            // Scratch memory for models of every size that this board takes; part of its budget.
+            // Aligned, since kernels read it by words.
             static mut ARENA: Aligned<[i8; $arena]> = Aligned([0; $arena]);
             static mut FRAME: chip::Frame = chip::Frame::new();
             let arena = &mut ARENA.0;
@@ -44,8 +45,8 @@ macro_rules! program {
             }
         }
 
-        /// Leaves the device to the watchdog. The message of the panic is not told: with the names of files, the messages
-        /// of all that could panic would take 10 KB of flash.
+        /// Leaves the device to the watchdog. The message of the panic is not told: with the names
+        /// of files, the messages of all that could panic would take 10 KB of flash.
         #[panic_handler]
         fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
             cortex_m::interrupt::disable();

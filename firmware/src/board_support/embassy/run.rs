@@ -22,8 +22,8 @@ use shared::protocol::{LogLevel, Refusal};
 /// Version of the firmware.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// At 20 cycles a multiplication, of weights that come from flash memory, a layer with all of this work takes RP2040
-/// 1.9 s: less than its watchdog allows.
+/// At 20 cycles a multiplication, of weights that come from flash memory, a layer with all of this
+/// work takes RP2040 1.9 s: less than its watchdog allows.
 const MILLION_STEPS: u32 = 12;
 
 /// The same for a whole self-test: 16 s at most until the device answers.
@@ -32,8 +32,8 @@ const MILLION_TEST_STEPS: u32 = 100;
 /// Bytes of the line that are looked at before buttons and ticks are.
 const BYTES_A_TURN: usize = 1024;
 
-/// Draws the first picture of the built-in model, so that there is something to see before the models are tested. Draws
-/// nothing where it cannot run: [`run`] says why.
+/// Draws the first picture of the built-in model, so that there is something to see before the
+/// models are tested. Draws nothing where it cannot run: [`run`] says why.
 pub fn splash<D: DrawTarget<Color: FromGrey, Error = Infallible>>(
     built_in: &[u8],
     arena: &mut [i8],
@@ -97,9 +97,9 @@ struct Wires<'w, S> {
 impl<S: Screen> Wires<'_, S> {
     /// Serves events until another model is to run.
     ///
-    /// The model is copied into RAM where it fits beside its scratch memory: flash memory behind a cache keeps the core
-    /// waiting for as long as it computes. While an upload goes on it runs from flash, since the new model is tested in
-    /// the whole arena.
+    /// The model is copied into RAM where it fits beside its scratch memory: flash memory behind a
+    /// cache keeps the core waiting for as long as it computes. While an upload goes on it runs
+    /// from flash, since the new model is tested in the whole arena.
     fn serve<B: Bank>(
         &mut self,
         running: &Running<'_>,
@@ -205,7 +205,8 @@ impl<S: Screen> Wires<'_, S> {
                     Next::Continue => ControlFlow::Continue(()),
                 }
             };
-            // Bytes, a button and a tick in turn: none waits for a line that is never silent, nor does the watchdog.
+            // Bytes, a button and a tick in turn: none waits for a line that is never silent, nor
+            // does the watchdog.
             for _ in 0..BYTES_A_TURN {
                 feed_watchdog();
                 let Some(byte) = serial.next() else { break };
@@ -248,8 +249,9 @@ fn refuse<S: Screen>(why: &BootError, panel: &mut S, serial: &mut Serial) -> ! {
     }
 }
 
-/// Waits for an interrupt, unless something waits already. With interrupts off, none can come between the look and the
-/// wait, and a pending one still wakes the core. The clock of the buttons ends every wait.
+/// Waits for an interrupt, unless something waits already. With interrupts off, none can come
+/// between the look and the wait, and a pending one still wakes the core. The clock of the buttons
+/// ends every wait.
 fn sleep(serial: &Serial) {
     cortex_m::interrupt::free(|_| {
         if serial.is_empty() && input::is_quiet() {

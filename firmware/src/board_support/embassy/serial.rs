@@ -21,7 +21,8 @@ static SENT: Pipe<CriticalSectionRawMutex, 1024> = Pipe::new();
 
 /// The app's end of the line.
 pub struct Serial {
-    /// Whether the host let the last answer wait for too long: the next ones do not wait before it reads again.
+    /// Whether the host let the last answer wait for too long: the next ones do not wait before it
+    /// reads again.
     deaf: bool,
 }
 
@@ -116,7 +117,8 @@ async fn send<D: Driver<'static>>(mut sender: Sender<'static, D>) -> ! {
     }
 }
 
-/// Sends a packet, and an empty one behind a full one where nothing follows: else the host waits for more.
+/// Sends a packet, and an empty one behind a full one where nothing follows: else the host waits
+/// for more.
 async fn flush<D: Driver<'static>>(
     sender: &mut Sender<'static, D>,
     packet: &[u8],

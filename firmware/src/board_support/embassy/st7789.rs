@@ -16,8 +16,9 @@ use mipidsi::options::{ColorInversion, ModelOptions};
 use mipidsi::{Builder, Display};
 use static_cell::ConstStaticCell;
 
-/// The controller, set up in the time that its data sheet asks for: mipidsi's own [`ST7789`](mipidsi::models::ST7789)
-/// takes 300 ms. Sitronix, ST7789V data sheet, version 1.3, chapters 7.4.5 and 9.1.12.
+/// The controller, set up in the time that its data sheet asks for: mipidsi's own
+/// [`ST7789`](mipidsi::models::ST7789) takes 300 ms. Sitronix, ST7789V data sheet, version 1.3,
+/// chapters 7.4.5 and 9.1.12.
 pub struct St7789;
 
 /// From the end of reset to the command that ends sleep, in microseconds.
@@ -64,7 +65,7 @@ impl<F: FnOnce()> DelayNs for Meanwhile<F> {
     }
 }
 
-/// Of the one display: on the stack it would be moved about.
+/// The buffer of the one display: on the stack it would be moved about.
 static SHOWN: ConstStaticCell<[Look; GreyFrame::HEIGHT]> =
     ConstStaticCell::new([Look::BLACK; GreyFrame::HEIGHT]);
 

@@ -1,4 +1,5 @@
-//! Measures pictures in microseconds, and feeds the watchdog with every layer: an engine that hangs is reset.
+//! Measures pictures in microseconds, and feeds the watchdog with every layer: an engine that hangs
+//! is reset.
 
 use embassy_time::Instant;
 use firmware::app::{Probe, Stats};

@@ -24,7 +24,8 @@ macro_rules! connect {
 }
 pub(super) use connect;
 
-/// The panel with a frame. Where it does not answer, the rest of the device works all the same, and it is asked again.
+/// The panel with a frame. Where it does not answer, the rest of the device works all the same, and
+/// it is asked again.
 pub fn panel(bus: I2c<'static, I2C0, Blocking>, frame: &Frame) -> Panel {
     let mut panel = Panel::new(bus);
     panel.frame_mut().clone_from(frame);

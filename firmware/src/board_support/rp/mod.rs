@@ -74,7 +74,8 @@ pub struct Board {
     pub start: Start,
 }
 
-/// Starts clocks, watchdog, drivers and display. `splash` draws what is seen first, while the display needs its time.
+/// Starts clocks, watchdog, drivers and display. `splash` draws what is seen first, while the
+/// display needs its time.
 ///
 /// # Errors
 /// [`PanelError`] where the display cannot be set up.
@@ -99,9 +100,10 @@ pub fn start(
     })
 }
 
-/// What the watchdog's scratch register 4 holds while this program runs. The boot ROM starts a program that was copied onto
-/// the board's drive by a watchdog reset as well, which looks the same but for this register, in which it then has 0. The
-/// number and the register are those of pico-sdk's `watchdog_enable_caused_reboot`.
+/// What the watchdog's scratch register 4 holds while this program runs. The boot ROM starts a
+/// program that was copied onto the board's drive by a watchdog reset as well, which looks the same
+/// but for this register, in which it then has 0. The number and the register are those of
+/// pico-sdk's `watchdog_enable_caused_reboot`.
 const RUNNING: u32 = 0x6AB7_3121;
 
 fn start_watchdog(watchdog: Peri<'static, WATCHDOG>) -> Start {

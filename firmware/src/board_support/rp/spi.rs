@@ -1,5 +1,5 @@
-//! The display ST7789 on SPI0, alone on it. Pixels go into the bus's queue as they are made: one is computed while
-//! the one before it is sent.
+//! The display ST7789 on SPI0, alone on it. Pixels go into the bus's queue as they are made: one is
+//! computed while the one before it is sent.
 
 use crate::board_support::st7789;
 pub use crate::board_support::st7789::PanelError;
@@ -47,8 +47,9 @@ pub struct Wires {
     pub _backlight: Output<'static>,
 }
 
-/// As fast as the chip can, half its clock: 62.5 MHz, which the data sheet allows for writing (ST7789V, table 7.4.3, has
-/// 66 ns for a read cycle and 16 ns for a write cycle). Mode 3 also suits modules that have no chip select.
+/// As fast as the chip can, half its clock: 62.5 MHz, which the data sheet allows for writing
+/// (ST7789V, table 7.4.3, has 66 ns for a read cycle and 16 ns for a write cycle). Mode 3 also
+/// suits modules that have no chip select.
 pub fn config() -> Config {
     let mut config = Config::default();
     config.frequency = 62_500_000;

@@ -161,7 +161,7 @@ struct Problems {
     cases: Vec<AxisCase>,
     /// Channels in, channels out, groups.
     channels: &'static [[u16; 3]],
-    /// Of the pairs of cases, one in so many.
+    /// One in so many pairs of cases is checked.
     one_in: usize,
 }
 
@@ -328,7 +328,7 @@ struct Chosen {
     axes: [AxisCase; 2],
     transposed: bool,
     channels: usize,
-    /// Of the output that has all.
+    /// Shape of the output that has all.
     width: usize,
 }
 

@@ -1,4 +1,5 @@
-//! Random images of every operation, with golden vectors of the oracle: the same from the same seed, everywhere.
+//! Random images of every operation, with golden vectors of the oracle: the same from the same
+//! seed, everywhere.
 
 mod random;
 #[cfg(test)]
@@ -96,8 +97,9 @@ const NO_WEIGHTS: Weights<'static> = Weights {
 };
 
 impl Model {
-    /// A model whose input has this shape (rows, columns, channels); of its elements, the last `classes` are the label's.
-    /// Operations whose output would be longer than `max_len` are left out.
+    /// A model whose input has this shape (rows, columns, channels); of its elements, the last
+    /// `classes` are the label's. Operations whose output would be longer than `max_len` are left
+    /// out.
     pub fn new(seed: u64, [height, width, channels]: [u16; 3], classes: u8, max_len: u32) -> Self {
         let input = Region {
             offset: 0,
@@ -138,7 +140,8 @@ impl Model {
     /// The image, with golden vectors of the oracle for these points.
     ///
     /// # Errors
-    /// [`WriteError`] where an accumulator might overflow or the model is larger than an image may be.
+    /// [`WriteError`] where an accumulator might overflow or the model is larger than an image may
+    /// be.
     pub fn image(&self, points: &[Point]) -> Result<Vec<u8>, WriteError> {
         let plain = self.emit(&[])?;
         let image = Image::new_checked(&plain)?;
@@ -367,8 +370,8 @@ impl Model {
                 layer.values[row + row_len - 1] &= 15;
             }
         }
-        // Products of random weights and elements spread over some 2^12 or 2^8, sums over as many times the root of
-        // their number.
+        // Products of random weights and elements spread over some 2^12 or 2^8, sums over as many
+        // times the root of their number.
         let products = match layer.layout {
             Layout::Int8Rows => 12,
             Layout::Int4Rows => 8,

@@ -12,7 +12,8 @@ use shared::op::{
 const RANDOM_LEN: u32 = 1024;
 
 impl Model {
-    /// A model of at least `count` operations of every kind and random shapes; gives a picture of 1 to 20 rows and columns.
+    /// A model of at least `count` operations of every kind and random shapes; gives a picture of 1
+    /// to 20 rows and columns.
     pub fn random(seed: u64, count: usize) -> Self {
         let mut random = Pcg32::new(seed, 4);
         let latent = 1 + (random.next_u32() % 12) as u16;
@@ -76,7 +77,8 @@ impl Model {
         }
     }
 
-    /// Groups for so many channels, and output channels for them: mostly one group, else two or as many as channels.
+    /// Groups for so many channels, and output channels for them: mostly one group, else two or as
+    /// many as channels.
     fn any_groups(&mut self, channels: u16) -> (u16, u16) {
         let groups = match self.random.next_u32() % 6 {
             0 => channels,
@@ -124,7 +126,8 @@ impl Model {
         self.upsample(factor);
     }
 
-    /// Two or three parts of what was written last, each at another exponent; the engine sees each as a region of its own.
+    /// Two or three parts of what was written last, each at another exponent; the engine sees each
+    /// as a region of its own.
     fn any_concat(&mut self) {
         let from = self.last();
         let parts = 1 + self.one_to(2);

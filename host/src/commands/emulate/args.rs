@@ -28,7 +28,8 @@ pub struct Args {
     /// Send this line to the board's UART and print its answer; may be given several times.
     #[arg(long, short, value_name = "LINE")]
     pub(in crate::commands) line: Vec<String>,
-    /// Print what a picture costs: in QEMU each layer, in instructions; on a Pico each function, in cycles.
+    /// Print what a picture costs: in QEMU each layer, in instructions; on a Pico each function, in
+    /// cycles.
     #[arg(long)]
     pub(in crate::commands) profile: bool,
     /// Write what the display shows in the end as PNG.

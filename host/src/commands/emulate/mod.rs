@@ -61,7 +61,8 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         &mut |line| console.note(line),
     )
     .map_err(|error| crate::commands::firmware_failure(&error))?;
-    // The board's clocks, and the counts of `stats`, mean something only when instructions are counted.
+    // The board's clocks, and the counts of `stats`, mean something only when instructions are
+    // counted.
     let options = Options::for_board(&board, &build.elf);
 
     let headless = args.no_window

@@ -61,8 +61,9 @@ impl Pico {
     /// Starts Node with a firmware, and lets it run unless it is to be stepped.
     ///
     /// # Errors
-    /// [`EmulatorError::Missing`] without Node, [`EmulatorError::PicoRefused`] for a file that is no firmware for this
-    /// board, [`EmulatorError::Exited`] with Node's own words where it does not start.
+    /// [`EmulatorError::Missing`] without Node, [`EmulatorError::PicoRefused`] for a file that is
+    /// no firmware for this board, [`EmulatorError::Exited`] with Node's own words where it does
+    /// not start.
     pub fn start(options: &PicoOptions) -> Result<Self, EmulatorError> {
         let table = match &options.elf {
             Some(path) => log::read_table(path, &files::read_at_most(path, ELF_LIMIT)?)?,
@@ -224,7 +225,8 @@ impl Pico {
         })
     }
 
-    /// Keeps the serial line busy with the same bytes, again and again, for so much of the board's time.
+    /// Keeps the serial line busy with the same bytes, again and again, for so much of the board's
+    /// time.
     ///
     /// # Errors
     /// As [`Pico::execute`].
@@ -341,7 +343,8 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(2)
 }
 
-/// Calls `emit` with each line of text; frames between them answer somebody else, who is at the port as well.
+/// Calls `emit` with each line of text; frames between them answer somebody else, who is at the
+/// port as well.
 fn read_text(mut stream: TcpStream, mut emit: impl FnMut(String)) {
     let (mut decoder, mut splitter) = (Decoder::new(), LineSplitter::default());
     let mut block = [0; 4096];

@@ -5,14 +5,15 @@ use object::{Object, ObjectSymbol, SymbolKind};
 /// A function and the cycles spent in it, and not in those that it calls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FunctionCost {
-    /// Its name without generic arguments' hashes; an address where the ELF file has no name for it.
+    /// Its name without generic arguments' hashes; an address where the ELF file has no name for
+    /// it.
     pub name: String,
     /// Cycles.
     pub cycles: f64,
 }
 
-/// Sums up [`Pico::stop_profile`](super::Pico::stop_profile) by the functions of the firmware's ELF file, the costliest
-/// first. A file that is none has no names.
+/// Sums up [`Pico::stop_profile`](super::Pico::stop_profile) by the functions of the firmware's ELF
+/// file, the costliest first. A file that is none has no names.
 pub fn by_function(elf: &[u8], profile: &[(u32, f64)]) -> Vec<FunctionCost> {
     let mut functions: Vec<(u32, String)> = Vec::new();
     if let Ok(file) = object::File::parse(elf) {

@@ -56,7 +56,8 @@ enum LogTag {
     Log,
 }
 
-/// Sorts the lines of a stream until it ends: answers with their numbers, events, and the log's bytes.
+/// Sorts the lines of a stream until it ends: answers with their numbers, events, and the log's
+/// bytes.
 pub(super) fn spawn_reader(
     stream: impl Read + Send + 'static,
     answers: Arc<Inbox<(u64, Value)>>,

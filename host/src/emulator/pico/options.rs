@@ -8,7 +8,8 @@ use std::path::PathBuf;
 /// How emulated time goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pace {
-    /// Never ahead of the clock on the wall, and what was lost while computing is made up for: for programs.
+    /// Never ahead of the clock on the wall, and what was lost while computing is made up for: for
+    /// programs.
     #[default]
     Eager,
     /// The same, but what was lost stays lost: for people who look on.

@@ -40,7 +40,8 @@ pub trait Classifier: Sync {
     /// Number of classes.
     fn classes(&self) -> usize;
 
-    /// Features and logits of pictures of shape (batch, rows * columns), -1 for black to 1 for white.
+    /// Features and logits of pictures of shape (batch, rows * columns), -1 for black to 1 for
+    /// white.
     fn activations(&self, pictures: ArrayView2<f32>) -> Activations;
 }
 
@@ -65,7 +66,8 @@ pub struct FromFile {
 }
 
 impl FromFile {
-    /// Reads a classifier: the file or folder that is given, else `models/classifier` of the source folder.
+    /// Reads a classifier: the file or folder that is given, else `models/classifier` of the source
+    /// folder.
     ///
     /// # Errors
     /// [`EvaluateError::NoClassifier`], [`EvaluateError::Classifier`].
@@ -100,11 +102,12 @@ impl FromFile {
     }
 }
 
-/// Features and probabilities of all pictures, on all cores; `done` is told after each batch how many it had.
+/// Features and probabilities of all pictures, on all cores; `done` is told after each batch how
+/// many it had.
 ///
 /// # Errors
-/// [`EvaluateError::PictureSize`] where the classifier takes another size, [`EvaluateError::NotFinite`] where it gives
-/// numbers that are none.
+/// [`EvaluateError::PictureSize`] where the classifier takes another size,
+/// [`EvaluateError::NotFinite`] where it gives numbers that are none.
 pub fn judge(
     classifier: &dyn Classifier,
     pictures: &Pictures,
@@ -149,7 +152,8 @@ pub fn judge(
     })
 }
 
-/// `exp(x_c) / sum_k exp(x_k)` of each row, computed in `f64` from the largest down, so that nothing overflows.
+/// `exp(x_c) / sum_k exp(x_k)` of each row, computed in `f64` from the largest down, so that
+/// nothing overflows.
 pub fn softmax(logits: ArrayView2<f32>) -> Array2<f64> {
     let mut p = logits.mapv(f64::from);
     for mut row in p.rows_mut() {
@@ -166,8 +170,8 @@ pub(crate) mod tests {
     use super::*;
     use ndarray::{array, s};
 
-    /// A classifier without training: features are the mean levels of the picture's quarters, the class is the
-    /// brightest quarter.
+    /// A classifier without training: features are the mean levels of the picture's quarters, the
+    /// class is the brightest quarter.
     pub struct Quarters {
         /// Rows and columns of a picture, even.
         pub side: usize,

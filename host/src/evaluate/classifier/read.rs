@@ -1,5 +1,5 @@
-//! From an ONNX file to a classifier: any network of grey pictures that ends in a dense layer, whose input is the
-//! features.
+//! From an ONNX file to a classifier: any network of grey pictures that ends in a dense layer,
+//! whose input is the features.
 
 use super::{Activations, Classifier};
 use crate::exchange::ReadOptions;
@@ -9,7 +9,8 @@ use crate::onnx::{OnnxError, Role};
 use crate::ops::forward;
 use ndarray::{Array2, ArrayView2};
 
-/// The most multiplications for one picture: twenty times those of a good classifier of small pictures.
+/// The most multiplications for one picture: twenty times those of a good classifier of small
+/// pictures.
 const MAX_PRODUCTS: usize = 1 << 26;
 
 /// Why a file is no classifier.
@@ -48,8 +49,8 @@ pub struct NetworkClassifier {
     size: (usize, usize),
 }
 
-/// Reads a classifier of one input, a picture of shape (N, 1, rows, columns) or (N, rows * columns) with a Reshape to
-/// that behind it, and one output, logits of shape (N, classes).
+/// Reads a classifier of one input, a picture of shape (N, 1, rows, columns) or (N, rows * columns)
+/// with a Reshape to that behind it, and one output, logits of shape (N, classes).
 ///
 /// # Errors
 /// [`ReadError`] names the node.

@@ -1,4 +1,5 @@
-//! Classifiers read from ONNX: equal to what tract makes of the same file, and refused where they are none.
+//! Classifiers read from ONNX: equal to what tract makes of the same file, and refused where they
+//! are none.
 
 use super::Classifier;
 use super::read::{ReadError, from_bytes};

@@ -1,7 +1,8 @@
-//! Bootstrap intervals: how far a number would move if other pictures had been drawn (Efron and Tibshirani, "An
-//! Introduction to the Bootstrap", 1993).
+//! Bootstrap intervals: how far a number would move if other pictures had been drawn (Efron and
+//! Tibshirani, "An Introduction to the Bootstrap", 1993).
 //!
-//! Only the pictures that a number is the mean over are drawn again; what they are compared with stays as it is.
+//! Only the pictures that a number is the mean over are drawn again; what they are compared with
+//! stays as it is.
 
 use super::Estimate;
 use rayon::prelude::*;
@@ -10,7 +11,8 @@ use shared::latent::pcg::{Pcg32, split_mix_64};
 /// How often pictures are drawn again for an interval of percentiles.
 pub const RESAMPLES: usize = 1000;
 
-/// How often for a standard error, which needs fewer (Efron and Tibshirani, section 6.4: 50 to 200).
+/// How often for a standard error, which needs fewer (Efron and Tibshirani, section 6.4: 50 to
+/// 200).
 pub const RESAMPLES_OF_ERROR: usize = 200;
 
 /// A stream of [`Pcg32`] of its own. Any constant would do.
@@ -25,7 +27,8 @@ impl Draw {
         Self(Pcg32::new(split_mix_64(seed ^ split_mix_64(part)), STREAM))
     }
 
-    /// One of `0..n`, for `n` of 1 to 2^32; 0 where `n` is 0. Multiply and shift: the bias is below `n / 2^32`.
+    /// One of `0..n`, for `n` of 1 to 2^32; 0 where `n` is 0. Multiply and shift: the bias is below
+    /// `n / 2^32`.
     pub fn below(&mut self, n: usize) -> usize {
         // The upper half of a 64-bit product is below n, so the cast loses nothing.
         ((u64::from(self.0.next_u32()) * n as u64) >> 32) as usize
@@ -57,8 +60,9 @@ impl Draw {
     }
 }
 
-/// The mean of one value a picture, with the 2.5th and 97.5th percentile of the means of [`RESAMPLES`] samples. There is
-/// no interval where all values are equal: drawing them again cannot say how rare the other ones are.
+/// The mean of one value a picture, with the 2.5th and 97.5th percentile of the means of
+/// [`RESAMPLES`] samples. There is no interval where all values are equal: drawing them again
+/// cannot say how rare the other ones are.
 pub fn mean(values: &[f64], seed: u64) -> Estimate {
     let n = values.len();
     let average = |sum: f64| sum / n as f64;
@@ -85,8 +89,8 @@ pub fn mean(values: &[f64], seed: u64) -> Estimate {
     }
 }
 
-/// The standard deviation of a statistic over [`RESAMPLES_OF_ERROR`] samples of `n` pictures, each given as how often
-/// every picture is in it. `None` where the statistic gives nothing.
+/// The standard deviation of a statistic over [`RESAMPLES_OF_ERROR`] samples of `n` pictures, each
+/// given as how often every picture is in it. `None` where the statistic gives nothing.
 pub fn standard_error(
     n: usize,
     seed: u64,
@@ -106,7 +110,8 @@ fn deviation(values: &[f64]) -> f64 {
     (squares / (values.len() as f64 - 1.0)).sqrt()
 }
 
-/// The value below which a part of the sorted values lies, interpolated between neighbours; NaN without values.
+/// The value below which a part of the sorted values lies, interpolated between neighbours; NaN
+/// without values.
 pub fn percentile(sorted: &[f64], part: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return f64::NAN;

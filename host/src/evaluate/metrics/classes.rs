@@ -11,8 +11,8 @@ pub struct Shares {
     pub shares: Vec<Estimate>,
     /// The part that would be right.
     pub expected: Vec<f64>,
-    /// The largest of `|share / expected - 1|`: 0 where all are right, 1 where a class is missing altogether. Classes
-    /// that nothing is expected of do not count.
+    /// The largest of `|share / expected - 1|`: 0 where all are right, 1 where a class is missing
+    /// altogether. Classes that nothing is expected of do not count.
     pub largest_departure: f64,
 }
 

@@ -5,8 +5,8 @@ use super::{Estimate, bootstrap};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Two pictures are near duplicates where their root mean square difference is at most this many grey levels of 255:
-/// a difference of 2 % that nobody sees.
+/// Two pictures are near duplicates where their root mean square difference is at most this many
+/// grey levels of 255: a difference of 2 % that nobody sees.
 pub const NEAR: f64 = 5.0;
 
 /// How many samples of a set have a twin in it.
@@ -14,7 +14,8 @@ pub const NEAR: f64 = 5.0;
 pub struct Duplicates {
     /// The part of the samples that are equal to another one in every pixel.
     pub exact: f64,
-    /// The part of the samples that are equal or nearly equal (within 5 grey levels, root mean square) to another one.
+    /// The part of the samples that are equal or nearly equal (within 5 grey levels, root mean
+    /// square) to another one.
     pub near: Estimate,
 }
 

@@ -6,7 +6,8 @@ use nalgebra::linalg::SymmetricEigen;
 use nalgebra::{DMatrix, Dyn};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-/// Iterations after which an eigendecomposition is given up; some dozens are usual for a hundred rows.
+/// Iterations after which an eigendecomposition is given up; some dozens are usual for a hundred
+/// rows.
 const MAX_ITERATIONS: usize = 100_000;
 
 /// Mean and covariance of a set of features.
@@ -19,7 +20,8 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// The moments of features of shape (pictures, features). Two pictures at least; fewer give no finite covariance.
+    /// The moments of features of shape (pictures, features). Two pictures at least; fewer give no
+    /// finite covariance.
     pub fn of(features: ArrayView2<f64>) -> Self {
         let mean = features.mean_axis(Axis(0));
         let mean = mean.unwrap_or_else(|| Array1::from_elem(features.ncols(), f64::NAN));
@@ -62,9 +64,9 @@ impl Reference {
         })
     }
 
-    /// The Frechet distance, squared as everybody reports it:
-    /// `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))` (Heusel et al., "GANs Trained by a Two Time-Scale Update Rule
-    /// Converge to a Local Nash Equilibrium", NeurIPS 2017, equation 6).
+    /// The Frechet distance, squared as everybody reports it: `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1
+    /// C2)^(1/2))` (Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a
+    /// Local Nash Equilibrium", NeurIPS 2017, equation 6).
     ///
     /// `C1 C2` has the eigenvalues of the symmetric `R C2 R` with `R = C1^(1/2)`, so two symmetric
     /// eigendecompositions do. `None` where a moment is not finite or the lengths differ.
@@ -80,10 +82,11 @@ impl Reference {
         Some(difference.dot(&difference) + traces - 2.0 * root_trace)
     }
 
-    /// The distance to a set of features, with a normal interval from the bootstrap over its pictures.
+    /// The distance to a set of features, with a normal interval from the bootstrap over its
+    /// pictures.
     ///
-    /// A sample with replacement lies farther away than the set that it is drawn from (the distance grows as pictures
-    /// get fewer), so percentiles would be off; the standard deviation is not.
+    /// A sample with replacement lies farther away than the set that it is drawn from (the distance
+    /// grows as pictures get fewer), so percentiles would be off; the standard deviation is not.
     pub fn estimate(&self, features: ArrayView2<f64>, seed: u64) -> Option<Estimate> {
         let n = features.nrows();
         let value = self.distance(&Moments::of(features))?;

@@ -7,11 +7,12 @@ use ndarray::{Array1, ArrayView2, Axis};
 /// Parts that the pictures are split into, as in the paper.
 pub const SPLITS: usize = 10;
 
-/// The mean over splits of `exp(E_x KL(p(y|x) || p(y)))` (Salimans et al., "Improved Techniques for Training GANs",
-/// NeurIPS 2016, section 4), with `p(y)` the mean of a split.
+/// The mean over splits of `exp(E_x KL(p(y|x) || p(y)))` (Salimans et al., "Improved Techniques for
+/// Training GANs", NeurIPS 2016, section 4), with `p(y)` the mean of a split.
 ///
-/// `order` lists rows of `probabilities`; split `i` of `n` has places `i * len / n .. (i + 1) * len / n`. Give a random
-/// order where pictures lie sorted by class. Splits without pictures are left out; NaN where all are empty.
+/// `order` lists rows of `probabilities`; split `i` of `n` has places `i * len / n .. (i + 1) * len
+/// / n`. Give a random order where pictures lie sorted by class. Splits without pictures are left
+/// out; NaN where all are empty.
 pub fn score(probabilities: ArrayView2<f64>, order: &[usize], splits: usize) -> f64 {
     let information = information(probabilities);
     score_of(probabilities, &information, order, splits)
@@ -30,7 +31,8 @@ fn p_log_p(p: f64) -> f64 {
     if p > 0.0 { p * p.ln() } else { 0.0 }
 }
 
-/// As [`score`]: the mean of KL over a split is the mean of `sum p log p` less `sum q log q` of the mean q.
+/// As [`score`]: the mean of KL over a split is the mean of `sum p log p` less `sum q log q` of the
+/// mean q.
 fn score_of(
     probabilities: ArrayView2<f64>,
     information: &[f64],
@@ -58,14 +60,16 @@ fn score_of(
     sum / counted
 }
 
-/// The score of [`SPLITS`] splits in a seeded random order, with a normal interval from the bootstrap.
+/// The score of [`SPLITS`] splits in a seeded random order, with a normal interval from the
+/// bootstrap.
 pub fn estimate(probabilities: ArrayView2<f64>, seed: u64) -> Estimate {
     let n = probabilities.nrows();
     let information = information(probabilities);
     let order = Draw::new(seed, u64::MAX).permutation(n);
     let value = score_of(probabilities, &information, &order, SPLITS);
     let error = bootstrap::standard_error(n, seed, |weights| {
-        // Each picture as often as it was drawn, in the order of the pictures: equal ones share a split, or nearly.
+        // Each picture as often as it was drawn, in the order of the pictures: equal ones share a
+        // split, or nearly.
         let drawn: Vec<usize> = order
             .iter()
             .flat_map(|&row| std::iter::repeat_n(row, weights[row] as usize))

@@ -11,8 +11,9 @@ pub const SUBSETS: usize = 100;
 /// Pictures in a subset; all of them where there are fewer.
 pub const SUBSET_SIZE: usize = 1000;
 
-/// The unbiased estimate of the squared maximum mean discrepancy with the kernel `(x.y / d + 1)^3`, d the number of
-/// features (Binkowski et al., "Demystifying MMD GANs", ICLR 2018, section 4 and equation 4 for the estimate).
+/// The unbiased estimate of the squared maximum mean discrepancy with the kernel `(x.y / d + 1)^3`,
+/// d the number of features (Binkowski et al., "Demystifying MMD GANs", ICLR 2018, section 4 and
+/// equation 4 for the estimate).
 ///
 /// Both sets need two pictures at least; NaN otherwise.
 pub fn distance(a: ArrayView2<f64>, b: ArrayView2<f64>) -> f64 {
@@ -77,8 +78,9 @@ pub fn over_subsets(
 
 /// The mean over [`SUBSETS`] pairs of subsets of [`SUBSET_SIZE`] pictures.
 ///
-/// The interval takes the deviation over subsets for that of one subset, and `n / size` of them for independent: the
-/// others share pictures with these. There is no interval where a subset is the whole set.
+/// The interval takes the deviation over subsets for that of one subset, and `n / size` of them for
+/// independent: the others share pictures with these. There is no interval where a subset is the
+/// whole set.
 pub fn estimate(real: ArrayView2<f64>, generated: ArrayView2<f64>, seed: u64) -> Estimate {
     let n = generated.nrows();
     let smaller = n.min(real.nrows());
@@ -108,8 +110,8 @@ mod tests {
 
     #[test]
     fn a_distance_by_hand() {
-        // One feature: k(x, y) = (xy + 1)^3. Within {0, 1}: two pairs of k(0, 1) = 1. Within {2, 3}: two of 343.
-        // Between: 1, 1, 27, 64. So 2/2 + 686/2 - 2 * 93/4.
+        // One feature: k(x, y) = (xy + 1)^3. Within {0, 1}: two pairs of k(0, 1) = 1. Within {2,
+        // 3}: two of 343. Between: 1, 1, 27, 64. So 2/2 + 686/2 - 2 * 93/4.
         let (a, b) = (array![[0.0], [1.0]], array![[2.0], [3.0]]);
         let distance = distance(a.view(), b.view());
         assert!(

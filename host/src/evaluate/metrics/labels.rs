@@ -16,7 +16,8 @@ pub struct Agreement {
     pub accuracy_of_class: Vec<Estimate>,
 }
 
-/// The classifier's verdict on samples with labels. A label past the last class counts as wrong, with confidence 0.
+/// The classifier's verdict on samples with labels. A label past the last class counts as wrong,
+/// with confidence 0.
 pub fn agreement(probabilities: ArrayView2<f64>, labels: &[u8], seed: u64) -> Agreement {
     let (mut right, mut confidence) = (Vec::new(), Vec::new());
     for (row, &label) in probabilities.rows().into_iter().zip(labels) {

@@ -5,12 +5,14 @@ use super::neighbours::{Pixels, two_nearest};
 use super::{Estimate, bootstrap::percentile};
 use serde::Serialize;
 
-/// A sample is a near copy where its nearest training picture is less than this part as far away as the second nearest
-/// (Yoon et al., "Diffusion Probabilistic Models Generalize when They Fail to Memorize", ICML 2023 workshop on
-/// structured probabilistic inference and generative modeling, section 2).
+/// A sample is a near copy where its nearest training picture is less than this part as far away as
+/// the second nearest (Yoon et al., "Diffusion Probabilistic Models Generalize when They Fail to
+/// Memorize", ICML 2023 workshop on structured probabilistic inference and generative modeling,
+/// section 2).
 pub const COPY_RATIO: f64 = 1.0 / 3.0;
 
-/// How near pictures lie to the training set, in pixels: root mean square differences, in grey levels of 0 to 255.
+/// How near pictures lie to the training set, in pixels: root mean square differences, in grey
+/// levels of 0 to 255.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToTraining {
     /// The distance of each picture to its nearest training picture.
@@ -39,21 +41,23 @@ impl ToTraining {
     }
 }
 
-/// Samples beside test pictures, which no training has seen: what copies nothing lies as far away as they do.
+/// Samples beside test pictures, which no training has seen: what copies nothing lies as far away
+/// as they do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Memorisation {
     /// The part of the samples that are near copies of a training picture.
     pub near_copies: Estimate,
     /// The same of the test pictures: the floor.
     pub near_copies_of_test: Estimate,
-    /// Median distance of a sample to its nearest training picture: root mean square difference in grey levels.
+    /// Median distance of a sample to its nearest training picture: root mean square difference in
+    /// grey levels.
     pub median_distance: f64,
     /// The same of the test pictures.
     pub median_distance_of_test: f64,
-    /// The probability that a sample lies farther from its nearest training picture than a test picture from its own,
-    /// ties counted half: 0.5 where they lie alike, towards 0 where samples are copied (the statistic of Mann and
-    /// Whitney, as in Meehan et al., "A Non-Parametric Test to Detect Data-Copying in Generative Models", AISTATS
-    /// 2020, section 4).
+    /// The probability that a sample lies farther from its nearest training picture than a test
+    /// picture from its own, ties counted half: 0.5 where they lie alike, towards 0 where samples
+    /// are copied (the statistic of Mann and Whitney, as in Meehan et al., "A Non-Parametric Test
+    /// to Detect Data-Copying in Generative Models", AISTATS 2020, section 4).
     pub farther_than_test: f64,
 }
 

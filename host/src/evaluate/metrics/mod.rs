@@ -1,12 +1,13 @@
-//! The metrics: pure functions of features, probabilities, labels or pixels. One subject a file, its formula and the
-//! paper that it comes from at the function.
+//! The metrics: pure functions of features, probabilities, labels or pixels. One subject a file,
+//! its formula and the paper that it comes from at the function.
 //!
-//! Features are matrices of shape (pictures, features), `f64`; probabilities of shape (pictures, classes), each row
-//! summing to 1. "Real" is the reference set, "generated" the set that is judged; no function knows where either comes
-//! from. Nothing here allocates a matrix of pictures x pictures: [`neighbours`] goes through distances in blocks.
+//! Features are matrices of shape (pictures, features), `f64`; probabilities of shape (pictures,
+//! classes), each row summing to 1. "Real" is the reference set, "generated" the set that is
+//! judged; no function knows where either comes from. Nothing here allocates a matrix of pictures x
+//! pictures: [`neighbours`] goes through distances in blocks.
 //!
-//! Where a number is the mean of one value a picture, the function returns those values, and [`bootstrap::mean`] makes
-//! an [`Estimate`] of them.
+//! Where a number is the mean of one value a picture, the function returns those values, and
+//! [`bootstrap::mean`] makes an [`Estimate`] of them.
 
 pub mod bootstrap;
 pub mod classes;

@@ -1,5 +1,5 @@
-//! Distances of every vector of one set to every vector of another, in blocks: two blocks of vectors and one of
-//! distances are all that a thread holds, whatever the sets' sizes.
+//! Distances of every vector of one set to every vector of another, in blocks: two blocks of
+//! vectors and one of distances are all that a thread holds, whatever the sets' sizes.
 //!
 //! `|a - b|^2 = |a|^2 + |b|^2 - 2 a.b`, the products by matrix multiplication.
 
@@ -36,7 +36,8 @@ impl Vectors for ArrayView2<'_, f64> {
     }
 }
 
-/// Pictures as vectors of pixels in units of 255 grey levels; they are bytes until a block is asked for.
+/// Pictures as vectors of pixels in units of 255 grey levels; they are bytes until a block is asked
+/// for.
 #[derive(Debug, Clone, Copy)]
 pub struct Pixels<'a> {
     bytes: &'a [u8],
@@ -87,8 +88,8 @@ impl Vectors for Pixels<'_> {
 
 /// For each vector of `rows`, folds its squared distances to all vectors of `columns`.
 ///
-/// `fold` is given the state, the row, the first column of a block, and the block's squared distances; blocks come in
-/// order. Differences below the rounding of the products count as 0.
+/// `fold` is given the state, the row, the first column of a block, and the block's squared
+/// distances; blocks come in order. Differences below the rounding of the products count as 0.
 pub fn fold<V: Vectors, S: Send>(
     rows: &V,
     columns: &V,
@@ -152,8 +153,8 @@ fn norms_of<T: NdFloat>(block: ArrayView2<T>) -> Vec<T> {
     block.rows().into_iter().map(|row| row.dot(&row)).collect()
 }
 
-/// The squared distance of each vector to its `k`-th nearest other vector of the same set; infinite where there are
-/// not so many.
+/// The squared distance of each vector to its `k`-th nearest other vector of the same set; infinite
+/// where there are not so many.
 pub fn radii(vectors: &ArrayView2<f64>, k: usize) -> Vec<f64> {
     let nearest = fold(
         vectors,
@@ -192,7 +193,8 @@ pub struct Nearest {
     pub index: [usize; 2],
 }
 
-/// For each vector of `rows` the two nearest of `columns`, itself left out where `same` (the sets are one).
+/// For each vector of `rows` the two nearest of `columns`, itself left out where `same` (the sets
+/// are one).
 pub fn two_nearest(rows: &Pixels<'_>, columns: &Pixels<'_>, same: bool) -> Vec<Nearest> {
     let none = || Nearest {
         squared: [f32::INFINITY; 2],

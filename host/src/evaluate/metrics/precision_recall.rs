@@ -6,9 +6,10 @@ use ndarray::ArrayView2;
 /// Which neighbour a sphere reaches to, as in the paper.
 pub const K: usize = 3;
 
-/// For each picture of `of`: 1 where it lies in the manifold of `manifold`, else 0. The manifold is the union of
-/// spheres around its pictures, each reaching to the `k`-th nearest other one (Kynkaanniemi et al., "Improved Precision
-/// and Recall Metric for Assessing Generative Models", NeurIPS 2019, equation 1).
+/// For each picture of `of`: 1 where it lies in the manifold of `manifold`, else 0. The manifold is
+/// the union of spheres around its pictures, each reaching to the `k`-th nearest other one
+/// (Kynkaanniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models",
+/// NeurIPS 2019, equation 1).
 pub fn within(of: ArrayView2<f64>, manifold: ArrayView2<f64>, k: usize) -> Vec<f64> {
     let radii = radii(&manifold, k);
     let inside = fold(
@@ -25,12 +26,14 @@ pub fn within(of: ArrayView2<f64>, manifold: ArrayView2<f64>, k: usize) -> Vec<f
         .collect()
 }
 
-/// Precision, one value a generated picture: whether it could be a real one (equation 2; its mean is the precision).
+/// Precision, one value a generated picture: whether it could be a real one (equation 2; its mean
+/// is the precision).
 pub fn precision(real: ArrayView2<f64>, generated: ArrayView2<f64>, k: usize) -> Vec<f64> {
     within(generated, real, k)
 }
 
-/// Recall, one value a real picture: whether it could be a generated one (equation 2; its mean is the recall).
+/// Recall, one value a real picture: whether it could be a generated one (equation 2; its mean is
+/// the recall).
 pub fn recall(real: ArrayView2<f64>, generated: ArrayView2<f64>, k: usize) -> Vec<f64> {
     within(real, generated, k)
 }
@@ -42,7 +45,8 @@ mod tests {
 
     #[test]
     fn spheres_on_a_line() {
-        // With k = 1: spheres of 1 around 0 and 1, of 9 around 10; so 2 is the last point inside the first two.
+        // With k = 1: spheres of 1 around 0 and 1, of 9 around 10; so 2 is the last point inside
+        // the first two.
         let real = array![[0.0], [1.0], [10.0]];
         let generated = array![[2.0], [2.5], [1.0], [19.5], [-1.5]];
         assert_eq!(

@@ -1,5 +1,5 @@
-//! Sets whose order everybody knows must come out in that order by every metric: the same pictures again, other
-//! pictures of the same kind, half of the classes, one picture over and over, noise.
+//! Sets whose order everybody knows must come out in that order by every metric: the same pictures
+//! again, other pictures of the same kind, half of the classes, one picture over and over, noise.
 
 use super::frechet::{Moments, Reference};
 use super::memorisation::{ToTraining, memorisation};
@@ -12,7 +12,8 @@ const N: usize = 1000;
 const CLASSES: usize = 10;
 const FEATURES: usize = 8;
 
-/// A kind of pictures: normal around one centre a class. A sure classifier of it is the nearest centre.
+/// A kind of pictures: normal around one centre a class. A sure classifier of it is the nearest
+/// centre.
 struct World {
     centres: Array2<f64>,
 }
@@ -119,8 +120,8 @@ fn the_same_pictures_are_perfect() {
     let world = World::new();
     let real = world.pictures(2, CLASSES);
     assert!(frechet(&real, &real).abs() < 1e-8);
-    // The unbiased estimate leaves the diagonal out of both sets but not of their comparison, so that it lies a little
-    // below 0 for a set with itself.
+    // The unbiased estimate leaves the diagonal out of both sets but not of their comparison, so
+    // that it lies a little below 0 for a set with itself.
     let itself = kernel_distance(&real, &real);
     let collapsed = kernel_distance(&real, &world.collapsed(4));
     assert!(
@@ -226,7 +227,8 @@ fn labels_that_are_not_followed_are_seen() {
     assert!(noise.0 < 0.2, "{noise:?}");
 }
 
-/// Pictures of 64 pixels: bright squares at random places on a noisy ground, so that no two are alike.
+/// Pictures of 64 pixels: bright squares at random places on a noisy ground, so that no two are
+/// alike.
 fn pictures(seed: u64, count: usize) -> Vec<u8> {
     let mut random = Random::new(seed);
     let mut bytes = Vec::new();

@@ -1,5 +1,5 @@
-//! Charts of a report as inline SVG: bars of classes and curves of training. Colours come from the page's style, so that
-//! they suit light and dark; curves differ by dashes as well.
+//! Charts of a report as inline SVG: bars of classes and curves of training. Colours come from the
+//! page's style, so that they suit light and dark; curves differ by dashes as well.
 
 use super::escape::escape;
 use super::lines::number;
@@ -58,7 +58,8 @@ impl Frame {
     }
 }
 
-/// One bar a class with its interval, and a mark at what is expected. `high` is the value at the top.
+/// One bar a class with its interval, and a mark at what is expected. `high` is the value at the
+/// top.
 pub fn bars(
     label: &str,
     names: &[String],

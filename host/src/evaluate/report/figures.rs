@@ -41,7 +41,8 @@ pub fn sheet(pictures: &Pictures, classes: usize) -> Result<Figure, EvaluateErro
     figure(&grid(&tiles, layout)?)
 }
 
-/// The absolute difference of two sets, pixel by pixel, [`ENLARGED`] times; black where they are equal.
+/// The absolute difference of two sets, pixel by pixel, [`ENLARGED`] times; black where they are
+/// equal.
 pub fn difference(a: &Pictures, b: &Pictures) -> Pictures {
     let apart = a.images.iter().zip(&b.images);
     Pictures {

@@ -1,4 +1,5 @@
-//! The page: a single file that needs no network, readable in light and dark, wide and narrow, and by a screen reader.
+//! The page: a single file that needs no network, readable in light and dark, wide and narrow, and
+//! by a screen reader.
 
 use super::charts::{STYLES, bars, curves};
 use super::escape::escape;

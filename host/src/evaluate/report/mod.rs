@@ -1,4 +1,5 @@
-//! What people see of an evaluation: [`table`] on a terminal, [`html`] in a browser, and metrics.json for programs.
+//! What people see of an evaluation: [`table`] on a terminal, [`html`] in a browser, and
+//! metrics.json for programs.
 //!
 //! [`lines`] says once which numbers there are, what they are called and which way is better.
 
@@ -26,8 +27,8 @@ pub const KEY: &str = "evaluation";
 /// The largest file of metrics that is read, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// Writes the numbers into `folder/metrics.json`, beside what a model folder's file already says of training and
-/// export; an earlier evaluation is replaced. Gives the file's path.
+/// Writes the numbers into `folder/metrics.json`, beside what a model folder's file already says of
+/// training and export; an earlier evaluation is replaced. Gives the file's path.
 ///
 /// # Errors
 /// [`EvaluateError::File`], and [`EvaluateError::Json`] where the file is there and no JSON object.

@@ -1,4 +1,5 @@
-//! Files that combine computed values, as PyTorch exports them: residual sums, gates, means, attention.
+//! Files that combine computed values, as PyTorch exports them: residual sums, gates, means,
+//! attention.
 
 use super::pictures::{graph, read, same_as_runtimes};
 use crate::graph::{Combine, Network, Op};

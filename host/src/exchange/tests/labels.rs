@@ -87,7 +87,8 @@ fn a_label_as_index_or_one_hot_is_the_same_network() {
         let model = conditional(label, data_type::INT64, choose);
         assert_eq!(read(&model).unwrap(), expected, "{label:?}");
     }
-    // An index without a table says nothing about the number of classes; as a number it means nothing.
+    // An index without a table says nothing about the number of classes; as a number it means
+    // nothing.
     let unused = conditional(
         &[],
         data_type::INT64,

@@ -47,7 +47,8 @@ fn read(model: &ModelProto, classes: Option<usize>) -> Result<Import, OnnxError>
     )
 }
 
-/// The reference network as PyTorch's exporter writes `view(x.size(0), 1, 3, 4)` behind `nn.Linear` layers.
+/// The reference network as PyTorch's exporter writes `view(x.size(0), 1, 3, 4)` behind `nn.Linear`
+/// layers.
 fn pytorch() -> ModelProto {
     let network = reference();
     let mut graph = GraphProto {
@@ -182,7 +183,8 @@ fn what_pytorch_writes_is_the_same_network() {
 
 #[test]
 fn gemm_factors_and_old_files_are_understood() {
-    // alpha 2 with halved weights, no transposition, initializers listed as inputs as before IR version 4.
+    // alpha 2 with halved weights, no transposition, initializers listed as inputs as before IR
+    // version 4.
     let model = change(|g| {
         let w = reference();
         let Op::Linear(_, first) = &w.nodes[0].op else {
@@ -411,7 +413,8 @@ fn no_truncation_panics_or_passes() {
     let bytes = to_bytes(&reference(), &WriteOptions::default()).unwrap();
     let whole = from_bytes(&bytes, &ReadOptions::default()).unwrap().network;
     for len in 0..bytes.len() {
-        // What follows the graph is only metadata: cut there, the network is whole or the file is refused.
+        // What follows the graph is only metadata: cut there, the network is whole or the file is
+        // refused.
         if let Ok(import) = from_bytes(&bytes[..len], &ReadOptions::default()) {
             assert_eq!(import.network, whole, "cut at {len}");
         }

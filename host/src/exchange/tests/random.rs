@@ -1,4 +1,5 @@
-//! Seeded random graphs of every layer, as a reader gives them: without needless reshapes, each node read by another.
+//! Seeded random graphs of every layer, as a reader gives them: without needless reshapes, each
+//! node read by another.
 
 use crate::graph::random::Random;
 use crate::graph::{BatchNorm, Float, InputSpec, Move, Network, Op, Shape, Source, Window};
@@ -72,7 +73,8 @@ impl Maker {
 
     fn relocate(&mut self, (from, shape): Value) -> Option<Value> {
         let (moved, to) = ops::arbitrary_move(&mut self.random, shape)?;
-        // tract 0.23 forgets the start of a step where it makes one step of this and of a convolution before it.
+        // tract 0.23 forgets the start of a step where it makes one step of this and of a
+        // convolution before it.
         if let Move::Slice { start, step } = moved
             && (0..3).any(|axis| start[axis] % step[axis] != 0)
         {
@@ -161,7 +163,8 @@ impl Maker {
         (to.len() <= MAX_LEN).then(|| self.push("upsample", Op::upsample(factor), vec![from], to))
     }
 
-    /// What the first layers read: the whole input, or latent vector and label on ways of their own.
+    /// What the first layers read: the whole input, or latent vector and label on ways of their
+    /// own.
     fn start(&mut self) -> Value {
         let InputSpec { latent, classes } = self.input;
         let latent = (Source::Latent, Shape::vector(latent));

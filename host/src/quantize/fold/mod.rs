@@ -1,8 +1,9 @@
-//! From a float network to the nodes that integers will compute: batch normalisation goes into the weights beside it,
-//! activations into the layers before them where the arithmetic has them, and what changes nothing goes away.
+//! From a float network to the nodes that integers will compute: batch normalisation goes into the
+//! weights beside it, activations into the layers before them where the arithmetic has them, and
+//! what changes nothing goes away.
 //!
-//! `pass` goes over the nodes, `reads` says who reads what, [`weights`] changes weights, [`unfold`](fn@unfold)
-//! goes the way back.
+//! `pass` goes over the nodes, `reads` says who reads what, [`weights`] changes weights,
+//! [`unfold`](fn@unfold) goes the way back.
 
 mod pass;
 mod reads;

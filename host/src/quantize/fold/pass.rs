@@ -13,8 +13,8 @@ use ndarray::Array1;
 use shared::arithmetic::Activation;
 use shared::image::PixelRange;
 
-/// Batch normalisation that cannot be folded becomes a layer with weights on its diagonal; of no more channels than
-/// this, since its weights are the square of them.
+/// Batch normalisation that cannot be folded becomes a layer with weights on its diagonal; of no
+/// more channels than this, since its weights are the square of them.
 const MAX_DIAGONAL: usize = 512;
 
 /// Factors and summands of each element, to be taken in by the layers behind.
@@ -179,8 +179,8 @@ impl Folding<'_> {
         }
     }
 
-    /// The layer that gives a value, perhaps through reshapes, where it takes an activation in, has none yet, and nothing
-    /// else reads what it gives.
+    /// The layer that gives a value, perhaps through reshapes, where it takes an activation in, has
+    /// none yet, and nothing else reads what it gives.
     fn open(&self, mut source: Source) -> Option<usize> {
         loop {
             let Source::Node(index) = source else {
@@ -225,7 +225,8 @@ impl Folding<'_> {
         let shape = self.network.nodes[index].shape;
         if let Some(step) = self.open(source) {
             let before = self.folded.nodes[step].shape;
-            // Elements keep their order on the way: an output's elements must all be of one channel.
+            // Elements keep their order on the way: an output's elements must all be of one
+            // channel.
             let channel = |output: usize, pixel: usize| shape.channel(before.at(output, pixel));
             let one_channel = (0..before.channels).all(|output| {
                 (1..before.pixels()).all(|pixel| channel(output, pixel) == channel(output, 0))

@@ -1,4 +1,5 @@
-//! Who reads what in a float network, once nodes that change nothing are looked through and unread ones are left out.
+//! Who reads what in a float network, once nodes that change nothing are looked through and unread
+//! ones are left out.
 
 use super::super::QuantizeError;
 use crate::graph::query::live;
@@ -60,7 +61,8 @@ impl<'a> Reads<'a> {
         self.readers[node].len() + usize::from(node == self.output)
     }
 
-    /// Whether all that a node's output goes into is fully connected layers, perhaps reshaped on the way.
+    /// Whether all that a node's output goes into is fully connected layers, perhaps reshaped on
+    /// the way.
     pub fn feeds_dense_alone(&self, node: usize) -> bool {
         node != self.output
             && self.readers[node]
@@ -97,7 +99,8 @@ impl<'a> Reads<'a> {
         }
     }
 
-    /// The last node, or what it only gives the picture's shape to: vectors can be pictures as they are.
+    /// The last node, or what it only gives the picture's shape to: vectors can be pictures as they
+    /// are.
     fn output(&self) -> Result<usize, QuantizeError> {
         let mut output = self.alias.last().copied();
         loop {

@@ -1,5 +1,5 @@
-//! Back from folded nodes to a float network: for networks that were trained as they are computed, with batch
-//! normalisation folded in.
+//! Back from folded nodes to a float network: for networks that were trained as they are computed,
+//! with batch normalisation folded in.
 
 use super::super::QuantizeError;
 use super::super::equalize::absorb;
@@ -11,11 +11,11 @@ use crate::graph::{
 use crate::ops::activations;
 use std::collections::BTreeSet;
 
-/// A float network that folds to this one; weights become single precision, which is exact on the grid of a quantized
-/// network.
+/// A float network that folds to this one; weights become single precision, which is exact on the
+/// grid of a quantized network.
 ///
-/// The nodes are those of [`super::super::Prepared::folded`], or others whose label columns are fitted to integers: here
-/// the label is 1 where it is on. `output` is the picture's shape.
+/// The nodes are those of [`super::super::Prepared::folded`], or others whose label columns are
+/// fitted to integers: here the label is 1 where it is on. `output` is the picture's shape.
 ///
 /// # Errors
 /// [`QuantizeError`] where the nodes are not ones that folding makes.

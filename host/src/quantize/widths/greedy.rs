@@ -8,12 +8,13 @@ use crate::quantize::{Prepared, QuantizeError};
 /// How many layers are tried each time that one more must go to 4 bits.
 const TRIED: usize = 2;
 
-/// As [`super::choose`], but candidates are compared by `quality`, smaller is better: a Frechet distance, say.
+/// As [`super::choose`], but candidates are compared by `quality`, smaller is better: a Frechet
+/// distance, say.
 ///
-/// Layer after layer goes to 4 bits until the image fits: each time the two that cost the least SQNR per byte are
-/// measured, and the one with the smaller loss of quality per byte saved is taken. Then single layers go back to 8 bits
-/// where that fits and measures
-/// better. At most three candidates a layer are measured, and int8 everywhere; none twice.
+/// Layer after layer goes to 4 bits until the image fits: each time the two that cost the least
+/// SQNR per byte are measured, and the one with the smaller loss of quality per byte saved is
+/// taken. Then single layers go back to 8 bits where that fits and measures better. At most three
+/// candidates a layer are measured, and int8 everywhere; none twice.
 ///
 /// # Errors
 /// As [`super::choose`].
@@ -160,7 +161,7 @@ mod tests {
         };
         let (bytes, quality_of_one) = by_bits(&one).unwrap();
         assert_eq!(bytes, one.bytes);
-        // Of all that was measured and fits, nothing is better.
+        // Nothing that was measured and fits is better.
         let fitting = one.candidates.iter().filter(|c| c.bytes <= all - 500);
         assert!(
             fitting.clone().all(|c| c.quality >= quality_of_one),

@@ -1,4 +1,5 @@
-//! 8- or 4-bit weights for each layer, so that the model image fits a flash budget with the least damage.
+//! 8- or 4-bit weights for each layer, so that the model image fits a flash budget with the least
+//! damage.
 
 mod greedy;
 
@@ -164,7 +165,8 @@ impl<'a, 'n, S: Fn(&QuantizedNetwork) -> usize> Start<'a, 'n, S> {
         (self.size)(&with_widths(&self.all_int8, bits))
     }
 
-    /// Fills in what each layer costs alone; gives their damages, the noise power that the pictures gain.
+    /// Fills in what each layer costs alone; gives their damages, the noise power that the pictures
+    /// gain.
     fn measure_layers(&mut self) -> Result<Vec<f64>, QuantizeError> {
         let noise = |sqnr_db: f64| 10f64.powf(-sqnr_db / 10.0);
         let all_int8_sqnr_db = self.choice.all_int8_sqnr_db;
@@ -211,14 +213,17 @@ fn quantize(prepared: &Prepared<'_>, bits: Vec<Bits>) -> Result<QuantizedNetwork
     })
 }
 
-/// Chooses widths for a budget in bytes. `fixed` sets those of single layers beforehand, in the layers' order; the
-/// others are free, and "int8 everywhere" means all of those. `size` gives the size of a network's image.
+/// Chooses widths for a budget in bytes. `fixed` sets those of single layers beforehand, in the
+/// layers' order; the others are free, and "int8 everywhere" means all of those. `size` gives the
+/// size of a network's image.
 ///
-/// A layer's damage is the noise power that the pictures gain when it alone has 4 bits; damages are taken to add up,
-/// and the choice is then measured as it is. Smallest sum first; where all 8-bit weights fit, nothing is lost.
+/// A layer's damage is the noise power that the pictures gain when it alone has 4 bits; damages are
+/// taken to add up, and the choice is then measured as it is. Smallest sum first; where all 8-bit
+/// weights fit, nothing is lost.
 ///
 /// # Errors
-/// [`QuantizeError::Budget`] with the sizes where even all 4-bit weights are too large, and errors of quantization.
+/// [`QuantizeError::Budget`] with the sizes where even all 4-bit weights are too large, and errors
+/// of quantization.
 pub fn choose(
     prepared: &Prepared<'_>,
     fixed: &[Option<Bits>],
@@ -245,7 +250,8 @@ pub fn choose(
     Ok(start.finish(bits, chosen))
 }
 
-/// The widths with the smallest sum of damages among those that fit, each layer's `wide` or `narrow`. All narrow fit.
+/// The widths with the smallest sum of damages among those that fit, each layer's `wide` or
+/// `narrow`. All narrow fit.
 fn least_damage(
     damages: &[f64],
     costs: &[LayerCost],

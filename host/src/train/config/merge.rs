@@ -1,5 +1,5 @@
-//! Tables of keys: a preset over the defaults, a file over that, pairs over all, and the nearest key for one that does
-//! not exist.
+//! Tables of keys: a preset over the defaults, a file over that, pairs over all, and the nearest
+//! key for one that does not exist.
 
 use std::path::Path;
 

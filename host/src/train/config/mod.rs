@@ -1,7 +1,7 @@
 //! What a training run is told: presets in TOML, a file over them, `key=value` over both.
 //!
-//! `defaults.toml` has every key with its meaning, so it is also the list of valid keys: one that it does not have is
-//! refused with the nearest. A preset is what differs from it.
+//! `defaults.toml` has every key with its meaning, so it is also the list of valid keys: one that
+//! it does not have is refused with the nearest. A preset is what differs from it.
 
 mod check;
 mod merge;
@@ -186,10 +186,11 @@ pub struct Model {
     pub width: usize,
     /// Sizes of the hidden layers of generator or decoder; channels where it is convolutional.
     pub generator: Vec<usize>,
-    /// Sizes of the hidden layers of discriminator, encoder or classifier; channels where it is convolutional.
+    /// Sizes of the hidden layers of discriminator, encoder or classifier; channels where it is
+    /// convolutional.
     pub discriminator: Vec<usize>,
-    /// Hidden layers between the latent vector and the smallest picture of a convolutional generator or decoder (a mapping
-    /// network: Karras, Laine and Aila 2019).
+    /// Hidden layers between the latent vector and the smallest picture of a convolutional
+    /// generator or decoder (a mapping network: Karras, Laine and Aila 2019).
     pub mapping: Vec<usize>,
     /// Size of a dense layer between convolutions and output of the latter; 0 for none.
     pub features: usize,
@@ -197,12 +198,14 @@ pub struct Model {
     pub kernel: usize,
     /// The discriminator's weights divided by their largest singular value (Miyato et al. 2018).
     pub spectral_norm: bool,
-    /// The discriminator of a GAN that is not conditional has a logit for each class (Salimans et al. 2016, section 5).
+    /// The discriminator of a GAN that is not conditional has a logit for each class (Salimans et
+    /// al. 2016, section 5).
     pub class_head: bool,
     /// Batch normalisation after the generator's hidden layers.
     pub batch_norm: bool,
-    /// Samples and the exported network see latent vectors scaled by this (folded into the first layer): fewer odd
-    /// pictures for less variety. The truncation of Brock, Donahue and Simonyan 2019, section 3.1, by scaling.
+    /// Samples and the exported network see latent vectors scaled by this (folded into the first
+    /// layer): fewer odd pictures for less variety. The truncation of Brock, Donahue and Simonyan
+    /// 2019, section 3.1, by scaling.
     pub truncation: f32,
     /// LeakyReLU slope of the generator, 2^-k.
     pub generator_slope: f32,
@@ -218,16 +221,18 @@ pub struct Train {
     pub loss: Loss,
     /// Weight of the gradient penalty of `wgan-gp`.
     pub penalty: f64,
-    /// Weight of the squared length of the discriminator's gradient at real pictures (Mescheder, Geiger and Nowozin 2018,
-    /// equation 9), for any loss; 0 for none.
+    /// Weight of the squared length of the discriminator's gradient at real pictures (Mescheder,
+    /// Geiger and Nowozin 2018, equation 9), for any loss; 0 for none.
     pub r1: f64,
-    /// That penalty is computed in one step of so many, with so many times the weight (Karras et al. 2020, section 3.1).
+    /// That penalty is computed in one step of so many, with so many times the weight (Karras et
+    /// al. 2020, section 3.1).
     pub r1_every: u64,
     /// Updates of the discriminator for each update of the generator.
     pub d_steps: usize,
     /// Weight of the classes in the discriminator's loss, where it has [`Model::class_head`].
     pub class_weight: f64,
-    /// Weight of the classes' shares in the generator's loss, where the discriminator has [`Model::class_head`].
+    /// Weight of the classes' shares in the generator's loss, where the discriminator has
+    /// [`Model::class_head`].
     pub balance: f64,
     /// Pictures are moved by up to so many pixels each way, at random.
     pub shift: usize,
@@ -263,7 +268,8 @@ pub struct Vae {
     pub likelihood: Likelihood,
     /// Standard deviation of the Gaussian likelihood, for pixels from -1 to 1.
     pub deviation: f64,
-    /// Weight of the Kullback-Leibler divergence; 1 gives the evidence lower bound (Kingma and Welling 2014).
+    /// Weight of the Kullback-Leibler divergence; 1 gives the evidence lower bound (Kingma and
+    /// Welling 2014).
     pub kl_weight: f64,
     /// Part of the steps over which that weight grows from 0.
     pub kl_warm_up: f64,
@@ -279,9 +285,11 @@ pub struct Qat {
     pub steps: u64,
     /// Width of the weights.
     pub bits: Bits,
-    /// The most bytes that the model image may take, 0 for any: layers that matter least then get int4 weights.
+    /// The most bytes that the model image may take, 0 for any: layers that matter least then get
+    /// int4 weights.
     pub budget: usize,
-    /// Learning rate of the integers at the start, in steps of their grid; see [`crate::train::qat::distill::falling`].
+    /// Learning rate of the integers at the start, in steps of their grid; see
+    /// [`crate::train::qat::distill::falling`].
     pub rate: f64,
     /// Learning rate of the discriminator.
     pub rate_discriminator: f64,
@@ -323,8 +331,8 @@ pub struct Alarm {
 }
 
 impl Config {
-    /// A preset or a TOML file (which may have some keys only, and may name its preset by `preset = "gan"`), with
-    /// `KEY=VALUE` pairs over it; keys have dots: `train.steps=2000`.
+    /// A preset or a TOML file (which may have some keys only, and may name its preset by `preset =
+    /// "gan"`), with `KEY=VALUE` pairs over it; keys have dots: `train.steps=2000`.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -373,8 +381,9 @@ impl Config {
         toml(self)
     }
 
-    /// What a resumed run may not change, a line a key: seed, batch, likelihood and model. The rest (steps, learning rates,
-    /// reports) it may; and the truncation, which changes what is drawn and exported, not what is trained.
+    /// What a resumed run may not change, a line a key: seed, batch, likelihood and model. The rest
+    /// (steps, learning rates, reports) it may; and the truncation, which changes what is drawn and
+    /// exported, not what is trained.
     ///
     /// # Errors
     /// As [`Config::to_toml`].

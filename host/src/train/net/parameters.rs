@@ -29,7 +29,7 @@ pub struct Spec {
 /// Where a linear operation finds its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinearParameters {
-    /// Of shape (inputs, outputs), of a convolution as [`crate::train::ops::Geometry::weight`]
+    /// The weights, (inputs, outputs); those of a convolution as [`crate::train::ops::Geometry::weight`]
     /// says; of a table (rows, outputs).
     pub weight: usize,
     /// One an output, or an output channel of a convolution. None before batch normalisation, whose

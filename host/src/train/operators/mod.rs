@@ -20,9 +20,9 @@ use crate::ops::{with_combine, with_linear};
 /// The shapes that an operation lies between.
 #[derive(Debug, Clone, Copy)]
 pub struct At<'a> {
-    /// Of its inputs.
+    /// Shapes of its inputs.
     pub shapes: &'a [Shape],
-    /// Of its output.
+    /// Shape of its output.
     pub to: Shape,
 }
 

@@ -1,5 +1,5 @@
-//! Gradients of combinations of integers, against those of real numbers; the student's tests compare
-//! their values with the oracle.
+//! Gradients of combinations of integers, against those of real numbers; the student's tests
+//! compare their values with the oracle.
 
 use burn_autodiff::Autodiff;
 use burn_flex::Flex;

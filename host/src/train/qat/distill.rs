@@ -73,7 +73,7 @@ pub fn falling(start: f64, done: f64) -> f64 {
 pub struct Progress {
     /// Updates done.
     pub step: u64,
-    /// Of so many.
+    /// How many steps there are.
     pub steps: u64,
     /// Mean squared error of the chosen pictures' values at this step.
     pub error: f64,

@@ -163,7 +163,7 @@ mod tests {
 
     type A = Autodiff<Flex>;
 
-    /// Of [`penalty`] or [`steepness`].
+    /// Which one [`penalty`] or [`steepness`] takes.
     type Penalty =
         fn(&Graph<Trainable>, &[Tensor<A, 2>], Tensor<A, 2>, Option<&Tensor<A, 2>>) -> Tensor<A, 1>;
 

@@ -95,20 +95,20 @@ pub struct StepReport<B: AutodiffBackend> {
 /// What can be looked at beside the losses.
 #[derive(Debug)]
 pub enum Detail<B: AutodiffBackend> {
-    /// Of a GAN.
+    /// What a GAN measured.
     Gan {
-        /// Of the last update: those of the real pictures, then of the generated ones, shape (2 *
+        /// Scores of the last update: those of the real pictures, then of the generated ones, shape (2 *
         /// batch, 1).
         logits: Tensor<B::InnerBackend, 2>,
         /// The generated pictures, shape (batch, pixels).
         pictures: Tensor<B::InnerBackend, 2>,
     },
-    /// Of a VAE.
+    /// What a VAE measured.
     Vae {
         /// The pictures as the decoder draws them again, shape (batch, pixels).
         pictures: Tensor<B::InnerBackend, 2>,
     },
-    /// Of a classifier.
+    /// What a classifier measured.
     Classifier {
         /// Shape (batch, classes).
         logits: Tensor<B::InnerBackend, 2>,
