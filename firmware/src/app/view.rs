@@ -24,7 +24,7 @@ pub enum View {
     SelfTest(SelfTest),
     /// One large picture: `digit seed=1 label=7`, with `-` for no label.
     Digit {
-        /// Which.
+        /// Seed and label of the picture.
         point: Point,
     },
     /// Eight pictures of neighbouring seeds: `grid seed=0 label=7`, with `-` for all labels in
@@ -49,7 +49,7 @@ pub enum View {
     },
     /// A number, digit by digit: `number digits=2026 cursor=0 seed=1`.
     Number {
-        /// Which.
+        /// The number.
         number: Number,
         /// Index of the digit that the buttons change, from the left.
         cursor: u8,

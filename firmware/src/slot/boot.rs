@@ -22,7 +22,7 @@ pub enum Start {
 /// A model that was chosen, and why.
 #[derive(Debug, Clone)]
 pub struct Running<'b> {
-    /// It.
+    /// The engine that runs it.
     pub engine: Engine<'b>,
     /// What its self-test gave. A model from the slot passed it.
     pub self_test: Result<usize, SelfTestError<'b>>,

@@ -11,7 +11,7 @@ use std::fmt;
 pub struct Difference {
     /// The picture that it was.
     pub point: Point,
-    /// Where.
+    /// Where in its computation they differ.
     pub place: Place,
 }
 

@@ -6,7 +6,7 @@ use shared::op::{self, Weights};
 /// A number that the device's operation has no room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LowerError {
-    /// What.
+    /// What the number counts.
     pub what: &'static str,
     /// How much.
     pub value: usize,

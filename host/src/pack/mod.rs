@@ -23,7 +23,7 @@ pub enum PackError {
         "{what} of {value} does not fit a model image, at most {limit}; make the network smaller"
     )]
     TooLarge {
-        /// What.
+        /// What there is too much of.
         what: &'static str,
         /// How much.
         value: usize,

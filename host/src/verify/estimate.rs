@@ -5,19 +5,23 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Minutes of one core that the checks take where nothing is built: measured on two, times two.
-const CORE_MINUTES: u64 = 50;
+/// Minutes of one core that the tests take where nothing is built but this command: measured on two
+/// cores, times two.
+const TESTS: u64 = 50;
 
-/// The same where everything is built, and only the tests run.
-const CORE_MINUTES_BUILT: u64 = 24;
+/// The same where everything is built, and the tests only run.
+const TESTS_BUILT: u64 = 30;
+
+/// What the other checks of `--full` take beside them.
+const OTHERS: u64 = 14;
 
 /// How long the checks will take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Estimate {
     /// As long as the last time on this machine.
     LastTime(Duration),
-    /// By the number of cores, and whether anything is built.
-    Cores { cores: u64, built: bool },
+    /// By the number of cores, what is checked, and whether anything is built.
+    Cores { cores: u64, full: bool, built: bool },
 }
 
 impl Estimate {
@@ -35,6 +39,7 @@ impl Estimate {
             Some(seconds) => Self::LastTime(Duration::from_secs(seconds)),
             None => Self::Cores {
                 cores: std::thread::available_parallelism().map_or(2, |cores| cores.get() as u64),
+                full: options.full,
                 built: root.join("target/debug/.fingerprint").is_dir()
                     && root.join("target/firmware").is_dir(),
             },
@@ -55,12 +60,13 @@ impl fmt::Display for Estimate {
                 let minutes = time.as_secs().div_ceil(60);
                 write!(f, "all checks: about {minutes} min, as the last time here")
             }
-            Self::Cores { cores, built } => {
-                let (work, state) = match built {
-                    true => (CORE_MINUTES_BUILT, "most is built"),
-                    false => (CORE_MINUTES, "nothing is built yet"),
+            Self::Cores { cores, full, built } => {
+                let (tests, state) = match built {
+                    true => (TESTS_BUILT, "most is built"),
+                    false => (TESTS, "nothing is built yet"),
                 };
-                let minutes = work.div_ceil(*cores);
+                let others = if *full { OTHERS } else { 0 };
+                let minutes = (tests + others).div_ceil(*cores);
                 write!(
                     f,
                     "all checks: about {minutes} min on {cores} cores, {state}"
@@ -81,11 +87,15 @@ mod tests {
         let options = Options::default();
         let first = Estimate::of(root, options);
         assert!(matches!(first, Estimate::Cores { built: false, .. }));
-        let two = Estimate::Cores {
+        let two = |full| Estimate::Cores {
             cores: 2,
+            full,
             built: false,
         };
-        assert!(two.to_string().contains("25 min on 2 cores"), "{two}");
+        let text = two(false).to_string();
+        assert!(text.contains("25 min on 2 cores"), "{text}");
+        let text = two(true).to_string();
+        assert!(text.contains("32 min on 2 cores"), "{text}");
         std::fs::create_dir(root.join("target")).unwrap();
         Estimate::remember(root, options, Duration::from_secs(601));
         let again = Estimate::of(root, options);

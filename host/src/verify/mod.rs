@@ -28,7 +28,7 @@ const NPM_PROGRAM: &str = "npm";
 /// Which checks to run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Also format, lints, documentation, licences and GPU builds.
+    /// Also format, lints (with the GPU features, too), documentation and licences.
     pub full: bool,
 }
 
@@ -73,6 +73,11 @@ pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summ
         ),
     }
     tests.env(REQUIRED_VARIABLE, required.join(","));
+    // Some tests wait for another one's build of a firmware: one more than there are cores keeps all of them at work.
+    let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        tests.env("RUST_TEST_THREADS", (cores + 1).to_string());
+    }
     run.check(&format!("all tests, with {}", required.join(", ")), tests)?;
 
     if options.full {

@@ -147,7 +147,7 @@ pub enum WriteError {
     /// More of something than a field of the format can count.
     #[error("a model image cannot hold {value} {what}, at most {limit}")]
     TooMuch {
-        /// What.
+        /// What there is too much of.
         what: &'static str,
         /// How much.
         value: usize,

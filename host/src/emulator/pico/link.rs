@@ -24,7 +24,7 @@ pub enum Event {
     },
     /// The firmware did what the chip does not allow, or what the emulator does not know.
     Complaint {
-        /// What.
+        /// What it did, in a sentence.
         text: String,
     },
     /// The emulator cannot run the file.

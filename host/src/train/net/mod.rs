@@ -3,7 +3,7 @@
 //!
 //! [`Trainable`] is the phase; [`Builder`] makes graphs, `generator` and [`discriminator`] those
 //! of a config. `forward` runs them, `input_gradient` runs them backwards for penalties, `convert`
-//! makes the float network that is exported. [`walk`] is how any phase of the trainer runs through
+//! makes the float network that is exported. [`walk()`] is how any phase of the trainer runs through
 //! its nodes.
 //!
 //! Parameters are one list of tensors of rank 2, so that the optimiser, the moving average and the
