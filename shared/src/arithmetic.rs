@@ -2,7 +2,7 @@
 //!
 //! Activations are int8 at one power-of-two exponent a tensor, weights int8 or int4 at one exponent
 //! an output channel, accumulators int32. A layer's output is its accumulator, shifted right with
-//! [`rhe`] and saturated.
+//! [`shift_round_half_even`] and saturated.
 
 /// The largest shift, a LeakyReLU's slope included.
 pub const MAX_SHIFT: u8 = 30;
@@ -17,7 +17,7 @@ pub const ACCUMULATOR_LIMIT: i64 = 1 << 24;
 /// Rounding to even is what ONNX's QuantizeLinear does. Other arguments give a meaningless number,
 /// never a panic.
 #[inline(always)]
-pub const fn rhe(a: i32, s: u32) -> i32 {
+pub const fn shift_round_half_even(a: i32, s: u32) -> i32 {
     let half = 1i32.wrapping_shl(s.wrapping_sub(1));
     let odd = a.wrapping_shr(s) & 1;
     a.wrapping_add(half.wrapping_sub(1))
@@ -74,9 +74,9 @@ impl Activation {
         saturate(match self {
             Self::Relu if accumulator < 0 => 0,
             Self::LeakyRelu { slope_shift } if accumulator < 0 => {
-                rhe(accumulator, shift + slope_shift as u32)
+                shift_round_half_even(accumulator, shift + slope_shift as u32)
             }
-            _ => rhe(accumulator, shift),
+            _ => shift_round_half_even(accumulator, shift),
         })
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     fn rhe_rounds_half_to_even() {
         let halves = [(-5, -2), (-3, -2), (-1, 0), (1, 0), (3, 2), (5, 2), (7, 4)];
         for (a, rounded) in halves {
-            assert_eq!(rhe(a, 1), rounded, "{a} / 2");
+            assert_eq!(shift_round_half_even(a, 1), rounded, "{a} / 2");
         }
     }
 
@@ -134,7 +134,11 @@ mod tests {
                 for d in -2..=2 {
                     let a = k * (1i64 << (s - 1)) + d;
                     if a.abs() <= 1 << 30 {
-                        assert_eq!(i64::from(rhe(a as i32, s)), oracle(a, s), "a {a}, s {s}");
+                        assert_eq!(
+                            i64::from(shift_round_half_even(a as i32, s)),
+                            oracle(a, s),
+                            "a {a}, s {s}"
+                        );
                     }
                 }
             }
@@ -144,14 +148,14 @@ mod tests {
     proptest! {
         #[test]
         fn rhe_equals_the_oracle(a in -(1i32 << 30)..=(1 << 30), s in 1u32..=30) {
-            prop_assert_eq!(i64::from(rhe(a, s)), oracle(i64::from(a), s));
+            prop_assert_eq!(i64::from(shift_round_half_even(a, s)), oracle(i64::from(a), s));
         }
 
         #[test]
         fn rhe_equals_the_float_of_quantize_linear(a in -(1i32 << 24)..(1 << 24), s in 1u32..=30) {
             // What an ONNX runtime computes: an exact float product, rounded half to even.
             let real = a as f32 * power_of_two(-(s as i32));
-            prop_assert_eq!(rhe(a, s) as f32, real.round_ties_even());
+            prop_assert_eq!(shift_round_half_even(a, s) as f32, real.round_ties_even());
         }
 
         #[test]

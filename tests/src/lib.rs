@@ -8,7 +8,7 @@ pub mod pico;
 pub mod simulated;
 
 use host::emulator::session;
-use host::emulator::{Options, Qemu};
+use host::emulator::{Qemu, QemuOptions};
 use host::firmware_build::board::Board;
 use host::firmware_build::{self, FirmwareBuild, Operators};
 use host::models::folder::ModelFiles;
@@ -101,7 +101,7 @@ pub fn firmware_with(board: &Board, operators: Operators, image: &Path) -> Firmw
 /// A model image's board in QEMU, as it was switched on.
 pub fn switch_on(image: &Path) -> Qemu {
     let board = board_of(image);
-    let options = Options::for_board(&board, firmware(&board, image).elf);
+    let options = QemuOptions::for_board(&board, firmware(&board, image).elf);
     Qemu::start(&options).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -112,7 +112,7 @@ pub fn boot(name: &str) -> Qemu {
 
 /// A board in QEMU with a shipped model, past its self-test.
 pub fn boot_on(board: &Board, name: &str) -> Qemu {
-    let options = Options::for_board(board, firmware(board, files(name).image()).elf);
+    let options = QemuOptions::for_board(board, firmware(board, files(name).image()).elf);
     let mut qemu = Qemu::start(&options).unwrap_or_else(|error| panic!("{error}"));
     session::boot(&mut qemu).unwrap_or_else(|error| panic!("{error}"));
     session::pass_self_test(&mut qemu).unwrap_or_else(|error| panic!("{error}"));

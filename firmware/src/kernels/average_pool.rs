@@ -1,7 +1,7 @@
 //! Means over windows.
 
 use super::{Kernel, Operands, State};
-use shared::arithmetic::{rhe, saturate};
+use shared::arithmetic::{saturate, shift_round_half_even};
 use shared::op::{AveragePool, reciprocal};
 
 impl Kernel for AveragePool {
@@ -37,7 +37,10 @@ impl Kernel for AveragePool {
                         }
                         at = at.wrapping_add(row_len);
                     }
-                    *y = saturate(rhe(sum.wrapping_mul(factor), u32::from(self.shift)));
+                    *y = saturate(shift_round_half_even(
+                        sum.wrapping_mul(factor),
+                        u32::from(self.shift),
+                    ));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Copying one part of a concatenation.
 
 use super::{Kernel, Operands, State};
-use shared::arithmetic::{rhe, saturate};
+use shared::arithmetic::{saturate, shift_round_half_even};
 use shared::op::Copy;
 
 impl Kernel for Copy {
@@ -17,7 +17,7 @@ impl Kernel for Copy {
             for (y, &x) in rest.iter_mut().zip(part) {
                 *y = match self.shift {
                     0 => x,
-                    shift => saturate(rhe(i32::from(x), u32::from(shift))),
+                    shift => saturate(shift_round_half_even(i32::from(x), u32::from(shift))),
                 };
             }
             if before.is_empty() {

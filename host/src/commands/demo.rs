@@ -3,7 +3,7 @@
 use super::export::{board, export_run};
 use super::train::{free_folder, train};
 use crate::emulator::session;
-use crate::emulator::{Options, Qemu};
+use crate::emulator::{Qemu, QemuOptions};
 use crate::firmware_build;
 use crate::models::folder::ModelFiles;
 use crate::models::preview::panel_picture;
@@ -84,7 +84,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     .map_err(|error| super::firmware_failure(&error))?;
 
     console.step("booting it in QEMU");
-    let options = Options::for_board(&target, &build.elf);
+    let options = QemuOptions::for_board(&target, &build.elf);
     let mut qemu = Qemu::start(&options).or_fail(Class::Environment)?;
     let booted = session::boot(&mut qemu).and_then(|_| session::pass_self_test(&mut qemu));
     for record in qemu.drain_logs() {

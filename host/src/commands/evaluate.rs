@@ -4,7 +4,7 @@ use crate::evaluate::classifier::FromFile;
 use crate::evaluate::progress::Progress;
 use crate::evaluate::report::{self, table::table};
 use crate::evaluate::source::MAX_PICTURES;
-use crate::evaluate::{EvaluateError, LEAST, Options, evaluate};
+use crate::evaluate::{EvaluateError, EvaluateOptions, LEAST, evaluate};
 use crate::system::console::{Console, print};
 use crate::system::failure::{Class, Failure, OrFail};
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         .file_name()
         .unwrap_or_default()
         .to_string_lossy();
-    let options = Options {
+    let options = EvaluateOptions {
         targets,
         data: args.data,
         pictures: args.n,

@@ -4,7 +4,7 @@ use crate::models::folder::CLASSIFIER_ONNX;
 use crate::system::console::{Console, print};
 use crate::system::failure::{Class, Failure};
 use crate::train::config::Objective;
-use crate::train::{Config, Options, Outcome, Summary, TrainError, stop_on_ctrl_c};
+use crate::train::{Config, Outcome, Summary, TrainError, TrainOptions, stop_on_ctrl_c};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -132,11 +132,11 @@ pub fn train(
         config.train.steps,
         out.display()
     ));
-    let options = Options {
+    let options = TrainOptions {
         out: out.to_owned(),
         resume,
         quiet: console.is_quiet(),
-        ..Options::default()
+        ..TrainOptions::default()
     };
     let mut write = match config.model.objective {
         Objective::Classifier => super::export::write_classifier,

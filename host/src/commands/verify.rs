@@ -8,7 +8,7 @@ use crate::pack::golden::{GoldenFile, MAX_FILE_LEN};
 use crate::system::console::{Console, print};
 use crate::system::failure::{Class, Failure, OrFail};
 use crate::system::files;
-use crate::verify::{self, Options};
+use crate::verify::{self, VerifyOptions};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use shared::protocol::LogLevel;
 
@@ -75,7 +75,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
         return on_device(port, args.model.as_deref(), &args.log, console);
     }
     let report = super::setup::install(args.yes, console)?;
-    let summary = verify::verify(&report, Options { full: args.full }, console)?;
+    let summary = verify::verify(&report, VerifyOptions { full: args.full }, console)?;
     print(&summary);
     match summary.failed() {
         0 => Ok(()),

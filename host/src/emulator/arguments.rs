@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 /// How an emulator is started.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct QemuOptions {
     /// The firmware's ELF file.
     pub elf: PathBuf,
     /// QEMU's name of the machine.
@@ -25,7 +25,7 @@ pub struct Options {
     pub program: PathBuf,
 }
 
-impl Options {
+impl QemuOptions {
     /// The usual shift, 4: the board's timers run as if it did 62.5 million instructions a second,
     /// of the order of the board's 50 MHz, and QEMU keeps up with that.
     pub const DEFAULT_ICOUNT_SHIFT: u8 = 4;
@@ -41,7 +41,7 @@ impl Options {
     }
 
     /// For any program on lm3s6965evb: no window, instructions counted with
-    /// [`Options::DEFAULT_ICOUNT_SHIFT`].
+    /// [`QemuOptions::DEFAULT_ICOUNT_SHIFT`].
     pub fn new(elf: impl Into<PathBuf>) -> Self {
         Self {
             elf: elf.into(),
@@ -72,7 +72,7 @@ pub(super) struct Chardevs<'a> {
 
 /// All arguments of QEMU; `display` is the value of `-display`.
 pub(super) fn arguments(
-    options: &Options,
+    options: &QemuOptions,
     display: &str,
     chardevs: &Chardevs<'_>,
 ) -> Vec<std::ffi::OsString> {
@@ -150,7 +150,7 @@ mod tests {
             uart: "u",
             log: "l",
         };
-        let mut options = Options::new("/a b");
+        let mut options = QemuOptions::new("/a b");
         options.icount_shift = None;
         let plain = arguments(&options, "none", &chardevs);
         assert_eq!(plain.last().unwrap(), "/a b");

@@ -113,7 +113,7 @@ pub enum EmulatorError {
     #[error("QEMU's picture of the panel is not as expected: {0}")]
     Picture(#[from] PanelError),
     /// Instructions were asked for, and QEMU does not count them.
-    #[error("QEMU was started without counting instructions; set Options::icount_shift")]
+    #[error("QEMU was started without counting instructions; set QemuOptions::icount_shift")]
     NotCounting,
     /// Logs were asked for, and the firmware has none that can be decoded.
     #[error(

@@ -34,7 +34,7 @@ mod tests;
 mod uart;
 mod window;
 
-pub use arguments::Options;
+pub use arguments::QemuOptions;
 pub use error::EmulatorError;
 pub use firmware::app::Button;
 pub use log::{Level, LogRecord};

@@ -1,6 +1,6 @@
 //! An emulated board and what can be done with it.
 
-use super::arguments::{self, Chardevs, Options, key_code};
+use super::arguments::{self, Chardevs, QemuOptions, key_code};
 use super::channel::{Listener, Stream};
 use super::error::EmulatorError;
 use super::inbox::Inbox;
@@ -56,7 +56,7 @@ impl Qemu {
     /// [`EmulatorError::Missing`] without QEMU, [`EmulatorError::File`] and [`EmulatorError::Elf`]
     /// for a file that is no firmware, [`EmulatorError::NoWindow`] where a window is asked for and
     /// there can be none, [`EmulatorError::Exited`] with QEMU's own words where it does not start.
-    pub fn start(options: &Options) -> Result<Self, EmulatorError> {
+    pub fn start(options: &QemuOptions) -> Result<Self, EmulatorError> {
         let (table, frame) = read_elf(options)?;
         let table = table.map(Arc::new);
         let display = match options.window {
@@ -144,7 +144,7 @@ impl Qemu {
     /// program, let the firmware read its timer there.
     ///
     /// # Errors
-    /// [`EmulatorError::NotCounting`] without [`Options::icount_shift`], and as [`Qemu::execute`].
+    /// [`EmulatorError::NotCounting`] without [`QemuOptions::icount_shift`], and as [`Qemu::execute`].
     pub fn instructions(&mut self) -> Result<u64, EmulatorError> {
         if !self.is_counting {
             return Err(EmulatorError::NotCounting);
@@ -275,7 +275,7 @@ impl Machine for Qemu {
 
     /// 100 ms of the guest's clock down, and as long up before the next press.
     ///
-    /// With [`Options::icount_shift`] the guest is sure to run that long in between, whatever else
+    /// With [`QemuOptions::icount_shift`] the guest is sure to run that long in between, whatever else
     /// the host does. Returns when QEMU has taken the press, not when firmware has seen it: see
     /// [`Qemu::press_and_wait_for_line`] and [`Qemu::press_and_wait_for_screen`].
     ///
@@ -293,7 +293,7 @@ impl Machine for Qemu {
 /// The log table, where the ELF file has one, and the address of the frame buffer, where that is
 /// the display.
 fn read_elf(
-    options: &Options,
+    options: &QemuOptions,
 ) -> Result<(Option<defmt_decoder::Table>, Option<u64>), EmulatorError> {
     let elf = files::read_at_most(&options.elf, ELF_LIMIT)?;
     let frame = match options.display {
@@ -310,12 +310,12 @@ fn read_elf(
 
 /// Whether QEMU can open a window here: there is a desktop, and QEMU was built with a window for
 /// it.
-pub fn window_is_possible(options: &Options) -> bool {
+pub fn window_is_possible(options: &QemuOptions) -> bool {
     window(options).is_ok()
 }
 
 /// The value of `-display` for a window.
-fn window(options: &Options) -> Result<&'static str, EmulatorError> {
+fn window(options: &QemuOptions) -> Result<&'static str, EmulatorError> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let output = Command::new(&options.program)
         .args(["-display", "help"])

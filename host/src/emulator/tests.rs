@@ -62,7 +62,7 @@ fn elf() -> Vec<u8> {
 fn start(folder: &Path) -> Result<Qemu, EmulatorError> {
     let path = folder.join("tiny.elf");
     std::fs::write(&path, elf()).unwrap();
-    let mut qemu = Qemu::start(&Options::new(path))?;
+    let mut qemu = Qemu::start(&QemuOptions::new(path))?;
     qemu.wait_for_line(|line| line == "ready", LIMIT)?;
     Ok(qemu)
 }
@@ -134,9 +134,9 @@ fn instructions_are_counted() {
     }
     qemu.send_line("!").unwrap();
     qemu.wait_for_exit(LIMIT).unwrap();
-    let error = Qemu::start(&Options {
+    let error = Qemu::start(&QemuOptions {
         icount_shift: Some(99),
-        ..Options::new(folder.path().join("tiny.elf"))
+        ..QemuOptions::new(folder.path().join("tiny.elf"))
     })
     .err()
     .unwrap();
@@ -166,10 +166,10 @@ fn a_missing_qemu_says_in_one_line_how_to_install_it() {
     let path = folder.path().join("tiny.elf");
     std::fs::write(&path, elf()).unwrap();
     for window in [false, true] {
-        let options = Options {
+        let options = QemuOptions {
             program: "qemu-of-nobody".into(),
             window,
-            ..Options::new(&path)
+            ..QemuOptions::new(&path)
         };
         let error = Qemu::start(&options).err().unwrap();
         assert_eq!(

@@ -1,6 +1,6 @@
 //! A board in QEMU's own window, its log and UART in the terminal.
 
-use super::arguments::Options;
+use super::arguments::QemuOptions;
 use super::error::EmulatorError;
 use super::machine::Machine;
 use super::qemu::Qemu;
@@ -18,12 +18,12 @@ use std::time::Duration;
 /// # Errors
 /// As [`Qemu::start`], and [`EmulatorError::Io`] where `output` cannot be written.
 pub fn run_in_window(
-    options: &Options,
+    options: &QemuOptions,
     typed: Option<Receiver<String>>,
     stop: &AtomicBool,
     output: &mut dyn Write,
 ) -> Result<i32, EmulatorError> {
-    let mut qemu = Qemu::start(&Options {
+    let mut qemu = Qemu::start(&QemuOptions {
         window: true,
         ..options.clone()
     })?;

@@ -30,7 +30,7 @@ use pictures::Pictures;
 use progress::Progress;
 use scores::{Scores, Yardstick};
 use serde::Serialize;
-use source::{Kind, Real, Sample};
+use source::{Real, Sample, SampleKind};
 use target::Target;
 use training::Training;
 
@@ -43,7 +43,7 @@ pub const SHOWN: usize = 100;
 
 /// What to evaluate and how.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct EvaluateOptions {
     /// Names of targets, as [`Target::find`] takes them.
     pub targets: Vec<String>,
     /// `mnist`, or a folder, as [`Real::load`] takes it.
@@ -92,7 +92,7 @@ pub struct Row {
     /// Name of the target.
     pub target: String,
     /// What made the pictures.
-    pub kind: Kind,
+    pub kind: SampleKind,
     /// Number of pictures.
     pub pictures: usize,
     /// Whether a class was asked for with each picture.
@@ -152,7 +152,7 @@ pub struct Evaluation {
 /// # Errors
 /// [`EvaluateError`]; targets are found and read before the first long computation.
 pub fn evaluate(
-    options: &Options,
+    options: &EvaluateOptions,
     classifier: &dyn Classifier,
     (file, sha256): (&str, &str),
     progress: Progress,
@@ -195,7 +195,7 @@ pub fn evaluate(
         let what = format!("{name} ({})", sample.kind.name());
         let judged = look(&sample.pictures, &what)?;
         let _stage = progress.stage(&format!("{what}: metrics"), 0);
-        let is_training = sample.kind == Kind::Real;
+        let is_training = sample.kind == SampleKind::Real;
         let pictures = &sample.pictures;
         Ok(Row {
             target: name.to_owned(),
@@ -211,7 +211,7 @@ pub fn evaluate(
     let chosen = Draw::new(seed, 0).choose(real.training.len(), options.pictures);
     let floor = Sample {
         pictures: real.training.select(&chosen),
-        kind: Kind::Real,
+        kind: SampleKind::Real,
         sha256: None,
         conditional: true,
         first_seed: None,
@@ -238,7 +238,7 @@ pub fn evaluate(
                 image,
                 training: record,
             } => {
-                let draw = |kind: Kind| {
+                let draw = |kind: SampleKind| {
                     progress.stage(
                         &format!("{name} ({}): pictures", kind.name()),
                         options.pictures,
@@ -248,14 +248,14 @@ pub fn evaluate(
                 let float = match onnx {
                     None => None,
                     Some(path) => {
-                        let stage = draw(Kind::Float);
+                        let stage = draw(SampleKind::Float);
                         Some(source::float(name, path, count, seed, &|n| stage.add(n))?)
                     }
                 };
                 let integer = match image {
                     None => None,
                     Some(path) => {
-                        let stage = draw(Kind::Integer);
+                        let stage = draw(SampleKind::Integer);
                         Some(source::integer(name, path, count, seed, &|n| stage.add(n))?)
                     }
                 };

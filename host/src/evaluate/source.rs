@@ -33,7 +33,7 @@ const BATCH: usize = 64;
 /// What made the pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum SampleKind {
     /// The dataset.
     Real,
     /// A float generator, by ndarray.
@@ -44,7 +44,7 @@ pub enum Kind {
     Pictures,
 }
 
-impl Kind {
+impl SampleKind {
     /// As tables name it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ pub struct Sample {
     /// The pictures.
     pub pictures: Pictures,
     /// What made them.
-    pub kind: Kind,
+    pub kind: SampleKind,
     /// SHA-256 of the model's file, in hexadecimal.
     pub sha256: Option<String>,
     /// Whether a class was asked for with each picture.
@@ -113,7 +113,7 @@ pub fn float(
         .collect();
     Ok(Sample {
         pictures: Pictures::new(name, images.concat(), labels(&points), height, width),
-        kind: Kind::Float,
+        kind: SampleKind::Float,
         sha256: Some(sha256(path, crate::onnx::MAX_FILE_LEN)?),
         conditional: network.input.classes > 0,
         first_seed: Some(first_seed(seed)),
@@ -145,7 +145,7 @@ pub fn integer(
         .collect();
     Ok(Sample {
         pictures: Pictures::new(name, images, labels(&points), height, width),
-        kind: Kind::Integer,
+        kind: SampleKind::Integer,
         sha256: Some(hex(&Sha256::digest(model.bytes()))),
         conditional: image.classes() > 0,
         first_seed: Some(first_seed(seed)),
@@ -178,7 +178,7 @@ pub fn folder(
     Ok(Sample {
         conditional: pictures.labels.is_some(),
         pictures,
-        kind: Kind::Pictures,
+        kind: SampleKind::Pictures,
         sha256: None,
         first_seed: None,
     })

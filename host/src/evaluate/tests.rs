@@ -39,8 +39,8 @@ fn write(folder: &Path, seed: u64, each: usize, classes: usize, flat: bool) {
     }
 }
 
-fn options(data: &Path, targets: &[&Path]) -> Options {
-    Options {
+fn options(data: &Path, targets: &[&Path]) -> EvaluateOptions {
+    EvaluateOptions {
         targets: targets
             .iter()
             .map(|path| path.display().to_string())
@@ -51,7 +51,7 @@ fn options(data: &Path, targets: &[&Path]) -> Options {
     }
 }
 
-fn run(options: &Options) -> Result<Evaluation, EvaluateError> {
+fn run(options: &EvaluateOptions) -> Result<Evaluation, EvaluateError> {
     let classifier = Quarters { side: SIDE };
     evaluate(
         options,
@@ -105,7 +105,7 @@ fn folders_are_measured_like_everything_else() {
         "a flat folder has no labels"
     );
     assert_eq!(half.scores.classes.shares[3].value, 0.0);
-    assert_eq!(half.scores.classes.largest_departure, 1.0);
+    assert_eq!(half.scores.classes.class_imbalance, 1.0);
     let copied = |row: &Row| row.scores.memorisation.near_copies.value;
     assert_eq!((copied(good), copied(copies)), (0.0, 1.0));
     let floor = &real.scores.memorisation;
@@ -122,10 +122,10 @@ fn the_same_seed_gives_the_same_file() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), 1, 60, 4, false);
     let options = options(root.path(), &[]);
-    let text = |options: &Options| serde_json::to_string(&run(options).unwrap()).unwrap();
+    let text = |options: &EvaluateOptions| serde_json::to_string(&run(options).unwrap()).unwrap();
     let first = text(&options);
     assert_eq!(first, text(&options));
-    let other = Options { seed: 2, ..options };
+    let other = EvaluateOptions { seed: 2, ..options };
     assert_ne!(first, text(&other));
     for part in [
         "\"sha256\":\"abc\"",
@@ -194,7 +194,7 @@ fn what_cannot_be_evaluated_is_told() {
     let at = |name: &str| root.path().join(name);
     write(&at("data"), 1, 60, 4, false);
     write(&at("few"), 1, 2, 2, true);
-    let fails = |options: &Options, part: &str| {
+    let fails = |options: &EvaluateOptions, part: &str| {
         let text = run(options).unwrap_err().to_string();
         assert!(
             text.contains(part) && !text.contains('\n'),

@@ -80,7 +80,7 @@ impl Phase for Integer {
 /// How the inputs of a combination come to the exponent of its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alignment {
-    /// What shifts mean, the operator says. For a concatenation, one an input: `y = saturate(rhe(x,
+    /// What shifts mean, the operator says. For a concatenation, one an input: `y = saturate(shift_round_half_even(x,
     /// shift))`, or `x` where the shift is 0. For a sum, one an input, by which it is shifted left,
     /// and then the sum's. For products and means, the one of what is rounded.
     pub shifts: Vec<u8>,

@@ -91,7 +91,7 @@ pub struct Scores {
     /// Coverage.
     pub coverage: Option<f64>,
     /// How far the class that is farthest from its share is from it, as a part of the share.
-    pub departure: Option<f64>,
+    pub imbalance: Option<f64>,
     /// Part of the pictures that show the class that was asked for.
     pub label_accuracy: Option<f64>,
 }
@@ -160,7 +160,7 @@ impl Shipped {
                 precision: value(own, "/scores/precision/value"),
                 recall: value(own, "/scores/recall/value"),
                 coverage: value(own, "/scores/coverage/value"),
-                departure: value(own, "/scores/classes/largest_departure"),
+                imbalance: value(own, "/scores/classes/class_imbalance"),
                 label_accuracy: value(own, "/scores/labels/accuracy/value"),
             },
             name: name.into_owned(),
@@ -217,7 +217,7 @@ impl fmt::Display for Table {
             }
         }
         f.write_str(
-            "\n| model | float | shipped | int8 | int8, trained | int4 | int4, trained | Inception Score | precision | recall | coverage | departure | label accuracy |\n\
+            "\n| model | float | shipped | int8 | int8, trained | int4 | int4, trained | Inception Score | precision | recall | coverage | imbalance | label accuracy |\n\
              |---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
         )?;
         for model in &self.0 {
@@ -230,7 +230,7 @@ impl fmt::Display for Table {
             for part in [s.precision, s.recall, s.coverage] {
                 write!(f, "| {} ", shown(part, |v| format!("{v:.3}")))?;
             }
-            for part in [s.departure, s.label_accuracy] {
+            for part in [s.imbalance, s.label_accuracy] {
                 write!(f, "| {} ", shown(part, |v| format!("{:.1} %", v * 100.0)))?;
             }
             f.write_str("|\n")?;

@@ -28,7 +28,7 @@ pub enum WireFault {
 
 /// The messages that hold others.
 #[derive(Clone, Copy)]
-enum Kind {
+enum WireType {
     Model,
     Graph,
     Node,
@@ -46,11 +46,11 @@ enum Kind {
 /// [`WireFault`], which names the first byte that cannot be read.
 pub fn check(bytes: &[u8]) -> Result<(), WireFault> {
     let mut left = MAX_FIELDS;
-    walk(bytes, 0, Kind::Model, &mut left)
+    walk(bytes, 0, WireType::Model, &mut left)
 }
 
-/// Recursion ends: every [`Kind`] holds only later ones.
-fn walk(bytes: &[u8], base: usize, kind: Kind, left: &mut usize) -> Result<(), WireFault> {
+/// Recursion ends: every [`WireType`] holds only later ones.
+fn walk(bytes: &[u8], base: usize, kind: WireType, left: &mut usize) -> Result<(), WireFault> {
     let mut at = 0;
     while at < bytes.len() {
         let cut = WireFault::Cut(base + at);
@@ -69,16 +69,16 @@ fn walk(bytes: &[u8], base: usize, kind: Kind, left: &mut usize) -> Result<(), W
         let end = at.checked_add(len).ok_or(cut)?;
         let content = bytes.get(at..end).ok_or(cut)?;
         let child = match (kind, tag >> 3) {
-            (Kind::Model, 7) => Some(Kind::Graph),
-            (Kind::Graph, 1) => Some(Kind::Node),
-            (Kind::Graph, 5) | (Kind::Attribute, 5) => Some(Kind::Tensor),
-            (Kind::Node, 5) => Some(Kind::Attribute),
-            (Kind::Graph, 11..=13) => Some(Kind::ValueInfo),
-            (Kind::ValueInfo, 2) => Some(Kind::Type),
-            (Kind::Type, 1) => Some(Kind::TensorType),
-            (Kind::TensorType, 2) => Some(Kind::Shape),
-            (Kind::Tensor, 5) if len > 1 << 24 => return Err(WireFault::LongList(len)),
-            (Kind::Tensor, 7) | (Kind::Attribute, 8) if len > MAX_PACKED_INTEGERS => {
+            (WireType::Model, 7) => Some(WireType::Graph),
+            (WireType::Graph, 1) => Some(WireType::Node),
+            (WireType::Graph, 5) | (WireType::Attribute, 5) => Some(WireType::Tensor),
+            (WireType::Node, 5) => Some(WireType::Attribute),
+            (WireType::Graph, 11..=13) => Some(WireType::ValueInfo),
+            (WireType::ValueInfo, 2) => Some(WireType::Type),
+            (WireType::Type, 1) => Some(WireType::TensorType),
+            (WireType::TensorType, 2) => Some(WireType::Shape),
+            (WireType::Tensor, 5) if len > 1 << 24 => return Err(WireFault::LongList(len)),
+            (WireType::Tensor, 7) | (WireType::Attribute, 8) if len > MAX_PACKED_INTEGERS => {
                 return Err(WireFault::LongList(len));
             }
             _ => None,

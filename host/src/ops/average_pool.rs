@@ -12,7 +12,7 @@ use crate::onnx::proto::NodeProto;
 use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor, picture};
 use crate::onnx::windows::{Auto, dims, list, padding, pictures};
 use ndarray::{Array2, ArrayView2, LinalgScalar};
-use shared::arithmetic::{Activation, MAX_SHIFT, rhe, saturate};
+use shared::arithmetic::{Activation, MAX_SHIFT, saturate, shift_round_half_even};
 use shared::op::{self, Kind, reciprocal};
 
 /// Bits behind the point of the factor that a sum over a window is multiplied with.
@@ -119,7 +119,7 @@ pub fn run_integer(
         x.mapv(i32::from).view(),
         from,
         to,
-        |sum, pixel| saturate(rhe(sum * factors[pixel], shift)),
+        |sum, pixel| saturate(shift_round_half_even(sum * factors[pixel], shift)),
     );
     Array2::from_shape_vec((x.nrows(), to.len()), y).unwrap_or_else(|_| Array2::zeros((0, 0)))
 }

@@ -11,7 +11,7 @@ use crate::onnx::proto::NodeProto;
 use crate::onnx::shape;
 use crate::onnx::tensors::{FloatWriter, IntegerWriter, Tensor};
 use ndarray::{Array2, ArrayView2};
-use shared::arithmetic::{Activation, MAX_SHIFT, rhe, saturate};
+use shared::arithmetic::{Activation, MAX_SHIFT, saturate, shift_round_half_even};
 use shared::op::{Copy as DeviceCopy, Kind};
 
 /// All inputs, one after the other along the channels.
@@ -71,7 +71,7 @@ pub fn run_integer(
         .zip(&alignment.shifts)
         .map(|(x, &shift)| match shift {
             0 => x.to_owned(),
-            _ => x.mapv(|q| saturate(rhe(i32::from(q), u32::from(shift)))),
+            _ => x.mapv(|q| saturate(shift_round_half_even(i32::from(q), u32::from(shift)))),
         })
         .collect();
     let views: Vec<ArrayView2<i8>> = aligned.iter().map(|part| part.view()).collect();

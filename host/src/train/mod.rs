@@ -32,4 +32,4 @@ pub mod trainer;
 pub use config::{Config, ConfigError, PRESETS};
 pub use device::{DeviceChoice, DeviceError, answer_probe};
 pub use error::TrainError;
-pub use run::{BoxError, OnNetwork, Options, Outcome, Summary, stop_on_ctrl_c, train};
+pub use run::{BoxError, OnNetwork, Outcome, Summary, TrainOptions, stop_on_ctrl_c, train};

@@ -14,12 +14,12 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 /// Where progress goes: to standard error, so that standard output stays for results.
 #[derive(Debug)]
 pub struct Progress {
-    kind: Kind,
+    kind: Output,
     steps: u64,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum Output {
     Quiet,
     Lines { last: Option<Instant> },
     Bar(ProgressBar),
@@ -29,7 +29,7 @@ impl Progress {
     /// Progress from step `done` to `steps`.
     pub fn new(quiet: bool, done: u64, steps: u64) -> Self {
         let kind = if quiet {
-            Kind::Quiet
+            Output::Quiet
         } else if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(steps).with_position(done);
             let template = "{bar:30} {pos}/{len} steps, {per_sec}, {eta} left, {msg}";
@@ -38,9 +38,9 @@ impl Progress {
             }
             // The rate counts this session's steps only.
             bar.reset_eta();
-            Kind::Bar(bar)
+            Output::Bar(bar)
         } else {
-            Kind::Lines { last: None }
+            Output::Lines { last: None }
         };
         Self { kind, steps }
     }
@@ -48,15 +48,15 @@ impl Progress {
     /// A line that stays.
     pub fn say(&self, line: &str) {
         match &self.kind {
-            Kind::Quiet => {}
-            Kind::Lines { .. } => eprintln!("{line}"),
-            Kind::Bar(bar) => bar.println(line),
+            Output::Quiet => {}
+            Output::Lines { .. } => eprintln!("{line}"),
+            Output::Bar(bar) => bar.println(line),
         }
     }
 
     /// A step is done.
     pub fn step(&self, step: u64) {
-        if let Kind::Bar(bar) = &self.kind {
+        if let Output::Bar(bar) = &self.kind {
             bar.set_position(step);
         }
     }
@@ -66,9 +66,9 @@ impl Progress {
         let losses = record.measures.line();
         let steps = self.steps;
         match &mut self.kind {
-            Kind::Quiet => {}
-            Kind::Bar(bar) => bar.set_message(losses),
-            Kind::Lines { last } => {
+            Output::Quiet => {}
+            Output::Bar(bar) => bar.set_message(losses),
+            Output::Lines { last } => {
                 let due = last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
                 if due || record.step == steps {
                     *last = Some(Instant::now());
@@ -89,7 +89,7 @@ impl Progress {
 
     /// The run has ended.
     pub fn finish(&self) {
-        if let Kind::Bar(bar) = &self.kind {
+        if let Output::Bar(bar) = &self.kind {
             bar.finish_and_clear();
         }
     }

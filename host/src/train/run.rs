@@ -36,7 +36,7 @@ pub type OnNetwork<'a> = &'a mut dyn FnMut(&Network, &Path) -> Result<(), BoxErr
 
 /// How to run, beside the config.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct TrainOptions {
     /// The run folder.
     pub out: PathBuf,
     /// Go on from the checkpoint in the run folder.
@@ -99,7 +99,7 @@ pub fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, TrainError> {
 /// [`TrainError`]. Where training collapses, the run folder keeps its last good checkpoint.
 pub fn train(
     config: &Config,
-    options: &Options,
+    options: &TrainOptions,
     stop: &AtomicBool,
     on_network: OnNetwork<'_>,
 ) -> Result<Outcome, TrainError> {
@@ -166,7 +166,7 @@ pub fn train(
 /// What a run is given.
 struct Run<'a, 'b> {
     config: &'a Config,
-    options: &'a Options,
+    options: &'a TrainOptions,
     data: &'a Dataset,
     /// Pictures that a classifier is tested on; empty for other objectives.
     test: &'a Dataset,

@@ -42,7 +42,7 @@ fn write(network: &Network, folder: &Path) -> Result<(), BoxError> {
 }
 
 fn run(config: &Config, out: &Path, resume: bool, stop: Option<&AtomicBool>) -> Outcome {
-    let options = Options {
+    let options = TrainOptions {
         out: out.to_owned(),
         resume,
         quiet: true,
@@ -118,7 +118,7 @@ fn a_run_of_another_model_is_refused() {
     finished(run(&config, &source, false, None));
     let mut other = config.for_qat(&source).unwrap();
     other.model.latent = 13;
-    let options = Options {
+    let options = TrainOptions {
         out: folder.path().join("out"),
         quiet: true,
         ..Default::default()
@@ -134,7 +134,7 @@ fn a_run_of_another_model_is_refused() {
 }
 
 fn attempt(config: &Config, out: &Path, resume: bool) -> Result<Outcome, String> {
-    let options = Options {
+    let options = TrainOptions {
         out: out.to_owned(),
         resume,
         quiet: true,

@@ -18,15 +18,15 @@ const SMALL: [&str; 4] = [
     "report.metrics_every=10",
 ];
 
-fn options(folder: &Path) -> Options {
-    Options {
+fn options(folder: &Path) -> TrainOptions {
+    TrainOptions {
         out: folder.join("run"),
         quiet: true,
-        ..Options::default()
+        ..TrainOptions::default()
     }
 }
 
-fn run(config: &Config, options: &Options) -> Result<Outcome, TrainError> {
+fn run(config: &Config, options: &TrainOptions) -> Result<Outcome, TrainError> {
     train(config, options, &AtomicBool::new(false), &mut |_, _| Ok(()))
 }
 

@@ -1,6 +1,6 @@
 //! How long the checks will take.
 
-use super::Options;
+use super::VerifyOptions;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,14 +26,14 @@ pub(super) enum Estimate {
 
 impl Estimate {
     /// Where the seconds of the last run are kept.
-    fn path(root: &Path, options: Options) -> PathBuf {
+    fn path(root: &Path, options: VerifyOptions) -> PathBuf {
         root.join("target").join(match options.full {
             true => "verify-full.seconds",
             false => "verify.seconds",
         })
     }
 
-    pub(super) fn of(root: &Path, options: Options) -> Self {
+    pub(super) fn of(root: &Path, options: VerifyOptions) -> Self {
         let last = std::fs::read_to_string(Self::path(root, options)).ok();
         match last.and_then(|seconds| seconds.trim().parse().ok()) {
             Some(seconds) => Self::LastTime(Duration::from_secs(seconds)),
@@ -46,7 +46,7 @@ impl Estimate {
         }
     }
 
-    pub(super) fn remember(root: &Path, options: Options, took: Duration) {
+    pub(super) fn remember(root: &Path, options: VerifyOptions, took: Duration) {
         // Without it the next estimate is by the number of cores.
         let text = format!("{}\n", took.as_secs());
         let _ = crate::system::files::write_atomically(&Self::path(root, options), text.as_bytes());
@@ -84,7 +84,7 @@ mod tests {
     fn the_time_is_estimated_by_the_last_run_or_by_the_cores() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
-        let options = Options::default();
+        let options = VerifyOptions::default();
         let first = Estimate::of(root, options);
         assert!(matches!(first, Estimate::Cores { built: false, .. }));
         let two = |full| Estimate::Cores {
@@ -104,7 +104,7 @@ mod tests {
             "{again}"
         );
         // The full checks are others.
-        let full = Estimate::of(root, Options { full: true });
+        let full = Estimate::of(root, VerifyOptions { full: true });
         assert!(matches!(full, Estimate::Cores { .. }));
     }
 }

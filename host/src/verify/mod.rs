@@ -27,7 +27,7 @@ const NPM_PROGRAM: &str = "npm";
 
 /// Which checks to run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct VerifyOptions {
     /// Also format, lints (with the GPU features, too), documentation and licences.
     pub full: bool,
 }
@@ -36,7 +36,11 @@ pub struct Options {
 ///
 /// # Errors
 /// Where there is no source folder or no cargo.
-pub fn verify(tools: &Report, options: Options, console: Console) -> Result<Summary, Failure> {
+pub fn verify(
+    tools: &Report,
+    options: VerifyOptions,
+    console: Console,
+) -> Result<Summary, Failure> {
     let root = repository::root().or_fail(Class::Environment)?;
     let mut run = Run {
         root,

@@ -8,7 +8,7 @@
 pub mod normal;
 pub mod pcg;
 
-use crate::arithmetic::{rhe, saturate};
+use crate::arithmetic::{saturate, shift_round_half_even};
 use pcg::{Pcg32, split_mix_64};
 use serde::{Deserialize, Serialize};
 
@@ -120,7 +120,10 @@ impl Latent {
                 Some(l) if usize::from(l) == class => i32::from(weight) * i32::from(ONE),
                 _ => 0,
             };
-            *value = saturate(rhe(part(from, WALK_STEPS - step) + part(to, step), 6));
+            *value = saturate(shift_round_half_even(
+                part(from, WALK_STEPS - step) + part(to, step),
+                6,
+            ));
         }
         stream
     }
@@ -183,7 +186,7 @@ impl Stream {
         out.fill_with(|| {
             let mixed = i32::from(next(&mut self.from, prior)) * i32::from(start)
                 + i32::from(next(to, prior)) * i32::from(end);
-            saturate(rhe(mixed, 14))
+            saturate(shift_round_half_even(mixed, 14))
         });
     }
 }

@@ -5,7 +5,7 @@ use crate::arithmetic::MAX_SHIFT;
 use core::fmt;
 
 /// The mean of the elements under a window, a channel at a time:
-/// `y = saturate(rhe(reciprocal(count) * sum of x, shift))`.
+/// `y = saturate(shift_round_half_even(reciprocal(count) * sum of x, shift))`.
 ///
 /// Both factors and their product stay below 2^24, so that float runtimes compute it exactly. A
 /// window as large as the input gives the global mean.

@@ -3,7 +3,7 @@
 use super::{OpFault, Operator, Record, Region, Sink, broadcasts, elements, operand};
 use crate::arithmetic::MAX_SHIFT;
 
-/// The product of two tensors, element by element: `y = saturate(rhe(a * b, shift))`.
+/// The product of two tensors, element by element: `y = saturate(shift_round_half_even(a * b, shift))`.
 ///
 /// Each has the output's shape, or one element for each channel, by which every pixel is
 /// multiplied.

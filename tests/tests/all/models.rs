@@ -72,8 +72,8 @@ fn models_are_as_good_as_the_results_say() {
             "{name}: trained int4 {int4_trained}, float {float}"
         );
         if !name.ends_with("vae") {
-            let departure = model.scores.departure.unwrap();
-            assert!(departure <= 0.2, "{name}: a digit departs by {departure}");
+            let imbalance = model.scores.imbalance.unwrap();
+            assert!(imbalance <= 0.2, "{name}: a digit departs by {imbalance}");
         }
     }
     let accuracy = |name: &str| find(name).scores.label_accuracy.unwrap();

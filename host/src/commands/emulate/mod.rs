@@ -9,7 +9,7 @@ pub use pico::build as build_pico;
 use crate::emulator::profile::Profile;
 use crate::emulator::session;
 use crate::emulator::{
-    EmulatorError, Options, QEMU_PROGRAM, Qemu, run_in_window, serve, typed_lines,
+    EmulatorError, QEMU_PROGRAM, Qemu, QemuOptions, run_in_window, serve, typed_lines,
     window_is_possible,
 };
 use crate::firmware_build::board::Board;
@@ -63,7 +63,7 @@ pub fn run(args: Args, console: Console) -> Result<(), Failure> {
     .map_err(|error| crate::commands::firmware_failure(&error))?;
     // The board's clocks, and the counts of `stats`, mean something only when instructions are
     // counted.
-    let options = Options::for_board(&board, &build.elf);
+    let options = QemuOptions::for_board(&board, &build.elf);
 
     let headless = args.no_window
         || board.build.display == Display::Memory

@@ -13,7 +13,7 @@ pub struct Shares {
     pub expected: Vec<f64>,
     /// The largest of `|share / expected - 1|`: 0 where all are right, 1 where a class is missing
     /// altogether. Classes that nothing is expected of do not count.
-    pub largest_departure: f64,
+    pub class_imbalance: f64,
 }
 
 /// The most likely class of a row of probabilities; of equal ones the first.
@@ -39,7 +39,7 @@ pub fn shares(probabilities: ArrayView2<f64>, expected: &[f64], seed: u64) -> Sh
             bootstrap::mean(&member, seed)
         })
         .collect();
-    let largest_departure = shares
+    let class_imbalance = shares
         .iter()
         .zip(expected)
         .filter(|(_, expected)| **expected > 0.0)
@@ -48,7 +48,7 @@ pub fn shares(probabilities: ArrayView2<f64>, expected: &[f64], seed: u64) -> Sh
     Shares {
         shares,
         expected: expected.to_vec(),
-        largest_departure,
+        class_imbalance,
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn shares_and_their_departure() {
+    fn shares_and_their_imbalance() {
         let p = array![
             [0.9, 0.1, 0.0],
             [0.6, 0.4, 0.0],
@@ -80,11 +80,8 @@ mod tests {
         let found = shares(p.view(), &[0.5, 0.5, 0.0], 1);
         let values: Vec<f64> = found.shares.iter().map(|share| share.value).collect();
         assert_eq!(values, [0.75, 0.25, 0.0]);
-        assert_eq!(found.largest_departure, 0.5);
-        assert_eq!(
-            shares(p.view(), &[0.5, 0.25, 0.25], 1).largest_departure,
-            1.0
-        );
+        assert_eq!(found.class_imbalance, 0.5);
+        assert_eq!(shares(p.view(), &[0.5, 0.25, 0.25], 1).class_imbalance, 1.0);
         assert_eq!(of_labels(&[0, 1, 1, 7], 2), [0.25, 0.5]);
     }
 }

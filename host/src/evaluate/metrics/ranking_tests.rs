@@ -199,15 +199,15 @@ fn scores_and_shares_see_missing_classes() {
     assert!((score(&collapsed) - 1.0).abs() < 1e-3);
 
     let expected = [0.1; CLASSES];
-    let departure =
-        |set: &Set| classes::shares(set.probabilities.view(), &expected, 1).largest_departure;
-    assert!(departure(&fresh) < 0.1);
+    let imbalance =
+        |set: &Set| classes::shares(set.probabilities.view(), &expected, 1).class_imbalance;
+    assert!(imbalance(&fresh) < 0.1);
     assert!(
-        (departure(&half) - 1.0).abs() < 0.1,
+        (imbalance(&half) - 1.0).abs() < 0.1,
         "missing, or twice its share"
     );
     assert!(
-        (departure(&collapsed) - 9.0).abs() < 1e-9,
+        (imbalance(&collapsed) - 9.0).abs() < 1e-9,
         "ten times its share"
     );
 }

@@ -6,7 +6,7 @@ use super::escape::escape;
 use super::figures::{ENLARGED, Figure, difference, sheet};
 use super::lines::{LINES, number};
 use crate::evaluate::metrics::Estimate;
-use crate::evaluate::source::Kind;
+use crate::evaluate::source::SampleKind;
 use crate::evaluate::{EvaluateError, Evaluation, Row};
 use std::fmt::Write;
 
@@ -160,9 +160,9 @@ fn pictures(evaluation: &Evaluation) -> Result<String, EvaluateError> {
     for row in &evaluation.rows {
         let (name, kind) = (escape(&row.target), row.kind.name());
         let what = match row.kind {
-            Kind::Real => "real pictures".to_owned(),
-            Kind::Pictures => "pictures of the folder".to_owned(),
-            Kind::Float | Kind::Integer => format!("{kind} model"),
+            SampleKind::Real => "real pictures".to_owned(),
+            SampleKind::Pictures => "pictures of the folder".to_owned(),
+            SampleKind::Float | SampleKind::Integer => format!("{kind} model"),
         };
         let order = if row.conditional && classes <= 10 {
             ", one column a class"
@@ -191,8 +191,8 @@ fn pictures(evaluation: &Evaluation) -> Result<String, EvaluateError> {
 
 /// Whether two rows are a model's float and integer pictures of the same points.
 fn pair(float: &Row, integer: &Row) -> bool {
-    float.kind == Kind::Float
-        && integer.kind == Kind::Integer
+    float.kind == SampleKind::Float
+        && integer.kind == SampleKind::Integer
         && float.target == integer.target
         && float.shown.images.len() == integer.shown.images.len()
 }
@@ -234,7 +234,12 @@ fn classes(evaluation: &Evaluation) -> String {
             escape(&title)
         );
     }
-    let labelled = || evaluation.rows.iter().filter(|row| row.kind != Kind::Real);
+    let labelled = || {
+        evaluation
+            .rows
+            .iter()
+            .filter(|row| row.kind != SampleKind::Real)
+    };
     for row in labelled() {
         let Some(labels) = &row.scores.labels else {
             continue;

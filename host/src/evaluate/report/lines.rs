@@ -112,10 +112,10 @@ pub const LINES: [Line; 15] = [
         value: |s| s.labels.as_ref().map(|labels| labels.confidence),
     },
     Line {
-        name: "classes, largest departure",
+        name: "class imbalance",
         better: Better::Lower,
         meaning: "How far the share of the worst class is from what it should be: 0.2 is a fifth too many or too few.",
-        value: |s| plain(s.classes.largest_departure, s.duplicates.near.n),
+        value: |s| plain(s.classes.class_imbalance, s.duplicates.near.n),
     },
     Line {
         name: "near copies of training",

@@ -5,7 +5,7 @@ use std::ops::{Bound, RangeBounds};
 
 use crate::firmware_build::BOARDS;
 
-use super::{Config, ConfigError, Family, Model, Objective};
+use super::{Config, ConfigError, Family, ModelConfig, Objective};
 
 /// Over 0, at most 1.
 const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(1.0));
@@ -72,7 +72,7 @@ impl Config {
     }
 }
 
-impl Model {
+impl ModelConfig {
     fn check(&self) -> Result<(), ConfigError> {
         range("model.latent", self.latent, 1..=4096)?;
         range("model.height", self.height, 4..=128)?;

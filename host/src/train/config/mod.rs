@@ -155,7 +155,7 @@ pub struct Config {
     /// The board that the exported model has to fit, or `none`.
     pub board: String,
     /// The two networks.
-    pub model: Model,
+    pub model: ModelConfig,
     /// Losses, optimiser, length.
     pub train: Train,
     /// What only a VAE has.
@@ -171,7 +171,7 @@ pub struct Config {
 /// Shapes of the networks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Model {
+pub struct ModelConfig {
     /// What is trained.
     pub objective: Objective,
     /// What both networks are made of.
@@ -229,10 +229,10 @@ pub struct Train {
     pub r1_every: u64,
     /// Updates of the discriminator for each update of the generator.
     pub d_steps: usize,
-    /// Weight of the classes in the discriminator's loss, where it has [`Model::class_head`].
+    /// Weight of the classes in the discriminator's loss, where it has [`ModelConfig::class_head`].
     pub class_weight: f64,
     /// Weight of the classes' shares in the generator's loss, where the discriminator has
-    /// [`Model::class_head`].
+    /// [`ModelConfig::class_head`].
     pub balance: f64,
     /// Pictures are moved by up to so many pixels each way, at random.
     pub shift: usize,

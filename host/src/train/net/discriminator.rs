@@ -9,12 +9,12 @@
 use super::generator::{Layers, picture};
 use super::{Builder, Trainable};
 use crate::graph::{Combine, Graph, InputSpec, LinearKind, Move, Shape, Source};
-use crate::train::config::{Family, Model};
+use crate::train::config::{Family, ModelConfig};
 use crate::train::ops::{Activation, Geometry};
 
 /// The discriminator of a config: logits, positive for real. `classes` is 0 where it is not
 /// conditional, `outputs` 1, or the classes of the data where it has a logit for each.
-pub fn discriminator(model: &Model, classes: usize, outputs: usize) -> Graph<Trainable> {
+pub fn discriminator(model: &ModelConfig, classes: usize, outputs: usize) -> Graph<Trainable> {
     let told = match (classes, model.family) {
         (0, _) => Told::Nothing,
         (_, Family::Dense) => Told::Joined,
@@ -24,7 +24,7 @@ pub fn discriminator(model: &Model, classes: usize, outputs: usize) -> Graph<Tra
 }
 
 /// The encoder of a config: mean and logarithm of the variance of each latent value.
-pub fn encoder(model: &Model, classes: usize) -> Graph<Trainable> {
+pub fn encoder(model: &ModelConfig, classes: usize) -> Graph<Trainable> {
     let told = match classes {
         0 => Told::Nothing,
         _ => Told::Joined,
@@ -33,7 +33,7 @@ pub fn encoder(model: &Model, classes: usize) -> Graph<Trainable> {
 }
 
 /// The classifier of a config: a logit for each class.
-pub fn classifier(model: &Model, classes: usize) -> Graph<Trainable> {
+pub fn classifier(model: &ModelConfig, classes: usize) -> Graph<Trainable> {
     discriminator_layers("classifier", model, 0, Told::Nothing, classes)
 }
 
@@ -52,7 +52,7 @@ enum Told {
 /// is 0.
 fn discriminator_layers(
     name: &str,
-    model: &Model,
+    model: &ModelConfig,
     classes: usize,
     told: Told,
     outputs: usize,

@@ -4,7 +4,7 @@ use burn_tensor::Tensor;
 
 use super::{Builder, Given, Moments, Outputs, Spec, Trainable};
 use crate::graph::{Graph, InputSpec, LinearKind, Move, Network, Shape, Source};
-use crate::train::config::{Family, Model};
+use crate::train::config::{Family, ModelConfig};
 use crate::train::operators;
 use crate::train::ops::{Activation, Geometry, Kernels, tensor, values};
 
@@ -19,7 +19,7 @@ pub struct Generator {
 impl Generator {
     /// The generator of a config; `classes` is 0 where it is not conditional, `last` what its
     /// pixels go through.
-    pub fn new(name: &str, model: &Model, classes: usize, last: Activation) -> Self {
+    pub fn new(name: &str, model: &ModelConfig, classes: usize, last: Activation) -> Self {
         let input = InputSpec {
             latent: model.latent,
             classes,
@@ -88,7 +88,7 @@ impl Generator {
 /// transposed convolutions, each doubling height and width (Radford, Metz and Chintala 2016).
 pub fn generator_layers(
     name: &str,
-    model: &Model,
+    model: &ModelConfig,
     input: InputSpec,
     last: Activation,
 ) -> Graph<Trainable> {
@@ -128,7 +128,7 @@ pub fn generator_layers(
 }
 
 /// The picture's shape.
-pub(super) fn picture(model: &Model) -> Shape {
+pub(super) fn picture(model: &ModelConfig) -> Shape {
     Shape {
         channels: 1,
         height: model.height,

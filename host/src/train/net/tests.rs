@@ -6,11 +6,11 @@ use ndarray::Array2;
 
 use super::*;
 use crate::graph::{Network, Shape};
-use crate::train::config::{Config, Family, Model};
+use crate::train::config::{Config, Family, ModelConfig};
 use crate::train::ops::{Activation, tensor, values};
 use crate::train::rng::{Purpose, normal, rng};
 
-fn small(family: Family, batch_norm: bool) -> Model {
+fn small(family: Family, batch_norm: bool) -> ModelConfig {
     let mut model = Config::resolve("cgan", &[]).unwrap().model;
     model.family = family;
     model.latent = 3;
