@@ -50,7 +50,8 @@ pub trait CombineOperator {
     /// [`GraphError`] names the layer.
     fn check(&self, layer: &str, inputs: &[Shape], to: Shape) -> Result<(), GraphError>;
 
-    /// Whether each of the output's elements is one of an input's, at another exponent at most.
+    /// Whether each of the output's elements is a known one of an input's, at another exponent at
+    /// most: so of a concatenation, but not of a maximum, where the values decide which it is.
     fn hands_on(&self) -> bool;
 
     /// In which order it takes the elements of vectors, where it gives one.

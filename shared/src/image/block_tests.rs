@@ -335,7 +335,8 @@ fn format_1_is_refused_with_what_to_do() {
 fn unknown_operators_are_refused_by_their_number() {
     let bytes = written(|_| ()).unwrap();
     let program = u32::from_le_bytes(bytes[56..60].try_into().unwrap()) as usize;
-    for code in [0, 21, 99, 255] {
+    let next = crate::op::OPERATORS.iter().map(|(_, code, _)| code + 1);
+    for code in [0, next.max().unwrap(), 99, 255] {
         let mut changed = bytes.clone();
         changed[program] = code;
         let error = Image::new_checked(&resealed(changed)).unwrap_err();
